@@ -1,0 +1,1 @@
+"""The sync engine: a pure decision core, push and pull, and the PostgreSQL side. It never imports the client."""

@@ -1,0 +1,181 @@
+"""What becomes of one change: the conflict rules as one pure function.
+
+===========  ===================  ==========================================================  =================
+server row   the change           case                                                        outcome
+===========  ===================  ==========================================================  =================
+absent       creates              nobody else made it                                         accepted
+absent       updates, deletes     the server never had the row, or lost it                    conflict: missing
+deleted      creates              re-creation revives the tombstone                           merged
+deleted      undeletes            from the version that the server has                        accepted
+deleted      deletes              both deleted it                                             merged
+deleted      updates              update against delete                                       conflict: deleted
+alive        any                  base version and base values are the server's               accepted
+alive        creates, equal row   the same thing was made twice, alike                        duplicate
+alive        deletes              it changed since: delete against update                     conflict: changed
+alive        claims, taken        the first claim stands                                      lost
+alive        any                  only fields that the server left alone, or set alike        merged
+alive        any                  a field that both sides changed differently                 conflict: fields
+===========  ===================  ==========================================================  =================
+
+An accepted change makes the row's version one higher. A merge, a conflict and a lost claim raise it past both sides, so
+that a version which was shown for one branch is never later the current version of another.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from localfirst_schema.entities import Entity, Kind, Role
+from localfirst_schema.json_merge import Clash, merge, same
+from localfirst_schema.wire import Fields, Mutation, Row, decode_json, encode_json
+
+Outcome = Literal["accepted", "merged", "duplicate", "lost", "conflict"]
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The outcome, and the row as it is to stand (with its version); `row` is None if there is none and will be none."""
+
+    outcome: Outcome
+    row: Row | None
+    reason: str | None = None
+    clashes: list[Clash] = field(default_factory=list)
+
+
+def decide(entity: Entity, mutation: Mutation, fields: Fields, current: Row | None) -> Decision:
+    """Decides one mutation against the server's row. Pure: the arguments are not changed.
+
+    Args:
+        fields: the decoded `mutation.fields`.
+        current: the row that the server has now (all columns), or None.
+    """
+    creates = mutation.base_version == 0
+    if current is None:
+        if creates:
+            return Decision("accepted", _created(entity, mutation, fields))
+        return Decision("conflict", None, "missing", _all_clash(fields, None))
+
+    in_step = mutation.base_version == current["version"] and _base_matches(entity, fields, current)
+    deletes = fields.get("deleted_at", {}).get("new") is not None
+    undeletes = "deleted_at" in fields and not deletes
+    if current["deleted_at"] is not None:
+        if creates:
+            return Decision("merged", _revived(entity, mutation, fields, current))
+        if deletes:
+            return Decision("merged", _raised(mutation, current))
+        if not (undeletes and in_step):
+            return Decision("conflict", _raised(mutation, current), "deleted", _all_clash(fields, current))
+    if in_step:
+        row = _applied(entity, mutation, fields, current, [], overwrite=True)
+        row["version"] = mutation.base_version + 1
+        return Decision("accepted", row)
+    if creates and _equals(entity, fields, current):
+        return Decision("duplicate", current)
+    if deletes:
+        clash = Clash(("deleted_at",), None, fields["deleted_at"]["new"], None)
+        return Decision("conflict", _raised(mutation, current), "changed", [clash])
+    if _claim_is_taken(entity, fields, current):
+        return Decision("lost", _raised(mutation, current), "claimed")
+
+    clashes: list[Clash] = []
+    row = _applied(entity, mutation, fields, current, clashes, overwrite=False)
+    row["version"] = _past_both(mutation, current)
+    if clashes:
+        return Decision("conflict", row, "fields", clashes)
+    return Decision("merged", row)
+
+
+def refused(mutation: Mutation, fields: Fields, current: Row | None, reason: str) -> Decision:
+    """The decision for a change that some rule of the whole (a cycle, the depth, a missing parent) does not allow."""
+    row = None if current is None else _raised(mutation, current)
+    return Decision("conflict", row, reason, _all_clash(fields, current))
+
+
+def _past_both(mutation: Mutation, current: Row) -> int:
+    return max(int(current["version"]), mutation.version) + 1
+
+
+def _raised(mutation: Mutation, current: Row) -> Row:
+    return {**current, "version": _past_both(mutation, current)}
+
+
+def _created(entity: Entity, mutation: Mutation, fields: Fields) -> Row:
+    row: Row = dict.fromkeys(entity.column_names)
+    row |= {"id": mutation.id, "version": 1, "created_at": mutation.at, "created_by": mutation.by}
+    for name, change in fields.items():
+        row[name] = encode_json(change["new"]) if name in entity.json_columns else change["new"]
+    row |= {"updated_at": mutation.at, "updated_by": mutation.by}
+    return row
+
+
+def _revived(entity: Entity, mutation: Mutation, fields: Fields, tombstone: Row) -> Row:
+    row = {**_created(entity, mutation, fields), "deleted_at": None}
+    return row | {"version": _past_both(mutation, tombstone), "created_at": tombstone["created_at"]}
+
+
+def _applied(
+    entity: Entity, mutation: Mutation, fields: Fields, current: Row, clashes: list[Clash], *, overwrite: bool
+) -> Row:
+    row = {**current, "updated_at": mutation.at, "updated_by": mutation.by}
+    for name, change in fields.items():
+        column = entity.by_name[name]
+        old, new, theirs = change["old"], change["new"], current[name]
+        if column.role is Role.AUDIT:
+            continue  # audit fields never conflict: the server's stand
+        if column.kind is Kind.JSON:
+            before = decode_json(theirs) if theirs is not None else None
+            merged = merge(old, new, before, clashes, (name,), overwrite=overwrite)
+            row[name] = None if merged is None else encode_json(merged)
+        elif column.role is Role.EARLIEST and not overwrite:
+            row[name] = min((at for at in (theirs, new) if at is not None), default=None)
+        elif overwrite or theirs == old or theirs == new:
+            row[name] = new
+        else:
+            clashes.append(Clash((name,), old, new, theirs))
+    return row
+
+
+def _base_matches(entity: Entity, fields: Fields, current: Row) -> bool:
+    """Whether the server's row has, where the change touches it, the values that the change was made from."""
+    for name, change in fields.items():
+        old, theirs = change["old"], current[name]
+        if name in entity.json_columns:
+            found: list[Clash] = []
+            merge(old, change["new"], decode_json(theirs) if theirs else None, found)
+            if found:
+                return False
+        elif name != "created_at" and old != theirs:
+            return False
+    return True
+
+
+def _equals(entity: Entity, fields: Fields, current: Row) -> bool:
+    """Whether a creation would make the very row that is there."""
+    for name in entity.sent_columns:
+        new = fields[name]["new"] if name in fields else None
+        theirs = current[name]
+        if name in entity.json_columns:
+            if not same(new if name in fields else _empty(theirs), decode_json(theirs) if theirs else None):
+                return False
+        elif name != "created_at" and new != theirs:
+            return False
+    return True
+
+
+def _empty(theirs: Any) -> Any:
+    return {} if theirs is not None else None
+
+
+def _claim_is_taken(entity: Entity, fields: Fields, current: Row) -> bool:
+    for name, change in fields.items():
+        if entity.by_name[name].role is Role.CLAIM:
+            return current[name] not in (change["old"], change["new"])
+    return False
+
+
+def _all_clash(fields: Fields, current: Row | None) -> list[Clash]:
+    return [
+        Clash((name,), change["old"], change["new"], None if current is None else current[name])
+        for name, change in fields.items()
+    ]

@@ -1,0 +1,169 @@
+"""The two stores as the engine sees them.
+
+The client hands the engine its replica as a `LocalStore`; `localfirst_sync.postgres` is the `RemoteStore`. A third store
+needs nothing but these methods.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+import msgspec
+from localfirst_schema.wire import Mutation, Verdict
+
+
+class Cursor(NamedTuple):
+    """How far a replica has read the log: the number of the last change, and the random tag which that number carried.
+
+    A server that was restored from an older backup gives the same number another tag. (0, 0) is the beginning.
+    """
+
+    seq: int
+    tag: int
+
+
+BEGINNING = Cursor(0, 0)
+
+
+class Identity(NamedTuple):
+    """Who a replica is: the project it belongs to, its own random id, and the fencing epoch of the present round."""
+
+    project_id: str
+    project_name: str
+    replica_id: str
+    epoch: int
+
+
+class Push(msgspec.Struct, frozen=True):
+    """Mutations on their way to the server, in the order of their numbers, without a gap.
+
+    Attributes:
+        acked_number: the last mutation whose verdict the replica has on its disk; 0 if none.
+        acked_hash: the chained hash at `acked_number` (16 bytes; `wire.EMPTY_HASH` at 0).
+        hashes: the chained hash of each mutation, 16 bytes each, in order.
+    """
+
+    acked_number: int
+    acked_hash: bytes
+    mutations: Sequence[Mutation]
+    hashes: Sequence[bytes]
+
+
+class Pushed(msgspec.Struct, frozen=True):
+    """The server's answer to a `Push`: one verdict a mutation, in order.
+
+    Attributes:
+        before: the server's head just before this push was numbered.
+        after: the head after it. Between the two there is nothing but this push. Both are None when the answer is a
+            repeated one, from the receipts.
+    """
+
+    verdicts: Sequence[Verdict]
+    before: Cursor | None
+    after: Cursor | None
+
+
+class HistoryRow(NamedTuple):
+    """One numbered change as it is pulled; `fields` is JSON text, `at` canonical text, ids canonical text."""
+
+    seq: int
+    entity: str
+    entity_id: str
+    version: int
+    by: str | None
+    at: str
+    outcome: str
+    fields: str
+    replica_id: str | None
+    number: int | None
+
+
+class PullSink(Protocol):
+    """Takes a pull in batches; nothing is visible to readers until `LocalStore.finish_pull`."""
+
+    def rows(self, table: str, rows: Sequence[tuple[object, ...]]) -> None:
+        """Current rows of one table, columns in the order of `Entity.column_names` (or `CONFLICT_COLUMNS`)."""
+
+    def history(self, rows: Sequence[HistoryRow]) -> None:
+        """History rows, by rising `seq`."""
+
+
+class LocalStore(Protocol):
+    """The replica, as far as the engine needs it. Every method is one transaction or none."""
+
+    def identity(self) -> Identity:
+        """Who this replica is, with the epoch that `begin_round` set."""
+
+    def begin_round(self) -> None:
+        """Raises the epoch: from now on the writes of an earlier round, should one still be alive, are refused."""
+
+    def pending_count(self) -> int:
+        """How many mutations wait in the outbox."""
+
+    def next_push(self, limit: int) -> Push | None:
+        """The next mutations (never cutting an act in two, so possibly a few more than `limit`), or None."""
+
+    def acknowledge(self, push: Push, pushed: Pushed) -> None:
+        """Takes the verdicts: accepted mutations leave the outbox for good; the others leave it too, and the pull that
+        follows brings the row and the history as the server decided. Moves the cursor to `pushed.after` when
+        `pushed.before` is the present cursor and every verdict is `accepted`."""
+
+    def cursor(self) -> Cursor:
+        """How far this replica has read."""
+
+    def begin_pull(self) -> PullSink:
+        """A sink for one pull; it keeps what it is given aside (memory, then a temporary file)."""
+
+    def finish_pull(self, sink: PullSink, reached: Cursor) -> int:
+        """Applies everything in the sink and moves the cursor to `reached`, in one transaction; returns how many
+        changes were not this replica's own. Rows with pending mutations are rebased."""
+
+    def take_new_identity(self) -> None:
+        """The server knows another replica by this one's id (a copied or restored file): takes a new random id, numbers
+        the queue again from 1 and keeps it."""
+
+
+class RemoteStore(Protocol):
+    """The server. Methods raise `localfirst_schema.errors.UnavailableError` when it does not answer in time."""
+
+    def head(self) -> Cursor:
+        """The number and the tag of the project's last committed change. One round trip."""
+
+    def push(self, identity: Identity, push: Push) -> Pushed:
+        """Decides, writes and numbers a batch in one transaction. Raises `IdentityTaken` when the numbers or the chain
+        say that another replica uses this id, and `Fenced` when a later epoch has been seen."""
+
+    def pull(self, cursor: Cursor, sink: PullSink) -> Cursor:
+        """Streams everything after `cursor` into `sink`, from one snapshot, and returns the head of that snapshot. Raises
+        `ServerWasRestored` when the server does not know (cursor.seq, cursor.tag)."""
+
+
+class SyncError(Exception):
+    """What the engine handles by itself; users see only what becomes of it.
+
+    SyncError
+    ├── IdentityTaken       take a new replica id, push again
+    ├── Fenced              another process syncs this replica: stop this round
+    └── ServerWasRestored   the server has another past than the replica: recover
+    """
+
+
+class IdentityTaken(SyncError):
+    """The server has other mutations under this replica's id."""
+
+
+class Fenced(SyncError):
+    """A later round of this replica has already written."""
+
+
+class ServerWasRestored(SyncError):
+    """The server's log does not hold the change that the cursor names."""
+
+
+CONFLICT_TABLE = "conflicts"
+CONFLICT_COLUMNS = (
+    "id", "entity", "entity_id", "fields", "base", "mine", "theirs", "base_version", "my_version", "their_version",
+    "my_by", "their_by", "reason", "act_id", "replica_id", "created_at", "resolved_at", "resolved_by", "resolution",
+)  # fmt: skip
+"""The columns of `conflicts` in both stores. A change of a conflict is logged in the history as entity `conflict`."""
