@@ -114,9 +114,7 @@ def _revived(entity: Entity, mutation: Mutation, fields: Fields, tombstone: Row)
     return row | {"version": _past_both(mutation, tombstone), "created_at": tombstone["created_at"]}
 
 
-def _applied(
-    entity: Entity, mutation: Mutation, fields: Fields, current: Row, clashes: list[Clash], *, overwrite: bool
-) -> Row:
+def _applied(entity: Entity, mutation: Mutation, fields: Fields, current: Row, clashes: list[Clash], *, overwrite: bool) -> Row:
     row = {**current, "updated_at": mutation.at, "updated_by": mutation.by}
     for name, change in fields.items():
         column = entity.by_name[name]
