@@ -23,6 +23,7 @@ that a version which was shown for one branch is never later the current version
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -90,6 +91,21 @@ def refused(mutation: Mutation, fields: Fields, current: Row | None, reason: str
     """The decision for a change that some rule of the whole (a cycle, the depth, a missing parent) does not allow."""
     row = None if current is None else _raised(mutation, current)
     return Decision("conflict", row, reason, _all_clash(fields, current))
+
+
+def rebase(entity: Entity, pending: Sequence[tuple[Mutation, Fields]], server_row: Row) -> Row:
+    """The row as a replica shows it while its own changes wait: the server's row with all of them carried out.
+
+    Its version is the one that the server would give if nothing else happened; a field that clashes shows mine, until the
+    server has decided.
+    """
+    foreseen: Row | None = server_row
+    shown = server_row
+    for mutation, fields in pending:
+        foreseen = decide(entity, mutation, fields, foreseen).row
+        shown = _applied(entity, mutation, fields, shown, [], overwrite=True)
+    version = mutation.version if foreseen is None else max(int(foreseen["version"]), mutation.version)
+    return shown | {"version": version}
 
 
 def _past_both(mutation: Mutation, current: Row) -> int:

@@ -1,0 +1,135 @@
+"""The write path: one act is one transaction, and each change in it is a row, its history and its place in the outbox."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import Any
+
+import apsw
+from localfirst_schema import timestamps
+from localfirst_schema.entities import WORK_ITEM, Entity
+from localfirst_schema.json_merge import difference
+from localfirst_schema.wire import Fields, Row, decode_json, encode_json
+
+from localfirst.replica import fulltext
+from localfirst.replica.connection import immediate
+
+_NEXT_NUMBER = """
+    SELECT coalesce((SELECT number FROM outbox ORDER BY history_id DESC LIMIT 1), acked_number) + 1 FROM replica
+"""
+_INSERT_HISTORY = """
+    INSERT INTO history (entity, entity_id, version, by, at, outcome, fields) VALUES (?, ?, ?, ?, ?, 'accepted', ?)
+"""
+_INSERT_OUTBOX = "INSERT INTO outbox (history_id, number, txn, base_version) VALUES (?, ?, ?, ?)"
+
+
+class Act:
+    """What one user does at one moment; all of it is written, or nothing.
+
+    Attributes:
+        by: who does it.
+        at: when, by this machine's clock.
+    """
+
+    def __init__(self, connection: apsw.Connection, by: str | None) -> None:
+        self.connection = connection
+        self.by = by
+        self.at = timestamps.now()
+        self._txn = self._number = connection.execute(_NEXT_NUMBER).get
+
+    def change(self, entity: Entity, before: Row | None, values: dict[str, Any], **derived: Any) -> Row:
+        """Writes one change and returns the row as it is now.
+
+        Args:
+            before: the row as it is (all columns), or None to create it.
+            values: column → new value; JSON columns take Python objects. `id` and `created_at` count on creation alone.
+            derived: columns that are computed and never sent (`path`, `depth`).
+        """
+        fields = changed_fields(entity, before, values)
+        row = self._next_row(entity, before, fields, values, derived)
+        local_id = write_row(self.connection, entity, before, row)
+        if entity is WORK_ITEM and ("title" in fields or "metadata" in fields):
+            fulltext.index(self.connection, local_id, row["title"], row["metadata"], is_new=before is None)
+        self.connection.execute(
+            _INSERT_HISTORY, (entity.name, row["id"], row["version"], self.by, self.at, encode_json(fields))
+        )
+        base_version = before["version"] if before else 0
+        self.connection.execute(_INSERT_OUTBOX, (self.connection.last_insert_rowid(), self._number, self._txn, base_version))
+        self._number += 1
+        return row
+
+    def _next_row(
+        self, entity: Entity, before: Row | None, fields: Fields, values: dict[str, Any], derived: dict[str, Any]
+    ) -> Row:
+        row: Row = dict(before) if before else dict.fromkeys(entity.column_names)
+        for name in fields:
+            row[name] = encode_json(values[name]) if name in entity.json_columns and values[name] is not None else values[name]
+        if before is None:
+            row["id"] = values["id"]
+            row["created_at"] = values.get("created_at") or self.at
+            row["created_by"] = self.by
+        row["version"] = before["version"] + 1 if before else 1
+        row["updated_at"] = self.at
+        row["updated_by"] = self.by
+        row.update(derived)
+        return row
+
+
+@contextmanager
+def act(connection: apsw.Connection, by: str | None) -> Iterator[Act]:
+    """One act: a transaction that begins as a writer and is on disk when the block ends."""
+    with immediate(connection):
+        yield Act(connection, by)
+
+
+def changed_fields(entity: Entity, before: Row | None, values: dict[str, Any]) -> Fields:
+    """What `values` change of the row, as a change says it: JSON reduced to the keys that differ, booleans as booleans."""
+    fields: Fields = {}
+    for name, new in values.items():
+        if name == "id" or (name == "created_at" and before is not None):
+            continue
+        old = before[name] if before else None
+        if name in entity.json_columns:
+            old = decode_json(old) if old is not None else ({} if isinstance(new, dict) else None)
+            if (part := difference(old, new)) is not None or (before is None and new is not None):
+                fields[name] = {"old": part[0], "new": part[1]} if part else {"old": old, "new": new}
+        elif name in entity.boolean_columns:
+            if before is None or bool(old) != new:
+                fields[name] = {"old": None if before is None else bool(old), "new": new}
+        elif old != new:
+            fields[name] = {"old": old, "new": new}
+    return fields
+
+
+@cache
+def written_columns(entity: Entity) -> tuple[str, ...]:
+    """The columns that are stored (a vendor's `status` is computed by the store)."""
+    return tuple(name for name in entity.column_names if not (entity.table == "vendor_extractors" and name == "status"))
+
+
+@cache
+def _insert_sql(entity: Entity) -> str:
+    columns = written_columns(entity)
+    return f"INSERT INTO {entity.table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"
+
+
+@cache
+def upsert_sql(entity: Entity) -> str:
+    """Inserts a whole row or overwrites the one with its id."""
+    sets = ", ".join(f"{name} = excluded.{name}" for name in written_columns(entity) if name != "id")
+    return f"{_insert_sql(entity)} ON CONFLICT (id) DO UPDATE SET {sets}"
+
+
+def write_row(connection: apsw.Connection, entity: Entity, before: Row | None, row: Row) -> int:
+    """Inserts the row, or updates the columns in which it differs from `before`; returns its local id (work items only)."""
+    if before is None:
+        connection.execute(_insert_sql(entity), [row[name] for name in written_columns(entity)])
+        return connection.last_insert_rowid()
+    changed = [name for name in written_columns(entity) if row[name] != before[name]]
+    sets = ", ".join(f"{name} = ?" for name in changed)
+    returning = " RETURNING local_id" if entity is WORK_ITEM else ""
+    bindings = [*(row[name] for name in changed), row["id"]]
+    cursor = connection.execute(f"UPDATE {entity.table} SET {sets} WHERE id = ?{returning}", bindings)
+    return int(cursor.get) if returning else 0

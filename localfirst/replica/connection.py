@@ -1,0 +1,141 @@
+"""How a replica's file is opened: the policy of every connection, and SQLite's errors in words.
+
+One connection belongs to one thread. Files are private to the user. What goes wrong below ends as a `LocalfirstError`:
+a caller of this package never sees an error of SQLite's.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import apsw
+from localfirst_schema.errors import LocalfirstError, UnavailableError
+
+BUSY_TIMEOUT_MS = 10_000
+"""How long a writer waits for another process's transaction; those are milliseconds long: in health it is never reached."""
+
+WAL_AUTOCHECKPOINT_PAGES = 1000
+
+
+class ReplicaUnreadableError(LocalfirstError):
+    """The file is not a database, or is damaged; it is set aside and rebuilt (see `replica.open_replica`)."""
+
+    @property
+    def name(self) -> str:
+        """Users see it as an `UnavailableError`."""
+        return "UnavailableError"
+
+
+def connect(path: Path) -> apsw.Connection:
+    """Opens (and, if need be, creates) the file at `path` with the policy of this module.
+
+    Raises UnavailableError if the place cannot be written, ReplicaUnreadableError if the file is not a database.
+    """
+    create_private(path)
+    with sqlite_errors():
+        connection = apsw.Connection(os.fspath(path))
+        connection.set_busy_timeout(BUSY_TIMEOUT_MS)
+        _use_wal(connection)
+        _make_durable(connection)
+        connection.pragma("wal_autocheckpoint", WAL_AUTOCHECKPOINT_PAGES)
+        connection.pragma("journal_size_limit", 16 * 1024 * 1024)
+        connection.pragma("temp_store", "memory")
+        connection.config(apsw.SQLITE_DBCONFIG_DQS_DML, 0)
+        connection.config(apsw.SQLITE_DBCONFIG_DQS_DDL, 0)
+    return connection
+
+
+def create_private(path: Path) -> None:
+    """Makes the folder 0700 and the file 0600 where they do not exist yet; SQLite gives -wal and -shm the file's mode."""
+    try:
+        if not path.parent.is_dir():
+            path.parent.mkdir(parents=True, mode=0o700, exist_ok=True)
+        if not path.exists():
+            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+    except OSError as error:
+        raise UnavailableError(
+            f"the replica cannot be created at {path} ({error.strerror}); set LOCALFIRST_REPLICA to a writable place."
+        ) from None
+
+
+def _use_wal(connection: apsw.Connection) -> None:
+    # The switch to WAL ignores the busy timeout, so two first openers can meet: the loser tries again.
+    for attempt in range(50):
+        try:
+            if connection.pragma("journal_mode") != "wal":
+                connection.pragma("journal_mode", "wal")
+        except apsw.BusyError:
+            if attempt == 49:
+                raise
+            connection.pragma("user_version")  # this one does wait, until the other opener is through
+        else:
+            return
+
+
+def _make_durable(connection: apsw.Connection) -> None:
+    # An acknowledged write survives a power cut. On macOS plain fsync leaves data in the drive's cache.
+    connection.pragma("synchronous", "full")
+    if sys.platform == "darwin":
+        connection.pragma("fullfsync", 1)
+        connection.pragma("checkpoint_fullfsync", 1)
+
+
+@contextmanager
+def sqlite_errors() -> Iterator[None]:
+    """Turns SQLite's errors into the user's: what is wrong, and what to do."""
+    try:
+        yield
+    except apsw.Error as error:
+        raise in_words(error) from error
+
+
+def in_words(error: apsw.Error) -> LocalfirstError:
+    """The user's error for one of SQLite's."""
+    if isinstance(error, apsw.CorruptError | apsw.NotADBError):
+        return ReplicaUnreadableError("the replica is damaged and has to be rebuilt; run `localfirst doctor`.")
+    if isinstance(error, apsw.BusyError | apsw.LockedError):
+        return UnavailableError("the replica is locked by another process; try again in a moment.")
+    if isinstance(error, apsw.FullError):
+        return UnavailableError("the disk that holds the replica is full; make room and try again, nothing was changed.")
+    if isinstance(error, apsw.ReadOnlyError | apsw.PermissionsError | apsw.CantOpenError):
+        return UnavailableError("the replica cannot be written; check the permissions of its file and folder.")
+    if isinstance(error, apsw.IOError):
+        return UnavailableError("the disk that holds the replica reports an error; nothing was changed.")
+    return UnavailableError("the replica failed in an unexpected way; see the log.")
+
+
+@contextmanager
+def immediate(connection: apsw.Connection) -> Iterator[None]:
+    """One write transaction. It begins as a writer: one that began as a reader could fail half way under WAL."""
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            connection.execute("COMMIT")
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
+    except apsw.Error as error:
+        raise in_words(error) from error
+
+
+@contextmanager
+def snapshot(connection: apsw.Connection) -> Iterator[None]:
+    """One read transaction: several queries see the same moment."""
+    if connection.in_transaction:
+        yield
+        return
+    try:
+        connection.execute("BEGIN")
+        try:
+            yield
+        finally:
+            if connection.in_transaction:
+                connection.execute("COMMIT")
+    except apsw.Error as error:
+        raise in_words(error) from error

@@ -1,0 +1,55 @@
+"""The full-text rows of the work items: title, and all text in the metadata.
+
+Counterpart: the table `work_items_text`, written in the transaction that writes the row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import apsw
+from localfirst_schema.wire import decode_json
+
+_DELETE = "DELETE FROM work_items_text WHERE rowid = ?"
+_INSERT = "INSERT INTO work_items_text (rowid, title, body) VALUES (?, ?, ?)"
+
+
+def body_of(metadata: str) -> str:
+    """All text values of a metadata document (JSON text), for indexing."""
+    return "" if metadata == "{}" else " ".join(_texts(decode_json(metadata)))
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for item in value.values():
+            yield from _texts(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _texts(item)
+
+
+def index(connection: apsw.Connection, local_id: int, title: str, metadata: str, *, is_new: bool) -> None:
+    """Indexes one work item."""
+    if not is_new:
+        connection.execute(_DELETE, (local_id,))
+    connection.execute(_INSERT, (local_id, title, body_of(metadata)))
+
+
+def index_many(connection: apsw.Connection, rows: Iterable[tuple[int, str, str]]) -> None:
+    """Indexes many work items, given as (local_id, title, metadata), whether or not they were indexed before."""
+    documents = [(local_id, title, body_of(metadata)) for local_id, title, metadata in rows]
+    connection.executemany(_DELETE, [(local_id,) for local_id, _, _ in documents])
+    connection.executemany(_INSERT, documents)
+
+
+def is_consistent(connection: apsw.Connection) -> bool:
+    """Whether every work item is indexed with its present text, and nothing else is (for doctor and tests)."""
+    rows = connection.execute("SELECT count(*) FROM work_items").get
+    indexed = connection.execute("SELECT count(*) FROM work_items_text_docsize").get
+    if rows != indexed:
+        return False
+    missing = "SELECT EXISTS (SELECT 1 FROM work_items WHERE local_id NOT IN (SELECT id FROM work_items_text_docsize))"
+    return not connection.execute(missing).get

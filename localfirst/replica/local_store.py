@@ -1,0 +1,211 @@
+"""The replica as the sync engine sees it (`localfirst_sync.ports.LocalStore`)."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from typing import Any
+
+import apsw
+from localfirst_schema import timestamps
+from localfirst_schema.entities import ENTITIES, VENDOR, WORK_ITEM, Entity
+from localfirst_schema.errors import UnavailableError
+from localfirst_schema.wire import EMPTY_HASH, Row, chain_hash
+from localfirst_sync.decision import rebase
+from localfirst_sync.ports import BEGINNING, CONFLICT_COLUMNS, CONFLICT_TABLE, Cursor, Fenced, Identity, Push, Pushed
+
+from localfirst.replica import fulltext, outbox
+from localfirst.replica.act import upsert_sql, write_row
+from localfirst.replica.connection import immediate, sqlite_errors
+from localfirst.replica.rows import as_row, find
+from localfirst.replica.spool import HISTORY, Spool
+from localfirst.replica.structure import derive_paths
+
+_ENTITY_OF_TABLE = {entity.table: entity for entity in ENTITIES}
+_VENDOR_STATUS = VENDOR.column_names.index("status")
+_INSERT_HISTORY = "INSERT INTO history (entity, entity_id, version, by, at, outcome, fields) VALUES (?, ?, ?, ?, ?, ?, ?)"
+_UPSERT_CONFLICT = (
+    f"INSERT OR REPLACE INTO {CONFLICT_TABLE} ({', '.join(CONFLICT_COLUMNS)}) VALUES ({', '.join('?' * len(CONFLICT_COLUMNS))})"
+)
+
+
+class ReplicaStore:
+    """`LocalStore` over one connection to the replica; it belongs to the thread that made it."""
+
+    def __init__(self, connection: apsw.Connection) -> None:
+        self._connection = connection
+        self._epoch = 0
+
+    def close(self) -> None:
+        """Closes the connection."""
+        self._connection.close()
+
+    def identity(self) -> Identity:
+        """Who this replica is. Raises UnavailableError while its project has no name."""
+        with sqlite_errors():
+            project_id, name, replica_id = self._replica("project_id, project_name, replica_id")
+        if name is None:
+            raise UnavailableError(
+                "this project has no name yet, so it stays local; set LOCALFIRST_PROJECT (or project = … in .localfirst.toml)"
+                " to the name that all who work on it share."
+            )
+        return Identity(project_id, name, replica_id, self._epoch)
+
+    def _replica(self, columns: str) -> tuple[Any, ...]:
+        return self._connection.execute(f"SELECT {columns} FROM replica").fetchall()[0]
+
+    def begin_round(self) -> None:
+        """Raises the fencing epoch."""
+        with immediate(self._connection):
+            self._epoch = self._connection.execute("UPDATE replica SET epoch = epoch + 1 RETURNING epoch").get
+
+    def _check_fence(self) -> None:
+        if self._connection.execute("SELECT epoch FROM replica").get != self._epoch:
+            raise Fenced
+
+    def pending_count(self) -> int:
+        """How many mutations wait."""
+        with sqlite_errors():
+            return outbox.count(self._connection)
+
+    def next_push(self, limit: int) -> Push | None:
+        """The next mutations with their chained hashes."""
+        with sqlite_errors():
+            acked_number, acked_hash = self._replica("acked_number, acked_hash")
+            mutations = outbox.next_mutations(self._connection, limit)
+        if not mutations:
+            return None
+        hashes, last = [], acked_hash
+        for mutation in mutations:
+            last = chain_hash(last, mutation)
+            hashes.append(last)
+        return Push(acked_number, acked_hash, mutations, hashes)
+
+    def acknowledge(self, push: Push, pushed: Pushed) -> None:
+        """Takes the verdicts."""
+        connection = self._connection
+        with immediate(connection):
+            self._check_fence()
+            for mutation, verdict in zip(push.mutations, pushed.verdicts, strict=True):
+                if verdict.outcome != "accepted":
+                    # What really happened comes with the next pull, as the server wrote it.
+                    connection.execute(
+                        "DELETE FROM history WHERE history_id = (SELECT history_id FROM outbox WHERE number = ?)",
+                        (mutation.number,),
+                    )
+                elif verdict.version != mutation.version:
+                    self._take_version(mutation.entity, mutation.id, verdict.version)
+            connection.execute(
+                "DELETE FROM outbox WHERE history_id IN (SELECT history_id FROM outbox ORDER BY history_id LIMIT ?)",
+                (len(push.mutations),),
+            )
+            connection.execute(
+                "UPDATE replica SET acked_number = ?, acked_hash = ?", (push.mutations[-1].number, push.hashes[-1])
+            )
+            if pushed.after is not None and pushed.before == self._cursor() and _all_accepted(pushed):
+                self._set_cursor(pushed.after)
+
+    def _take_version(self, entity: str, row_id: str, version: int) -> None:
+        table = next(e.table for e in ENTITIES if e.name == entity)
+        self._connection.execute(f"UPDATE {table} SET version = max(version, ?) WHERE id = ?", (version, row_id))
+
+    def cursor(self) -> Cursor:
+        """How far this replica has read."""
+        with sqlite_errors():
+            return self._cursor()
+
+    def _cursor(self) -> Cursor:
+        return Cursor(*self._replica("cursor_seq, cursor_tag"))
+
+    def _set_cursor(self, cursor: Cursor) -> None:
+        self._connection.execute(
+            "UPDATE replica SET cursor_seq = ?, cursor_tag = ?, last_sync_at = ?", (*cursor, timestamps.now())
+        )
+
+    def mark_synced(self) -> None:
+        """Notes that the replica is level with the server at this moment."""
+        with immediate(self._connection):
+            self._connection.execute("UPDATE replica SET last_sync_at = ?", (timestamps.now(),))
+
+    def begin_pull(self) -> Spool:
+        """A spool for one pull."""
+        return Spool()
+
+    def finish_pull(self, sink: Spool, reached: Cursor) -> int:
+        """Applies a complete pull; see `LocalStore.finish_pull`."""
+        connection = self._connection
+        foreign = 0
+        with immediate(connection):
+            self._check_fence()
+            replica_id = connection.execute("SELECT replica_id FROM replica").get
+            bootstrap = self._cursor() == BEGINNING
+            if bootstrap:
+                connection.execute("DELETE FROM history WHERE history_id NOT IN (SELECT history_id FROM outbox)")
+            waiting = outbox.waiting_rows(connection)
+            moved: set[str] = set()
+            for table, rows in sink.batches():
+                if table == HISTORY:
+                    others = rows if bootstrap else [r for r in rows if not _is_own(r, replica_id)]
+                    foreign += sum(1 for r in others if r[8] != replica_id)
+                    moved |= {r[2] for r in others if r[1] == "work_item" and '"parent_id"' in r[7]}
+                    connection.executemany(
+                        _INSERT_HISTORY, [(r[1], r[2], r[3], r[4], r[5], r[6], r[7]) for r in others if r[1] != "conflict"]
+                    )
+                elif table == CONFLICT_TABLE:
+                    connection.executemany(_UPSERT_CONFLICT, rows)
+                else:
+                    moved |= self._apply_rows(_ENTITY_OF_TABLE[table], rows, waiting)
+            derive_paths(connection, moved)
+            self._set_cursor(reached)
+        sink.close()
+        return foreign
+
+    def _apply_rows(self, entity: Entity, rows: Sequence[Sequence[Any]], waiting: set[tuple[str, str]]) -> set[str]:
+        """Writes rows as the server has them, those with waiting changes rebased; returns the ids of the rebased."""
+        rebased = set()
+        if waiting:
+            rest = []
+            for values in rows:
+                if (entity.name, values[0]) in waiting:
+                    self._rebase(entity, as_row(entity, values))
+                    rebased.add(str(values[0]))
+                else:
+                    rest.append(values)
+            rows = rest
+        if entity is WORK_ITEM:
+            upserted = self._connection.executemany(f"{upsert_sql(entity)} RETURNING local_id, title, metadata", rows)
+            fulltext.index_many(self._connection, upserted)
+        elif entity is VENDOR:
+            columns = [tuple(v for i, v in enumerate(values) if i != _VENDOR_STATUS) for values in rows]
+            self._connection.executemany(upsert_sql(entity), columns)
+        else:
+            self._connection.executemany(upsert_sql(entity), rows)
+        return rebased if entity is WORK_ITEM else set()
+
+    def _rebase(self, entity: Entity, server_row: Row) -> None:
+        before = find(self._connection, entity, server_row["id"])
+        shown = rebase(entity, outbox.of_row(self._connection, entity.name, server_row["id"]), server_row)
+        if before is not None:
+            shown["version"] = max(shown["version"], before["version"])
+        local_id = write_row(self._connection, entity, before, shown)
+        if entity is WORK_ITEM:
+            fulltext.index(self._connection, local_id, shown["title"], shown["metadata"], is_new=before is None)
+
+    def take_new_identity(self) -> None:
+        """A new random id; the queue is kept and numbered from 1."""
+        connection = self._connection
+        with immediate(connection):
+            first = connection.execute("SELECT number FROM outbox ORDER BY history_id LIMIT 1").get or 1
+            connection.execute("UPDATE outbox SET number = number - ?, txn = txn - ?", (first - 1, first - 1))
+            connection.execute(
+                "UPDATE replica SET replica_id = ?, acked_number = 0, acked_hash = ?", (str(uuid.uuid4()), EMPTY_HASH)
+            )
+
+
+def _is_own(row: Sequence[Any], replica_id: str) -> bool:
+    """An own change that was accepted is in the history since it was made."""
+    return bool(row[8] == replica_id and row[6] == "accepted")
+
+
+def _all_accepted(pushed: Pushed) -> bool:
+    return all(verdict.outcome == "accepted" for verdict in pushed.verdicts)

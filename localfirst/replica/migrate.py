@@ -1,0 +1,60 @@
+"""Brings a replica's file to the schema of this program: numbered files, each in one transaction, never downgraded."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path
+from typing import NamedTuple
+
+import apsw
+from localfirst_schema.errors import UnavailableError
+
+from localfirst.replica.connection import immediate
+
+
+class Migration(NamedTuple):
+    """One step; `number` is what ``PRAGMA user_version`` says after it."""
+
+    number: int
+    name: str
+    sql: str
+
+
+def migrations() -> list[Migration]:
+    """All steps, in order."""
+    found = []
+    for file in files("localfirst_schema").joinpath("sqlite").iterdir():
+        if file.name.endswith(".sql"):
+            found.append(Migration(int(file.name[:4]), file.name, file.read_text()))
+    return sorted(found)
+
+
+LATEST = 1
+"""The newest step's number; a test holds it equal to the files', so that opening a current replica reads none of them."""
+
+
+def migrate(connection: apsw.Connection, path: Path) -> None:
+    """Applies what is missing. An older file that holds data is copied beside itself first.
+
+    Raises UnavailableError for a file of a newer program: it is left as it is.
+    """
+    present = connection.pragma("user_version")
+    if present == LATEST:
+        return
+    if present > LATEST:
+        raise UnavailableError(
+            f"the replica was written by a newer version of localfirst (schema {present}, this one knows {LATEST});"
+            " upgrade localfirst. Nothing was changed."
+        )
+    if present > 0:
+        backup = path.with_name(f"{path.name}.before-{LATEST}")
+        if not backup.exists():
+            connection.execute("VACUUM INTO ?", (str(backup),))
+            backup.chmod(0o600)
+    for step in migrations():
+        with immediate(connection):
+            # Another process may have been quicker.
+            if connection.pragma("user_version") < step.number:
+                for _ in connection.execute(step.sql):
+                    pass
+                connection.pragma("user_version", step.number)

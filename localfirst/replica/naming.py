@@ -1,0 +1,36 @@
+"""A local project gets its name: ids that are made from the project's id are made again, everywhere."""
+
+from __future__ import annotations
+
+import apsw
+from localfirst_schema.entities import ENTITIES, Entity
+from localfirst_schema.identifiers import natural_id, project_id
+
+from localfirst.replica.connection import immediate
+
+
+def adopt_name(connection: apsw.Connection, name: str) -> None:
+    """Names a project that was local until now. Nothing of it has left this file, so its natural ids may change."""
+    project = project_id(name)
+    with immediate(connection):
+        if connection.execute("SELECT project_name FROM replica").get is not None:
+            return
+        renamed: dict[str, str] = {}
+        for entity in ENTITIES:
+            if entity.natural_key:
+                _rename(connection, entity, project, renamed)
+        connection.execute("UPDATE replica SET project_id = ?, project_name = ?", (project, name))
+
+
+def _rename(connection: apsw.Connection, entity: Entity, project: str, renamed: dict[str, str]) -> None:
+    keys = [name for name in entity.natural_key if name in entity.by_name]
+    for old, *parts in connection.execute(f"SELECT {', '.join(['id', *keys])} FROM {entity.table}").fetchall():
+        current = [str(renamed.get(str(part), part)) for part in parts]
+        new = natural_id(project, entity.name, *(current or ["singleton"]))
+        renamed[str(old)] = new
+        sets = "".join(f", {key} = ?" for key in keys)
+        connection.execute(f"UPDATE {entity.table} SET id = ?{sets} WHERE id = ?", (new, *current, old))
+        connection.execute("UPDATE history SET entity_id = ? WHERE entity_id = ?", (new, old))
+        for part, now in zip(parts, current, strict=True):
+            if part != now:
+                connection.execute("UPDATE history SET fields = replace(fields, ?, ?) WHERE entity_id = ?", (part, now, new))

@@ -1,0 +1,88 @@
+"""Opening a project's replica: create it, migrate it, give it an identity, set a broken one aside."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from contextlib import suppress
+from pathlib import Path
+
+import apsw
+from localfirst_schema import timestamps
+from localfirst_schema.entities import CONFIGURATION
+from localfirst_schema.errors import InvalidStateError
+from localfirst_schema.identifiers import natural_id, project_id
+
+from localfirst.replica.connection import ReplicaUnreadableError, connect, immediate, sqlite_errors
+from localfirst.replica.migrate import migrate
+from localfirst.replica.naming import adopt_name
+
+logger = logging.getLogger("localfirst.replica")
+
+DEFAULT_CONTEXT = "feature"
+DEFAULT_TOKEN_BUDGET = 200_000
+
+
+def open_replica(path: Path, project_name: str | None) -> apsw.Connection:
+    """Opens the replica at `path` for the named project (None: local until named).
+
+    A file that is no database, or a damaged one, is renamed to ``NAME.corrupt-TIME`` and a new one begun. Raises
+    InvalidStateError for the replica of another project, UnavailableError where the place cannot be written.
+    """
+    try:
+        return _open(path, project_name)
+    except ReplicaUnreadableError:
+        set_aside(path)
+        return _open(path, project_name)
+
+
+def _open(path: Path, project_name: str | None) -> apsw.Connection:
+    connection = connect(path)
+    try:
+        with sqlite_errors():
+            migrate(connection, path)
+            found = connection.execute("SELECT project_id, project_name FROM replica").fetchone()
+        if found is None:
+            _begin(connection, project_name)
+        elif project_name is not None and found[1] is None:
+            adopt_name(connection, project_name)
+        elif project_name is not None and found[1] != project_name:
+            raise InvalidStateError(
+                f"the replica at {path} belongs to the project {found[1]!r}, not to {project_name!r}; set LOCALFIRST_REPLICA"
+                " to another file, or LOCALFIRST_PROJECT to the right name.",
+                project=found[1],
+            )
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _begin(connection: apsw.Connection, project_name: str | None) -> None:
+    """Gives a new file its identity, and the project its configuration: the very row with which PostgreSQL starts one."""
+    project = project_id(project_name) if project_name else str(uuid.uuid4())
+    now = timestamps.now()
+    with immediate(connection):
+        if connection.execute("SELECT EXISTS (SELECT 1 FROM replica)").get:
+            return  # another process was quicker
+        connection.execute(
+            "INSERT INTO replica (singleton, project_id, project_name, replica_id, created_at) VALUES (1, ?, ?, ?, ?)",
+            (project, project_name, str(uuid.uuid4()), now),
+        )
+        connection.execute(
+            f"INSERT INTO {CONFIGURATION.table}"
+            " (id, active_context_type, default_token_budget, version, created_at, updated_at)"
+            " VALUES (?, ?, ?, 1, ?, ?)",
+            (natural_id(project, CONFIGURATION.name, "singleton"), DEFAULT_CONTEXT, DEFAULT_TOKEN_BUDGET, now, now),
+        )
+
+
+def set_aside(path: Path) -> Path:
+    """Renames a broken replica beside itself, with its log files, and returns the new name. Nothing is deleted."""
+    stamp = timestamps.now().replace(":", "").replace("-", "").replace(".", "")
+    aside = path.with_name(f"{path.name}.corrupt-{stamp}")
+    for suffix in ("-wal", "-shm", ""):
+        with suppress(FileNotFoundError):
+            Path(f"{path}{suffix}").replace(f"{aside}{suffix}")
+    logger.error("the replica could not be read; it was renamed to %s and a new one begun", aside)
+    return aside

@@ -1,0 +1,105 @@
+"""The shape of the work items: ancestors, path and depth, and the cycles that must not be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import apsw
+from localfirst_schema.errors import CycleError, InvalidStateError, NotFoundError, ValidationError
+from localfirst_schema.wire import Row
+
+MAX_DEPTH = 4
+"""Five levels: a root has depth 0."""
+
+_PLACE = """
+    SELECT w.path, w.depth, p.path, p.depth FROM work_items AS w LEFT JOIN work_items AS p ON p.id = w.parent_id
+    WHERE w.id = ?
+"""
+_CHILDREN = "SELECT id FROM work_items WHERE parent_id = ?"
+
+
+def derive_paths(connection: apsw.Connection, ids: Iterable[str]) -> None:
+    """Brings path and depth of these items, and of all below them, in line with their parents."""
+    waiting = list(ids)
+    while waiting:
+        item = waiting.pop()
+        for path, depth, parent_path, parent_depth in connection.execute(_PLACE, (item,)):
+            true_path = f"{parent_path}/{item}" if parent_path else item
+            true_depth = parent_depth + 1 if parent_path else 0
+            # Two laptops' moves may show a circle until the server has decided; do not run around in it.
+            if (path, depth) != (true_path, true_depth) and true_depth <= 2 * MAX_DEPTH:
+                connection.execute("UPDATE work_items SET path = ?, depth = ? WHERE id = ?", (true_path, true_depth, item))
+                waiting.extend(child for (child,) in connection.execute(_CHILDREN, (item,)))
+
+
+def place_under(
+    connection: apsw.Connection, item_id: str, parent: Row | None, *, moved: Row | None = None
+) -> dict[str, object]:
+    """The path and depth of an item under `parent`, checked against the rules.
+
+    Args:
+        moved: the item as it is, when it exists already: what is below it moves along.
+
+    Raises CycleError, ValidationError (depth), InvalidStateError (deleted parent).
+    """
+    if parent is None:
+        return {"path": item_id, "depth": 0}
+    if parent["deleted_at"] is not None:
+        raise InvalidStateError(
+            "the parent is deleted; undelete it or choose another one.", entity="work_item", id=parent["id"]
+        )
+    ancestors = parent["path"].split("/")
+    if item_id in ancestors:
+        raise CycleError("an item cannot be moved under itself or below one of its own descendants.", id=item_id)
+    depth = parent["depth"] + 1
+    height = _height(connection, moved["id"]) if moved else 0
+    if depth + height > MAX_DEPTH:
+        raise ValidationError(
+            "parent_id",
+            f"work items nest at most {MAX_DEPTH + 1} levels deep",
+            f"parent_id: this would make {depth + height + 1} levels, at most {MAX_DEPTH + 1} are allowed; choose a parent"
+            " nearer to the root.",
+        )
+    return {"path": f"{parent['path']}/{item_id}", "depth": depth}
+
+
+def _height(connection: apsw.Connection, item_id: str) -> int:
+    """How many levels lie below an item."""
+    sql = """
+        WITH RECURSIVE below (id, height) AS (
+            SELECT ?, 0
+            UNION ALL
+            SELECT c.id, below.height + 1 FROM below JOIN work_items AS c ON c.parent_id = below.id WHERE below.height < 6
+        ) SELECT max(height) FROM below
+    """
+    return int(connection.execute(sql, (item_id,)).get)
+
+
+def has_live_children(connection: apsw.Connection, item_id: str) -> bool:
+    """Whether anything that is not deleted hangs below the item."""
+    sql = "SELECT EXISTS (SELECT 1 FROM work_items WHERE parent_id = ? AND deleted_at IS NULL)"
+    return bool(connection.execute(sql, (item_id,)).get)
+
+
+def waits_for(connection: apsw.Connection, waiting: str, target: str) -> bool:
+    """Whether `waiting` waits, directly or through others, for `target`."""
+    sql = """
+        WITH RECURSIVE reach (id) AS (
+            SELECT ?
+            UNION
+            SELECT CASE d.dependency_type WHEN 'depends_on' THEN d.depends_on_id ELSE d.work_item_id END
+            FROM reach JOIN work_item_dependencies AS d
+                ON d.deleted_at IS NULL AND (
+                    (d.dependency_type = 'depends_on' AND d.work_item_id = reach.id)
+                    OR (d.dependency_type = 'blocks' AND d.depends_on_id = reach.id)
+                )
+        ) SELECT EXISTS (SELECT 1 FROM reach WHERE id = ?)
+    """
+    return bool(connection.execute(sql, (waiting, target)).get)
+
+
+def require_alive(row: Row | None, what: str, row_id: str) -> Row:
+    """The row, or a NotFoundError if there is none or it is deleted."""
+    if row is None or row["deleted_at"] is not None:
+        raise NotFoundError(f"there is no {what} {row_id} in this project; list them to see which there are.", id=row_id)
+    return row

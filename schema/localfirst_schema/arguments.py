@@ -1,0 +1,297 @@
+"""The arguments of every tool, as the tool contract names them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from localfirst_schema.types import (
+    Arguments,
+    BranchName,
+    CommitHash,
+    ContextType,
+    DependencyType,
+    EnhancementStatus,
+    EntityName,
+    Id,
+    ItemType,
+    Json,
+    Limit,
+    Moment,
+    Offset,
+    Priority,
+    PrNumber,
+    Quarter,
+    Status,
+    Text,
+    Title,
+    VendorName,
+    Version,
+    Who,
+)
+
+
+class Nothing(Arguments):
+    """No arguments."""
+
+
+# Work items
+
+
+class CreateWorkItem(Arguments):
+    """`id` makes a repeated create harmless."""
+
+    item_type: ItemType
+    title: Title
+    id: Id | None = None
+    parent_id: Id | None = None
+    status: Status = "active"
+    metadata: Json = Field(default_factory=dict)
+    branch_name: BranchName | None = None
+    commit_hash: CommitHash | None = None
+    pr_number: PrNumber | None = None
+    created_by: Who | None = None
+    created_at: Annotated[Moment | None, Field(description="for records of the past")] = None
+
+
+class UpdateWorkItem(Arguments):
+    """`version` is the one that was read; a null clears a field, `parent_id: null` moves the item to the root."""
+
+    id: Id
+    version: Version
+    title: Title | None = None
+    status: Status | None = None
+    parent_id: Id | None = None
+    metadata: Annotated[Json | None, Field(description="JSON merge patch: null removes a key")] = None
+    branch_name: BranchName | None = None
+    commit_hash: CommitHash | None = None
+    pr_number: PrNumber | None = None
+    deleted: bool | None = None
+    updated_by: Who | None = None
+    created_by: Who | None = None
+
+
+class QueryWorkItem(Arguments):
+    """One item with what surrounds it."""
+
+    id: Id
+    include_children: bool = True
+    include_dependencies: bool = True
+    max_depth: Annotated[int, Field(ge=1, le=100)] = 5
+
+
+class ListWorkItems(Arguments):
+    """Filters and a page."""
+
+    item_type: ItemType | None = None
+    status: Status | None = None
+    parent_id: Id | None = None
+    root_only: bool = False
+    include_deleted: bool = False
+    include_archived: bool = False
+    limit: Limit = 50
+    offset: Offset = 0
+
+
+class ReadyWorkItems(Arguments):
+    """What may be worked on now."""
+
+    limit: Limit = 50
+    item_type: ItemType | None = None
+
+
+class SearchWorkItems(Arguments):
+    """Words, or a description of what is sought."""
+
+    query: Annotated[Text, Field(min_length=1, max_length=10_000)]
+    limit: Limit = 10
+
+
+class LinkWorkItems(Arguments):
+    """`depends_on`: the source waits for the target; `blocks`: the target waits for the source."""
+
+    source_id: Id
+    target_id: Id
+    dependency_type: DependencyType
+    created_by: Who | None = None
+
+
+class GetHistory(Arguments):
+    """The changes of one thing."""
+
+    entity: EntityName
+    id: Id
+    limit: Annotated[int, Field(ge=1, le=500)] = 50
+
+
+class ClaimWorkItem(Arguments):
+    """`claimed_by` is the client's own name where it is not given."""
+
+    id: Id
+    claimed_by: Who | None = None
+
+
+class AddComment(Arguments):
+    """A comment is never changed afterwards."""
+
+    work_item_id: Id
+    body: Annotated[Text, Field(min_length=1, max_length=100_000)]
+    created_by: Who | None = None
+
+
+class ListComments(Arguments):
+    """The comments of one item, oldest first."""
+
+    work_item_id: Id
+    limit: Limit = 50
+    offset: Offset = 0
+
+
+class RevertWorkItem(Arguments):
+    """Brings back the fields as they were at `to_version`, as a new version."""
+
+    id: Id
+    version: Version
+    to_version: Version
+    updated_by: Who | None = None
+
+
+# Vendors
+
+
+class CreateVendor(Arguments):
+    """The name is unique in the project and never changes."""
+
+    name: VendorName
+    operational: bool = True
+    metadata: Json = Field(default_factory=dict)
+    created_by: Who | None = None
+
+
+class QueryVendorStatus(Arguments):
+    """One vendor by name."""
+
+    name: Text
+
+
+class UpdateVendorStatus(Arguments):
+    """`version` is the one that was read."""
+
+    name: Text
+    version: Version
+    operational: bool | None = None
+    metadata: Annotated[Json | None, Field(description="JSON merge patch: null removes a key")] = None
+    updated_by: Who | None = None
+
+
+class ListVendors(Arguments):
+    """A page of vendors by name."""
+
+    status: Literal["operational", "broken"] | None = None
+    limit: Limit = 50
+    offset: Offset = 0
+
+
+# Deployments
+
+
+class RecordDeployment(Arguments):
+    """A deployment with what it touched, written as one act."""
+
+    metadata: Json
+    vendor_ids: list[Id] = Field(default_factory=list, max_length=1000)
+    work_item_ids: list[Id] = Field(default_factory=list, max_length=1000)
+    deployed_at: Moment | None = None
+    created_by: Who | None = None
+
+
+class QueryDeployment(Arguments):
+    """One deployment."""
+
+    id: Id
+
+
+class ListDeployments(Arguments):
+    """Newest first."""
+
+    limit: Limit = 50
+    offset: Offset = 0
+    since: Moment | None = None
+
+
+# Enhancements
+
+
+class CreateEnhancement(Arguments):
+    """Something planned."""
+
+    title: Title
+    description: Annotated[Text, Field(max_length=10_000)] | None = None
+    priority: Priority = "medium"
+    status: EnhancementStatus = "planned"
+    target_quarter: Quarter | None = None
+    requires_constitutional_principles: list[Text] | None = None
+    created_by: Who | None = None
+
+
+class UpdateEnhancement(Arguments):
+    """`version` is the one that was read; a null clears a field."""
+
+    id: Id
+    version: Version
+    title: Title | None = None
+    description: Annotated[Text, Field(max_length=10_000)] | None = None
+    priority: Priority | None = None
+    status: EnhancementStatus | None = None
+    target_quarter: Quarter | None = None
+    requires_constitutional_principles: list[Text] | None = None
+    deleted: bool | None = None
+    updated_by: Who | None = None
+
+
+class ListEnhancements(Arguments):
+    """Most urgent first."""
+
+    priority: Priority | None = None
+    status: EnhancementStatus | None = None
+    target_quarter: Quarter | None = None
+    limit: Limit = 50
+    offset: Offset = 0
+
+
+# Configuration, status
+
+
+class UpdateProjectConfiguration(Arguments):
+    """`version` is the one that was read; a null clears a field."""
+
+    version: Version
+    active_context_type: ContextType | None = None
+    current_session_id: Id | None = None
+    git_branch: Annotated[Text, Field(min_length=1, max_length=250)] | None = None
+    git_head_commit: CommitHash | None = None
+    default_token_budget: Annotated[int, Field(ge=1000, le=1_000_000)] | None = None
+    updated_by: Who | None = None
+
+
+class GenerateFullStatus(Arguments):
+    """As JSON, or as the text of a status file besides."""
+
+    output_format: Literal["json", "markdown"] = "json"
+
+
+class TriggerArchiving(Arguments):
+    """By the time of creation."""
+
+    older_than_days: Annotated[int, Field(ge=0, le=100_000)] = 365
+
+
+# Sync
+
+
+class ListConflicts(Arguments):
+    """Open conflicts, newest first."""
+
+    entity: EntityName | None = None
+    limit: Limit = 50

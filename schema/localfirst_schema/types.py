@@ -1,0 +1,94 @@
+"""The types of tool arguments: pydantic annotations that hold one rule each and say it in words."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from localfirst_schema import timestamps, values
+from localfirst_schema.errors import ValidationError
+from localfirst_schema.identifiers import canonical_uuid
+
+
+class Arguments(BaseModel):
+    """Base of all arguments: unknown ones and silent conversions (the text "1" for the number 1) are refused."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, defer_build=True)
+
+    def given(self, *names: str) -> dict[str, Any]:
+        """Those of the named arguments that the caller gave (an explicit null counts)."""
+        return {name: getattr(self, name) for name in names if name in self.model_fields_set}
+
+
+def _text(value: str) -> str:
+    try:
+        return values.check_text("text", value)
+    except ValidationError as error:
+        raise ValueError(error.details["constraint"]) from None
+
+
+def _uuid(value: str) -> str:
+    try:
+        return canonical_uuid(value)
+    except ValueError:
+        raise ValueError("must be a UUID") from None
+
+
+def _json(value: Any) -> Any:
+    try:
+        return values.check_json("value", value)
+    except ValidationError as error:
+        raise ValueError(f"{error.details['constraint']} (at {error.details['field']})") from None
+
+
+def _moment(value: str) -> str:
+    try:
+        return timestamps.canonical(value)
+    except ValueError:
+        raise ValueError("must be a time as in RFC 3339, for example 2025-10-01T12:00:00Z") from None
+
+
+def _commit(value: str) -> str:
+    if not re.fullmatch(r"[0-9a-fA-F]{40}", value):
+        raise ValueError("must be a full commit hash: 40 hexadecimal digits")
+    return value.lower()
+
+
+def _quarter(value: str) -> str:
+    if found := re.fullmatch(r"\s*[Qq]([1-4])[ -]?(\d{4})\s*", value):
+        return f"Q{found[1]} {found[2]}"
+    if found := re.fullmatch(r"\s*(\d{4})[ -]?[Qq]([1-4])\s*", value):
+        return f"Q{found[2]} {found[1]}"
+    raise ValueError("must be a quarter, for example Q1 2026")
+
+
+def _name(value: str) -> str:
+    if value != value.strip():
+        raise ValueError("must not begin or end with white space")
+    return value
+
+
+Text = Annotated[str, AfterValidator(_text)]
+Id = Annotated[str, AfterValidator(_uuid), Field(description="UUID", json_schema_extra={"format": "uuid"})]
+Moment = Annotated[str, AfterValidator(_moment), Field(description="time, RFC 3339")]
+Json = Annotated[dict[str, Any], AfterValidator(_json)]
+CommitHash = Annotated[str, AfterValidator(_commit), Field(description="40 hexadecimal digits")]
+Quarter = Annotated[str, AfterValidator(_quarter), Field(description="for example Q1 2026")]
+Title = Annotated[Text, Field(min_length=1, max_length=200)]
+VendorName = Annotated[Text, AfterValidator(_name), Field(min_length=1, max_length=200)]
+BranchName = Annotated[Text, Field(min_length=1, max_length=100)]
+Who = Annotated[Text, Field(min_length=1, max_length=100)]
+PrNumber = Annotated[int, Field(ge=1, le=2**63 - 1)]
+Version = Annotated[int, Field(ge=1, le=2**63 - 1, description="the version that you read")]
+Limit = Annotated[int, Field(ge=1, le=100)]
+Offset = Annotated[int, Field(ge=0, le=2**62)]
+
+ItemType = Literal["project", "session", "task", "research"]
+Status = Literal["active", "completed", "blocked"]
+DependencyType = Literal["depends_on", "blocks"]
+Priority = Literal["high", "medium", "low"]
+EnhancementStatus = Literal["planned", "approved", "implementing", "completed"]
+ContextType = Literal["feature", "maintenance", "research"]
+EntityName = Literal["work_item", "work_item_dependency", "vendor", "deployment", "enhancement", "configuration"]
