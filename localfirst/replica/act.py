@@ -52,13 +52,28 @@ class Act:
         local_id = write_row(self.connection, entity, before, row)
         if entity is WORK_ITEM and ("title" in fields or "metadata" in fields):
             fulltext.index(self.connection, local_id, row["title"], row["metadata"], is_new=before is None)
-        self.connection.execute(
-            _INSERT_HISTORY, (entity.name, row["id"], row["version"], self.by, self.at, encode_json(fields))
-        )
-        base_version = before["version"] if before else 0
-        self.connection.execute(_INSERT_OUTBOX, (self.connection.last_insert_rowid(), self._number, self._txn, base_version))
-        self._number += 1
+        self._record(entity, row["id"], before["version"] if before else 0, row["version"], fields)
         return row
+
+    def blind_change(
+        self, entity: Entity, row_id: str, version: int, values: dict[str, Any], patch: dict[str, Any] | None
+    ) -> None:
+        """Records a change of a row that this replica does not hold, made from `version`; the server decides it.
+
+        Args:
+            patch: a JSON merge patch of the metadata.
+        """
+        fields: Fields = {name: {"blind": True, "old": None, "new": value} for name, value in values.items()}
+        if patch is not None:
+            fields["metadata"] = {"blind": True, "old": None, "new": patch}
+        self._record(entity, row_id, version, version + 1, fields)
+
+    def _record(self, entity: Entity, row_id: str, base_version: int, version: int, fields: Fields) -> None:
+        bindings = (entity.name, row_id, version, self.by, self.at, encode_json(fields))
+        self.connection.execute(_INSERT_HISTORY, bindings)
+        history_id = self.connection.last_insert_rowid()
+        self.connection.execute(_INSERT_OUTBOX, (history_id, self._number, self._txn, base_version))
+        self._number += 1
 
     def _next_row(
         self, entity: Entity, before: Row | None, fields: Fields, values: dict[str, Any], derived: dict[str, Any]

@@ -27,8 +27,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from localfirst_schema.entities import Entity, Kind, Role
-from localfirst_schema.json_merge import Clash, merge, same
+from localfirst_schema.entities import Column, Entity, Kind, Role
+from localfirst_schema.json_merge import Clash, merge, merge_patch, same
 from localfirst_schema.wire import Fields, Mutation, Row, decode_json, encode_json
 
 Outcome = Literal["accepted", "merged", "duplicate", "lost", "conflict"]
@@ -55,7 +55,7 @@ def decide(entity: Entity, mutation: Mutation, fields: Fields, current: Row | No
     if current is None:
         if creates:
             return Decision("accepted", _created(entity, mutation, fields))
-        return Decision("conflict", None, "missing", _all_clash(fields, None))
+        return Decision("conflict", None, "missing", _all_clash(entity, fields, None))
 
     in_step = mutation.base_version == current["version"] and _base_matches(entity, fields, current)
     deletes = fields.get("deleted_at", {}).get("new") is not None
@@ -64,9 +64,9 @@ def decide(entity: Entity, mutation: Mutation, fields: Fields, current: Row | No
         if creates:
             return Decision("merged", _revived(entity, mutation, fields, current))
         if deletes:
-            return Decision("merged", _raised(mutation, current))
+            return Decision("merged", raised(mutation, current))
         if not (undeletes and in_step):
-            return Decision("conflict", _raised(mutation, current), "deleted", _all_clash(fields, current))
+            return Decision("conflict", raised(mutation, current), "deleted", _all_clash(entity, fields, current))
     if in_step:
         row = _applied(entity, mutation, fields, current, [], overwrite=True)
         row["version"] = mutation.base_version + 1
@@ -75,9 +75,9 @@ def decide(entity: Entity, mutation: Mutation, fields: Fields, current: Row | No
         return Decision("duplicate", current)
     if deletes:
         clash = Clash(("deleted_at",), None, fields["deleted_at"]["new"], None)
-        return Decision("conflict", _raised(mutation, current), "changed", [clash])
+        return Decision("conflict", raised(mutation, current), "changed", [clash])
     if _claim_is_taken(entity, fields, current):
-        return Decision("lost", _raised(mutation, current), "claimed")
+        return Decision("lost", raised(mutation, current), "claimed")
 
     clashes: list[Clash] = []
     row = _applied(entity, mutation, fields, current, clashes, overwrite=False)
@@ -87,10 +87,10 @@ def decide(entity: Entity, mutation: Mutation, fields: Fields, current: Row | No
     return Decision("merged", row)
 
 
-def refused(mutation: Mutation, fields: Fields, current: Row | None, reason: str) -> Decision:
+def refused(entity: Entity, mutation: Mutation, fields: Fields, current: Row | None, reason: str) -> Decision:
     """The decision for a change that some rule of the whole (a cycle, the depth, a missing parent) does not allow."""
-    row = None if current is None else _raised(mutation, current)
-    return Decision("conflict", row, reason, _all_clash(fields, current))
+    row = None if current is None else raised(mutation, current)
+    return Decision("conflict", row, reason, _all_clash(entity, fields, current))
 
 
 def rebase(entity: Entity, pending: Sequence[tuple[Mutation, Fields]], server_row: Row) -> Row:
@@ -112,7 +112,8 @@ def _past_both(mutation: Mutation, current: Row) -> int:
     return max(int(current["version"]), mutation.version) + 1
 
 
-def _raised(mutation: Mutation, current: Row) -> Row:
+def raised(mutation: Mutation, current: Row) -> Row:
+    """The row as it is, at a version past both sides."""
     return {**current, "version": _past_both(mutation, current)}
 
 
@@ -137,7 +138,9 @@ def _applied(entity: Entity, mutation: Mutation, fields: Fields, current: Row, c
         old, new, theirs = change["old"], change["new"], current[name]
         if column.role is Role.AUDIT:
             continue  # audit fields never conflict: the server's stand
-        if column.kind is Kind.JSON:
+        if change.get("blind"):
+            _apply_blind(row, column, new, theirs, clashes, overwrite=overwrite)
+        elif column.kind is Kind.JSON:
             before = decode_json(theirs) if theirs is not None else None
             merged = merge(old, new, before, clashes, (name,), overwrite=overwrite)
             row[name] = None if merged is None else encode_json(merged)
@@ -150,10 +153,29 @@ def _applied(entity: Entity, mutation: Mutation, fields: Fields, current: Row, c
     return row
 
 
+def _apply_blind(
+    row: Row, column: Column, new: Any, theirs: Any, clashes: list[Clash], *, overwrite: bool
+) -> None:
+    """A change by somebody who knew the row's version but not its values; of JSON it gives a merge patch."""
+    name = column.name
+    if column.kind is Kind.JSON:
+        before = decode_json(theirs)
+        new = merge_patch(before, new)
+        unchanged, new = same(before, new), encode_json(new)
+    else:
+        unchanged = theirs == new
+    if overwrite:
+        row[name] = new
+    elif not unchanged:
+        clashes.append(Clash((name,), None, new, theirs))
+
+
 def _base_matches(entity: Entity, fields: Fields, current: Row) -> bool:
     """Whether the server's row has, where the change touches it, the values that the change was made from."""
     for name, change in fields.items():
         old, theirs = change["old"], current[name]
+        if change.get("blind"):
+            continue  # who did not know the values named the version: that is all there is to compare
         if name in entity.json_columns:
             found: list[Clash] = []
             merge(old, change["new"], decode_json(theirs) if theirs else None, found)
@@ -188,8 +210,13 @@ def _claim_is_taken(entity: Entity, fields: Fields, current: Row) -> bool:
     return False
 
 
-def _all_clash(fields: Fields, current: Row | None) -> list[Clash]:
+def _all_clash(entity: Entity, fields: Fields, current: Row | None) -> list[Clash]:
     return [
-        Clash((name,), change["old"], change["new"], None if current is None else current[name])
+        Clash((name,), change["old"], change["new"], None if current is None else _value(entity, current, name))
         for name, change in fields.items()
     ]
+
+
+def _value(entity: Entity, row: Row, name: str) -> Any:
+    value = row[name]
+    return decode_json(value) if value is not None and name in entity.json_columns else value

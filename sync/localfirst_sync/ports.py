@@ -150,7 +150,12 @@ class SyncError(Exception):
 
 
 class IdentityTaken(SyncError):
-    """The server has other mutations under this replica's id."""
+    """The server has other mutations under this replica's id. The first `agreed` ones of the push are in both: the copy was
+    made after they had been queued, and they have their verdicts."""
+
+    def __init__(self, agreed: int) -> None:
+        super().__init__("another replica uses this replica's id")
+        self.agreed = agreed
 
 
 class Fenced(SyncError):

@@ -1,0 +1,52 @@
+"""The log: a rotating file in the platform's log directory (MCP clients hide standard error), without secrets."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+
+import platformdirs
+
+MAX_BYTES = 1_000_000
+BACKUPS = 3
+
+_CREDENTIALS = re.compile(r"(\w+://)[^\s/@]*@|(password|passwd|token|secret)(\s*[=:]\s*)\S+", re.IGNORECASE)
+
+
+class WithoutSecrets(logging.Formatter):
+    """Blots out credentials in URLs and what follows the word password, in messages and tracebacks alike."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The record as text."""
+        return _CREDENTIALS.sub(
+            lambda found: f"{found[1]}***@" if found[1] else f"{found[2]}{found[3]}***", super().format(record)
+        )
+
+
+def log_path() -> Path:
+    """Where the log is."""
+    return Path(platformdirs.user_log_dir("localfirst", appauthor=False)) / "localfirst.log"
+
+
+class _PrivateFile(RotatingFileHandler):
+    def _open(self):  # type: ignore[no-untyped-def]  # the base's type is not public
+        os.close(os.open(self.baseFilename, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600))
+        return super()._open()
+
+
+def log_to_file() -> None:
+    """Sends the log to the file; where that cannot be written, warnings go to standard error as usual."""
+    logger = logging.getLogger("localfirst")
+    logger.setLevel(os.environ.get("LOCALFIRST_LOG_LEVEL", "INFO").upper())
+    path = log_path()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        handler = _PrivateFile(path, maxBytes=MAX_BYTES, backupCount=BACKUPS, delay=True, encoding="utf-8")
+    except OSError:
+        return
+    handler.setFormatter(WithoutSecrets("%(asctime)s %(process)d %(levelname)s %(name)s: %(message)s"))
+    logger.addHandler(handler)
+    logger.propagate = False

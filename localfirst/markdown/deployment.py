@@ -1,0 +1,224 @@
+"""One deployment: `### 2025-10-01 - PR #100` and the lines `- Key: value` below it.
+
+Lines with another key, a second line of a key, and values that are not understood are not the deployment's: they are
+kept by who reads the section.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date
+from typing import Any, NamedTuple
+
+from localfirst.markdown.comment import CLOSE, OPEN, differing, is_plain, overlay, part_comment, shown, write_comment
+from localfirst.markdown.document import Deployment
+
+YES, NO = "✓", "✗"
+
+_HEADING = re.compile(r"\s*###\s+(.*)$")
+_MOMENT = re.compile(
+    r"([0-9]{4}-[0-9]{2}-[0-9]{2})((?:T|[ ])[0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,9})?)?(?:Z|[+-][0-9]{2}:?[0-9]{2})?)?"
+)
+_PULL_REQUEST = re.compile(r"\bPR\s?#?\s?([0-9]{1,15})\b", re.IGNORECASE)
+_FIELD = re.compile(r"\s*[-*+•]\s+([A-Za-z][A-Za-z ]{1,40}?)\s?:(.*)$")
+_COMMIT = re.compile(r"`?([0-9a-fA-F]{4,64})`?")
+_COUNT = re.compile(r"([0-9]{1,15})\s(\S.*)")
+_TRUTH = {"✓": True, "✔": True, "✅": True, "yes": True, "true": True, "pass": True, "passed": True}
+_TRUTH |= {"✗": False, "✘": False, "❌": False, "no": False, "false": False, "fail": False, "failed": False}
+
+PARTS = {
+    "title": "pr_title",
+    "commit": "commit_hash",
+    "work items": "work_item_refs",
+    "work item": "work_item_refs",
+    "vendors": "vendor_names",
+    "vendor": "vendor_names",
+    "tests": "tests",
+    "constitutional compliance": "constitutional_compliance",
+}
+
+
+class Block(NamedTuple):
+    """A deployment, and which of the lines given were its own; `notes` stand behind the heading's or a line's value."""
+
+    deployment: Deployment
+    used: tuple[int, ...]
+    notes: tuple[tuple[int, str, str], ...] = ()
+    errors: tuple[tuple[int, str], ...] = ()
+
+
+def read_heading(line: str) -> tuple[Deployment, str] | None:
+    """The deployment that a heading announces and the note behind it, None where it announces none."""
+    heading = _HEADING.match(line)
+    if heading is None:
+        return None
+    text = heading[1].strip()
+    found = _PULL_REQUEST.search(text)
+    before = (text[: found.start()] if found else text).strip()
+    after = text[found.end() :].rstrip() if found else ""
+    moment = _MOMENT.match(before)
+    if found is None and moment is None:
+        return None
+    deployment = Deployment(pr_number=int(found[1]) if found else None)
+    if moment is not None and (day := _day(moment[1])) is not None:
+        deployment = replace(deployment, deployed_on=day, deployed_at=moment[0] if moment[2] else None)
+        before = before[moment.end() :]
+        if found is None:
+            before, after = "", before
+    before = before.strip(" \t-–—:|")
+    if before:
+        deployment = replace(deployment, date_text=before)
+    title = after.lstrip(" \t-–—:|")
+    if title and title != after.strip():
+        return replace(deployment, pr_title=title), ""
+    return deployment, after
+
+
+def _day(text: str) -> date | None:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return None
+
+
+def read_deployment(lines: Sequence[str]) -> Block | None:
+    """The deployment whose heading is the first of `lines`, None where that is no heading of a deployment."""
+    heading = read_heading(lines[0])
+    if heading is None:
+        return None
+    deployment, note = heading
+    used = [0]
+    notes = [(0, "heading", note)] if note else []
+    errors: list[tuple[int, str]] = []
+    given = {"pr_title"} if deployment.pr_title else set()
+    values: dict[str, Any] = {}
+    data: dict[str, Any] | None = None
+    for at, line in enumerate(lines[1:], 1):
+        text = line.strip()
+        if text.startswith(OPEN) and text.endswith(CLOSE) and data is None:
+            parted = part_comment(text)
+            if parted.error is None and parted.data is not None and not parted.text:
+                try:
+                    overlay(deployment, parted.data)
+                except ValueError as reason:
+                    errors.append((at, str(reason)))
+                else:
+                    data = parted.data
+                    used.append(at)
+            elif parted.error:
+                errors.append((at, parted.error))
+            continue
+        found = _FIELD.match(line)
+        part = PARTS.get(found[1].lower()) if found else None
+        if found is None or part is None or part in given:
+            continue
+        value, note = _value(part, found[2])
+        if value is None:
+            if found[2].strip():
+                errors.append((at, f"{found[1]} cannot be read"))
+            continue
+        given.add(part)
+        used.append(at)
+        values[part] = value
+        if note:
+            notes.append((at, part, note))
+    deployment = replace(deployment, **values)
+    if data is not None:
+        deployment = overlay(deployment, data)
+    return Block(deployment, tuple(used), tuple(notes), tuple(errors))
+
+
+def _value(part: str, text: str) -> tuple[Any, str]:
+    """The value in a line and the note behind it; None where it cannot be read."""
+    stripped = text.strip()
+    match part:
+        case "pr_title":
+            return stripped or None, ""
+        case "commit_hash":
+            found = _COMMIT.match(stripped)
+            rest = stripped[found.end() :] if found else ""
+            return (found[1], rest) if found and (not rest or rest[0].isspace()) else (None, "")
+        case "work_item_refs":
+            return _listed([name.removeprefix("#") for name in _names(stripped)]), ""
+        case "vendor_names":
+            return _listed(_names(stripped)), ""
+        case "tests":
+            return _counts(stripped), ""
+        case _:
+            word = (stripped.split(maxsplit=1) or [""])[0]
+            return _TRUTH.get(word.lower()), stripped[len(word) :]
+
+
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",")]
+
+
+def _listed(names: list[str]) -> tuple[str, ...] | None:
+    return tuple(names) if all(names) else None
+
+
+def _counts(text: str) -> dict[str, int] | None:
+    counts: dict[str, int] = {}
+    for part in _names(text):
+        found = _COUNT.fullmatch(part)
+        if found is None or found[2].strip() in counts:
+            return None
+        counts[found[2].strip()] = int(found[1])
+    return counts
+
+
+def write_deployment(deployment: Deployment, notes: dict[str, str] | None = None) -> list[str]:
+    """The lines of a deployment; what they cannot say plainly stands in a comment on the last of them.
+
+    `notes` are put behind the heading and the lines, by part; those of a line that is not there any more, below.
+    """
+    notes = notes or {}
+    heading = _write_heading(deployment)
+    lines = [("heading", heading)]
+    wanted = {
+        "pr_title": deployment.pr_title,
+        "commit_hash": deployment.commit_hash,
+        "work_item_refs": ", ".join(f"#{ref}" for ref in deployment.work_item_refs) or None,
+        "vendor_names": ", ".join(deployment.vendor_names) or None,
+        "tests": ", ".join(f"{count} {name}" for name, count in (deployment.tests or {}).items()) or None,
+        "constitutional_compliance": {True: YES, False: NO, None: None}[deployment.constitutional_compliance],
+    }
+    labels = ("Title", "Commit", "Work Items", "Vendors", "Tests", "Constitutional Compliance")
+    for label, (part, text) in zip(labels, wanted.items(), strict=True):
+        writable = None if text is None else _writable(part, text, getattr(deployment, part))
+        if writable is not None:
+            lines.append((part, f"- {label}: {writable}"))
+    read = read_deployment([line for _, line in lines])
+    if read is None:
+        raise AssertionError(f"a heading that cannot be read again: {heading!r}")
+    data = differing(read.deployment, deployment)
+    written = [f"{line}{notes.get(part, '')}" for part, line in lines]
+    homeless = notes.keys() - dict(lines).keys()
+    written += [note.strip() for part, note in notes.items() if part in homeless]
+    return [*written, write_comment(data)] if data else written
+
+
+def _writable(part: str, text: str, value: object) -> str | None:
+    """The text where it reads back as the value, else a likeness of it that reads as some value, if there is one."""
+    if is_plain(text) and _value(part, f" {text}") == (value, ""):
+        return text
+    likeness = shown(text)
+    read, note = _value(part, f" {likeness}")
+    return likeness if read is not None and not note else None
+
+
+def _write_heading(deployment: Deployment) -> str:
+    day = deployment.deployed_on.isoformat() if deployment.deployed_on else None
+    number = f"PR #{deployment.pr_number}" if deployment.pr_number is not None else None
+    if number is not None and read_heading(f"### {number}") != (Deployment(pr_number=deployment.pr_number), ""):
+        number = "PR #0"
+    if day is None and deployment.date_text and is_plain(deployment.date_text):
+        heading = f"### {deployment.date_text} - {number or 'PR #0'}"
+        read = read_heading(heading)
+        if read is not None and read[0].date_text == deployment.date_text and not read[1]:
+            return heading
+    if day is None and number is None:
+        number = "PR #0"
+    return f"### {' - '.join(part for part in (day, number) if part)}"

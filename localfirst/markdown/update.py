@@ -1,0 +1,148 @@
+"""Brings a status file up to date with the store, keeping what people wrote into it.
+
+`refresh` decides the text, `write_file` puts it on the disk. The known sections say afterwards exactly what the store
+says; entries that only the file had are gone (`only_in` names them for a caller who wants to take them over first),
+texts that are not entries stand where they stood. The result is read again before it is used: kept text that would
+change the meaning of what stands around it (a forgotten fence, a line that now looks like an entry) is moved, quoted, to
+a section of its own.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
+from errno import EINVAL
+from functools import lru_cache
+from pathlib import Path
+
+from localfirst.markdown.document import SECTIONS, Entry, Kept, Session, StatusDocument, entry_key
+from localfirst.markdown.parse import parse
+from localfirst.markdown.source import BYTE_ORDER_MARK
+from localfirst.markdown.write import render, section_order
+
+QUARANTINE = "## Notes kept from an earlier version of this file"
+
+_parse = lru_cache(maxsize=4)(parse)
+"""The text that was written last is the one that is read next."""
+
+
+def refresh(existing_text: str | None, document: StatusDocument) -> str:
+    """The text that says what `document` says, with the hand-written parts and the layout of `existing_text`.
+
+    `document` comes from the store: where there is an existing text, its `kept` and `layout` are not used. Session
+    prompts with malformed front matter, which a store may not hold, are kept as well.
+    """
+    if existing_text is None or not existing_text.strip(f"{BYTE_ORDER_MARK} \t\r\n"):
+        return render(document)
+    existing = _parse(existing_text)
+    wanted = replace(
+        document,
+        sessions=_with_malformed(existing.sessions, document.sessions),
+        kept=existing.kept,
+        layout=existing.layout,
+    )
+    text = render(wanted)
+    if not wanted.kept or _says(text, wanted):
+        return text
+    for places in (("line", "entry", "section start", "section end"), ("outside",)):
+        wanted = _quarantined(wanted, places)
+        text = render(wanted)
+        if _says(text, wanted):
+            break
+    return text
+
+
+def only_in(existing: StatusDocument, document: StatusDocument) -> list[Entry]:
+    """The entries of `existing` that `document` has none of the same key for: a refresh drops them from the file."""
+    missing: list[Entry] = []
+    for section in SECTIONS:
+        keys = {entry_key(entry) for entry in getattr(document, section)}
+        missing += [entry for entry in getattr(existing, section) if entry_key(entry) not in keys]
+    return missing
+
+
+def _with_malformed(existing: tuple[Session, ...], sessions: tuple[Session, ...]) -> tuple[Session, ...]:
+    """`sessions` and, after the ones that they followed, the malformed ones of the file that are not among them."""
+    texts = {session.malformed_text for session in sessions}
+    prompts = {(session.date, session.prompt) for session in sessions}
+    result = list(sessions)
+    for index, session in enumerate(existing):
+        is_stored = session.malformed_text in texts or (session.date, session.prompt) in prompts
+        if session.malformed_text is None or is_stored:
+            continue
+        keys = [entry_key(item) for item in result]
+        before = entry_key(existing[index - 1]) if index else None
+        at = keys.index(before) + 1 if before in keys else (len(result) if index else 0)
+        result.insert(at, session)
+    return tuple(result)
+
+
+def _says(text: str, wanted: StatusDocument) -> bool:
+    """Whether a text says what is wanted, with every kept line still kept."""
+    read = _parse(text)
+    lost = Counter(_kept_lines(wanted)) - Counter(_kept_lines(read))
+    return not lost and all(getattr(read, section) == getattr(wanted, section) for section in SECTIONS)
+
+
+def _kept_lines(document: StatusDocument) -> Iterator[str]:
+    for kept in document.kept:
+        yield from (line.strip() for line in kept.text.split("\n") if line.strip())
+
+
+def _quarantined(document: StatusDocument, places: tuple[str, ...]) -> StatusDocument:
+    """The document with the kept texts of these places quoted in a section at the end of the file.
+
+    A quoted line begins with `>`: it can be no heading, no list item, no fence and no marker.
+    """
+    quoted = [
+        f"> {line}" if line.strip() else ">" for kept in document.kept if kept.place in places for line in kept.text.split("\n")
+    ]
+    rest = tuple(kept for kept in document.kept if kept.place not in places)
+    order = section_order(document)
+    block = Kept(
+        text="\n".join([QUARANTINE, "", *quoted]), place="outside", section=order[-1] if order else None, blank_before=True
+    )
+    return replace(document, kept=(*rest, block))
+
+
+def write_file(path: Path, text: str) -> None:
+    """Replaces the file's content at once: whoever reads it sees the old text or the new one, whole.
+
+    A link is followed and its target replaced. A new file is its owner's alone (0600), an existing one keeps its mode.
+    Raises `OSError`, with the old content untouched, when the disk, the folder or the permissions do not allow it.
+    """
+    target = Path(os.path.realpath(path))
+    mode = 0o600
+    with suppress(FileNotFoundError):
+        status = target.stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError(EINVAL, "not a regular file", str(target))
+        mode = stat.S_IMODE(status.st_mode)
+    handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".tmp", dir=target.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(text.encode("utf-8"))
+            os.fchmod(file.fileno(), mode)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).replace(target)
+    except BaseException:
+        with suppress(OSError):
+            Path(name).unlink()
+        raise
+    _sync_folder(target.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Makes a rename in the folder last; a file system that cannot do so for folders is left alone."""
+    handle = os.open(folder, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0))
+    try:
+        with suppress(OSError):
+            os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,205 @@
+"""The MCP server: operations as tools, over the process's standard input and output.
+
+The SDK's session logic is in charge of the protocol in all its versions; this module supplies the handlers of
+`tools/list` and `tools/call`. Operations run on the event loop's thread, because they take microseconds to a few
+milliseconds and a worker thread costs more than most of them; those named in `blocking` run in a worker thread.
+
+Failure behaviour: whatever an operation raises becomes a tool error in the contract's form. The exception that nobody
+foresaw goes to the log "localfirst" with its traceback, and to the client without a word of it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable
+from typing import Any, Protocol
+
+import anyio.to_thread
+import mcp_types as types
+from localfirst_schema.errors import LocalfirstError, ValidationError
+from mcp.server.caching import CacheHint
+from mcp.server.context import ServerRequestContext
+from mcp.server.lowlevel import Server
+from mcp.server.stdio import stdio_server
+from mcp.shared.exceptions import MCPError
+
+import localfirst
+from localfirst.mcp_server import answers
+from localfirst.mcp_server.arguments import checked
+from localfirst.mcp_server.descriptors import STDIN
+from localfirst.mcp_server.tools import tool_list, tool_table
+from localfirst.mcp_server.transport import event_loop_stdio, watchable
+from localfirst.mcp_server.wire import Payloads
+from localfirst.operations.operation import Operation
+
+NAME = "localfirst"
+INSTRUCTIONS = """\
+Project memory shared by all who work on this project: work items (project, session, task, research; up to five levels), \
+their dependencies and history, vendors, deployments, enhancements, and search over items and code.
+
+Everything is kept on this machine first and synchronised by itself, so every tool works offline too. Rows have a \
+`version`: send the version you read with an update. On a "version mismatch" error read the row again, look at what \
+changed, and repeat your change with its present version; nothing of yours was written. `list_conflicts` and \
+`resolve_conflict` settle changes made on two machines at once.
+
+Each result has `warnings`, empty when all is well: `database_unavailable`, `using_fallback_cache` and `stale_cache` mean \
+that the answer comes from this machine and others may know more; `pending_local_changes` that yours are not shared yet; \
+`conflict_pending` that somebody should decide. None of them asks you to repeat a call. Errors say in one sentence what to \
+do next."""
+TOOLS_FRESH_MS = 300_000
+
+_log = logging.getLogger("localfirst")
+
+
+class ToolSession(Protocol):
+    """What the server needs of a session; the operations know the rest."""
+
+    client_name: str | None
+
+    def take_announcement(self) -> str | None:
+        """A text to be shown once, with the first successful answer; `None` ever after."""
+
+    def close(self) -> None:
+        """Push what can be pushed within a second, and release everything."""
+
+
+class OneSession:
+    """The session, opened when it is first needed and closed once."""
+
+    def __init__(self, factory: Callable[[], ToolSession]) -> None:
+        self._factory = factory
+        self._session: ToolSession | None = None
+        self._client_name: str | None = None
+        self._closed = False
+
+    def opened(self, client_name: str | None) -> ToolSession:
+        """The open session, which now writes in the name of `client_name`. Raises what the factory raises."""
+        session = self._session
+        if session is None:
+            session = self._session = self._factory()
+        if client_name != self._client_name:
+            session.client_name = self._client_name = client_name
+        return session
+
+    def open_early(self) -> None:
+        """Open it before a tool asks for it, so that synchronisation begins; a failure is told by the first tool."""
+        if self._session is None and not self._closed:
+            try:
+                self._session = self._factory()
+            except LocalfirstError as error:
+                _log.warning("the session could not be opened yet: %s", error.message)
+            except Exception:  # noqa: BLE001 - the first tool call meets it again and answers with it
+                _log.exception("the session could not be opened yet")
+
+    def close(self) -> None:
+        """Close the session if it was ever opened."""
+        self._closed = True
+        session, self._session = self._session, None
+        if session is not None:
+            try:
+                session.close()
+            except Exception:  # noqa: BLE001 - the process ends either way
+                _log.exception("the session did not close cleanly")
+
+
+def build_server(
+    session: OneSession,
+    operations: Iterable[Operation],
+    *,
+    blocking: frozenset[str] = frozenset(),
+    payloads: Payloads | None = None,
+) -> Server[Any]:
+    """The SDK server whose tools are `operations`. `payloads` is given when the transport puts them in their place."""
+    table = tool_table(operations)
+    unknown = blocking - table.keys()
+    if unknown:
+        raise ValueError(f"no such operation: {', '.join(sorted(unknown))}")
+    listed: list[dict[str, Any]] = []
+
+    async def list_tools(_: ServerRequestContext[Any], __: types.PaginatedRequestParams) -> dict[str, Any]:
+        if not listed:
+            listed.extend(tool_list(table.values()))
+        return {"tools": listed, "resultType": "complete"}
+
+    async def call_tool(context: ServerRequestContext[Any], request: types.CallToolRequestParams) -> dict[str, Any]:
+        operation = table.get(request.name)
+        if operation is None:
+            raise _unknown_tool(request.name)
+        try:
+            arguments = checked(request.name, operation.arguments, request.arguments or {})
+            opened = session.opened(_client_name(context))
+            run: Callable[..., dict[str, Any]] = operation.run
+            if request.name in blocking:
+                result = await anyio.to_thread.run_sync(run, opened, arguments, abandon_on_cancel=True)
+            else:
+                result = run(opened, arguments)
+            return answers.success(result, opened.take_announcement(), payloads)
+        except LocalfirstError as error:
+            return answers.failure(error, payloads)
+        except Exception:  # noqa: BLE001 - the client gets an answer, the log the cause
+            _log.exception("the tool %s failed", request.name)
+            return answers.failure(answers.internal_error(request.name), payloads)
+
+    server: Server[Any] = Server(
+        NAME,
+        title=NAME,
+        version=localfirst.__version__,
+        instructions=INSTRUCTIONS,
+        cache_hints={"tools/list": CacheHint(ttl_ms=TOOLS_FRESH_MS)},
+    )
+    server.add_request_handler("tools/list", types.PaginatedRequestParams, list_tools)
+    server.add_request_handler("tools/call", types.CallToolRequestParams, call_tool)
+    # The only one there is traces each message for an exporter that this program never installs.
+    server.middleware.clear()
+    return server
+
+
+async def serve(
+    session_factory: Callable[[], ToolSession],
+    operations: Iterable[Operation],
+    *,
+    blocking: frozenset[str] = frozenset(),
+) -> None:
+    """Serve one client on standard input and output until it closes its end, then close the session.
+
+    `session_factory` is called once, right after the first answer, so that the handshake does not wait for it; if it
+    raises, the first tool calls it again and answers with the error. Ends the same way when cancelled.
+    """
+    session = OneSession(session_factory)
+    try:
+        if watchable(STDIN):
+            await _serve_on_event_loop(session, operations, blocking)
+        else:
+            server = build_server(session, operations, blocking=blocking)
+            async with stdio_server() as (source, target):
+                session.open_early()
+                await server.run(source, target, server.create_initialization_options())
+    finally:
+        session.close()
+
+
+async def _serve_on_event_loop(session: OneSession, operations: Iterable[Operation], blocking: frozenset[str]) -> None:
+    payloads = Payloads()
+    server = build_server(session, operations, blocking=blocking, payloads=payloads)
+    loop = asyncio.get_running_loop()
+    opening: list[asyncio.Handle] = []
+
+    def on_answer() -> None:
+        if not opening:
+            opening.append(loop.call_soon(session.open_early))
+
+    async with event_loop_stdio(payloads, on_answer) as (source, target):
+        await server.run(source, target, server.create_initialization_options())
+
+
+def _client_name(context: ServerRequestContext[Any]) -> str | None:
+    """The client's own name, from the handshake or from the request itself, as its protocol version has it."""
+    client = context.session.client_params
+    return None if client is None else client.client_info.name
+
+
+def _unknown_tool(name: str) -> MCPError:
+    """The protocol has an error of its own for this one; the contract's form travels as its data."""
+    error = ValidationError("name", "must be the name of a tool", f"Unknown tool: {name}; ask for the list of tools.")
+    return MCPError(code=types.INVALID_PARAMS, message=error.message, data=error.as_dict())

@@ -1,0 +1,70 @@
+"""The list of tools, made from the operations.
+
+The schemas are made when a client first asks for them: some milliseconds for each tool, which the start does not have.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Literal
+
+from pydantic import BaseModel
+from pydantic.json_schema import GenerateJsonSchema
+
+from localfirst.operations.operation import Operation
+
+
+def tool_table(operations: Iterable[Operation]) -> dict[str, Operation]:
+    """The operations by name. Raises `ValueError` for two of one name, or for arguments that let unknown ones pass."""
+    table: dict[str, Operation] = {}
+    for operation in operations:
+        if operation.name in table:
+            raise ValueError(f"two operations are called {operation.name}")
+        if operation.arguments.model_config.get("extra") != "forbid":
+            raise ValueError(f"the arguments of {operation.name} must forbid extra ones (model_config)")
+        table[operation.name] = operation
+    return table
+
+
+def tool_list(operations: Iterable[Operation]) -> list[dict[str, Any]]:
+    """Each operation as an MCP tool definition."""
+    return [
+        {
+            "name": operation.name,
+            "title": operation.title,
+            "description": operation.description,
+            "inputSchema": _schema(operation.arguments, "validation"),
+            "outputSchema": _schema(operation.result, "serialization"),
+            "annotations": _annotations(operation),
+        }
+        for operation in operations
+    ]
+
+
+def _annotations(operation: Operation) -> dict[str, bool]:
+    reads = operation.effect == "read"
+    return {
+        "readOnlyHint": reads,
+        # An update keeps what it replaces (every version stays in the history), so only `destroy` destroys; clients
+        # ask their user before each call of a destructive tool.
+        "destructiveHint": operation.effect == "destroy",
+        "idempotentHint": reads or operation.idempotent,
+        "openWorldHint": False,
+    }
+
+
+def _schema(model: type[BaseModel], mode: Literal["validation", "serialization"]) -> dict[str, Any]:
+    schema = model.model_json_schema(mode=mode, schema_generator=_Untitled)
+    # The class's name and docstring are for programmers; the tool has a title and a description.
+    schema.pop("title", None)
+    schema.pop("description", None)
+    # A model without fields has none, and clients look for it.
+    schema.setdefault("properties", {})
+    return schema
+
+
+class _Untitled(GenerateJsonSchema):
+    """Leaves out the titles that repeat the fields' names: a third of the schemas, paid for in a model's context."""
+
+    def field_title_should_be_set(self, schema: Any) -> bool:
+        return False

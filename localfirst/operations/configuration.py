@@ -1,0 +1,78 @@
+"""The project's configuration: one row, there from the beginning."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from localfirst_schema.arguments import Nothing, UpdateProjectConfiguration
+from localfirst_schema.entities import CONFIGURATION, WORK_ITEM
+from localfirst_schema.errors import NotFoundError
+from localfirst_schema.identifiers import natural_id
+from localfirst_schema.results import ConfigurationRead, ConfigurationWritten
+
+from localfirst.operations.changing import catch_up_with, check_version, refuse_null, require, require_some, written
+from localfirst.operations.operation import Operation
+from localfirst.operations.present import present
+from localfirst.replica.rows import find
+from localfirst.session import Session
+
+_FIELDS = ("active_context_type", "current_session_id", "git_branch", "git_head_commit", "default_token_budget")
+
+
+def _id(session: Session) -> str:
+    return natural_id(session.project_id, CONFIGURATION.name, "singleton")
+
+
+def _health(session: Session) -> dict[str, Any]:
+    """How the server was when this client last looked; it differs from client to client, so it is not stored."""
+    if session.link is None:
+        return {"database_healthy": None, "last_health_check_at": None}
+    return {"database_healthy": session.link.is_online(), "last_health_check_at": session.link.last_check_at()}
+
+
+def get(session: Session, arguments: Nothing) -> dict[str, Any]:
+    """The configuration."""
+    source = session.read(_id(session))
+    return present(CONFIGURATION, require(session, CONFIGURATION, _id(session))) | _health(session) | source
+
+
+def update(session: Session, arguments: UpdateProjectConfiguration) -> dict[str, Any]:
+    """Changes the configuration from the version that the caller read."""
+    changes = arguments.given(*_FIELDS)
+    require_some(changes, *_FIELDS)
+    refuse_null(changes, "active_context_type", "default_token_budget")
+    catch_up_with(session, CONFIGURATION, _id(session), arguments.version)
+    with session.act(arguments.updated_by) as act:
+        row = find(act.connection, CONFIGURATION, _id(session))
+        assert row is not None
+        check_version(CONFIGURATION, row, arguments.version)
+        current = changes.get("current_session_id")
+        if current is not None:
+            item = find(act.connection, WORK_ITEM, current)
+            if item is None or item["item_type"] != "session":
+                raise NotFoundError(f"there is no session {current} in this project.", entity="work_item", id=current)
+        row = act.change(CONFIGURATION, row, changes)
+    return written(session, CONFIGURATION, row) | _health(session)
+
+
+OPERATIONS = (
+    Operation(
+        "get_project_configuration",
+        "Project configuration",
+        "The active context, current session, branch, head commit and token budget, and whether the database is healthy.",
+        Nothing,
+        ConfigurationRead,
+        get,
+        "read",
+        idempotent=True,
+    ),
+    Operation(
+        "update_project_configuration",
+        "Update the project configuration",
+        "Changes the project's configuration. Send the `version` that you read.",
+        UpdateProjectConfiguration,
+        ConfigurationWritten,
+        update,
+        "update",
+    ),
+)

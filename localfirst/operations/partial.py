@@ -1,0 +1,29 @@
+"""A change of a work item that the replica does not hold, made while the server is away: kept, and decided later."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from localfirst_schema.entities import WORK_ITEM
+from localfirst_schema.errors import NotFoundError
+
+from localfirst.replica.act import Act
+from localfirst.session import Session
+
+
+def keep_blind_update(session: Session, act: Act, item_id: str, version: int, changes: dict[str, Any]) -> dict[str, Any]:
+    """Keeps the change for the server to decide against `version`; what the caller did not give is unknown (null).
+
+    Raises NotFoundError when there is no server, or it is there and does not know the id.
+    """
+    if session.link is None or session.link.is_online():
+        raise NotFoundError(
+            f"there is no work item {item_id} in this project; list or search to find its id.", entity="work_item", id=item_id
+        )
+    values = {name: value for name, value in changes.items() if name not in ("deleted", "metadata")}
+    if "deleted" in changes:
+        values["deleted_at"] = act.at if changes["deleted"] else None
+    act.blind_change(WORK_ITEM, item_id, version, values, changes.get("metadata"))
+    shown: dict[str, Any] = dict.fromkeys(WORK_ITEM.column_names)
+    shown |= values | {"id": item_id, "version": version + 1, "updated_at": act.at, "updated_by": act.by}
+    return shown | session.written() | {"partial": True, "pending_sync": True}

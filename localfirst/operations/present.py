@@ -1,0 +1,19 @@
+"""Rows as results show them: JSON as objects, booleans as booleans, the rest as it is stored."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from localfirst_schema.entities import Entity
+from localfirst_schema.wire import Row, decode_json
+
+
+def present(entity: Entity, row: Row) -> dict[str, Any]:
+    """One row as part of a result."""
+    shown = dict(row)
+    for name in entity.json_columns:
+        if shown[name] is not None:
+            shown[name] = decode_json(shown[name])
+    for name in entity.boolean_columns:
+        shown[name] = bool(shown[name])
+    return shown

@@ -1,0 +1,159 @@
+"""Reading work items: one with what surrounds it, pages of them, and those that are ready."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from localfirst_schema.arguments import ListWorkItems, QueryWorkItem, ReadyWorkItems
+from localfirst_schema.entities import WORK_ITEM
+from localfirst_schema.results import ReadyItems, WorkItemPage, WorkItemRead
+from localfirst_schema.wire import Row
+
+from localfirst.operations.changing import require
+from localfirst.operations.operation import Operation
+from localfirst.operations.present import present
+from localfirst.replica.rows import as_row, select, select_sql
+from localfirst.session import Session
+
+_DEPENDENCIES = """
+    SELECT d.dependency_type, 'outgoing', w.id, w.title, w.status, w.item_type, w.version
+    FROM work_item_dependencies AS d JOIN work_items AS w ON w.id = d.depends_on_id
+    WHERE d.work_item_id = ? AND d.deleted_at IS NULL AND w.deleted_at IS NULL
+    UNION ALL
+    SELECT d.dependency_type, 'incoming', w.id, w.title, w.status, w.item_type, w.version
+    FROM work_item_dependencies AS d JOIN work_items AS w ON w.id = d.work_item_id
+    WHERE d.depends_on_id = ? AND d.deleted_at IS NULL AND w.deleted_at IS NULL
+"""
+
+_READY = f"""
+    {select_sql(WORK_ITEM)} AS w
+    WHERE status = 'active' AND deleted_at IS NULL AND archived_at IS NULL AND (?1 IS NULL OR item_type = ?1)
+        AND NOT EXISTS (
+            SELECT 1 FROM work_item_dependencies AS d JOIN work_items AS other ON other.id = d.depends_on_id
+            WHERE d.work_item_id = w.id AND d.dependency_type = 'depends_on' AND d.deleted_at IS NULL
+                AND other.deleted_at IS NULL AND other.status <> 'completed'
+        )
+        AND NOT EXISTS (
+            SELECT 1 FROM work_item_dependencies AS d JOIN work_items AS other ON other.id = d.work_item_id
+            WHERE d.depends_on_id = w.id AND d.dependency_type = 'blocks' AND d.deleted_at IS NULL
+                AND other.deleted_at IS NULL AND other.status <> 'completed'
+        )
+    ORDER BY CASE json_extract(metadata, '$.priority') WHEN 'high' THEN 0 WHEN 'low' THEN 2 ELSE 1 END, created_at, id
+    LIMIT ?2
+"""
+
+
+def query(session: Session, arguments: QueryWorkItem) -> dict[str, Any]:
+    """One item, its ancestors, the tree below it and its dependencies."""
+    source = session.read(arguments.id)
+    row = require(session, WORK_ITEM, arguments.id)
+    result = present(WORK_ITEM, row)
+    result["parent_chain"] = _ancestors(session, row)
+    result["children"] = _children(session, row, arguments.max_depth) if arguments.include_children else []
+    result["dependencies"] = dependencies_of(session, row["id"]) if arguments.include_dependencies else []
+    return result | source
+
+
+def _ancestors(session: Session, row: Row) -> list[dict[str, Any]]:
+    chain: list[dict[str, Any]] = []
+    for ancestor_id in row["path"].split("/")[:-1]:
+        chain.extend(present(WORK_ITEM, found) for found in select(session.replica, WORK_ITEM, "id = ?", (ancestor_id,)))
+    return chain
+
+
+def _children(session: Session, row: Row, max_depth: int) -> list[dict[str, Any]]:
+    """The tree below an item, nested, oldest first; deleted ones are left out, archived ones below a current item too."""
+    archived = "" if row["archived_at"] is not None else " AND archived_at IS NULL"
+    where = f"parent_id = ? AND deleted_at IS NULL{archived} ORDER BY created_at, id"
+
+    def below(item_id: str, levels: int) -> list[dict[str, Any]]:
+        if levels == 0:
+            return []
+        found = [present(WORK_ITEM, child) for child in select(session.replica, WORK_ITEM, where, (item_id,))]
+        for child in found:
+            child["children"] = below(child["id"], levels - 1)
+        return found
+
+    return below(row["id"], min(max_depth, 10))
+
+
+def dependencies_of(session: Session, item_id: str) -> list[dict[str, Any]]:
+    """The links at one item, seen from it."""
+    return [
+        {
+            "type": kind,
+            "direction": direction,
+            "related_item": {"id": other, "title": title, "status": status, "item_type": item_type, "version": version},
+        }
+        for kind, direction, other, title, status, item_type, version in session.replica.execute(
+            _DEPENDENCIES, (item_id, item_id)
+        )
+    ]
+
+
+def list_items(session: Session, arguments: ListWorkItems) -> dict[str, Any]:
+    """A page of items, newest change first."""
+    source = session.read()
+    where = ["1"]
+    bindings: list[Any] = []
+    if not arguments.include_deleted:
+        where.append("deleted_at IS NULL")
+    if not arguments.include_archived:
+        where.append("archived_at IS NULL")
+    for name in ("item_type", "status", "parent_id"):
+        if (value := getattr(arguments, name)) is not None:
+            where.append(f"{name} = ?")
+            bindings.append(value)
+    if arguments.root_only:
+        where.append("parent_id IS NULL")
+    condition = " AND ".join(where)
+    total = session.replica.execute(f"SELECT count(*) FROM work_items WHERE {condition}", bindings).get
+    page = f"{condition} ORDER BY updated_at DESC, local_id DESC LIMIT ? OFFSET ?"
+    rows = select(session.replica, WORK_ITEM, page, (*bindings, arguments.limit, arguments.offset))
+    return {
+        "items": [present(WORK_ITEM, row) for row in rows],
+        "total_count": total,
+        "limit": arguments.limit,
+        "offset": arguments.offset,
+    } | source
+
+
+def ready(session: Session, arguments: ReadyWorkItems) -> dict[str, Any]:
+    """Active items that nothing unfinished blocks, most urgent first."""
+    source = session.read()
+    found = session.replica.execute(_READY, (arguments.item_type, arguments.limit))
+    return {"items": [present(WORK_ITEM, as_row(WORK_ITEM, values)) for values in found]} | source
+
+
+OPERATIONS = (
+    Operation(
+        "query_work_item",
+        "Read a work item",
+        "One item by id with its ancestors, the tree below it and its dependencies. Deleted items stay readable.",
+        QueryWorkItem,
+        WorkItemRead,
+        query,
+        "read",
+        idempotent=True,
+    ),
+    Operation(
+        "list_work_items",
+        "List work items",
+        "A page of work items, newest change first, filtered by type, status or parent.",
+        ListWorkItems,
+        WorkItemPage,
+        list_items,
+        "read",
+        idempotent=True,
+    ),
+    Operation(
+        "ready_work_items",
+        "What can be worked on now",
+        "Active items that no unfinished item blocks, most urgent first. Claim one before you start on it.",
+        ReadyWorkItems,
+        ReadyItems,
+        ready,
+        "read",
+        idempotent=True,
+    ),
+)

@@ -1,0 +1,159 @@
+"""Creating, changing and deleting work items."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from localfirst_schema import metadata
+from localfirst_schema.arguments import CreateWorkItem, UpdateWorkItem
+from localfirst_schema.entities import WORK_ITEM
+from localfirst_schema.errors import DuplicateError, InvalidStateError
+from localfirst_schema.identifiers import new_id
+from localfirst_schema.json_merge import merge_patch, same
+from localfirst_schema.results import WorkItemWritten
+from localfirst_schema.wire import Row, decode_json
+
+from localfirst.operations.changing import (
+    catch_up_with,
+    check_not_deleted,
+    check_version,
+    refuse_null,
+    require_some,
+    written,
+)
+from localfirst.operations.operation import Operation
+from localfirst.operations.partial import keep_blind_update
+from localfirst.replica.act import Act
+from localfirst.replica.rows import find
+from localfirst.replica.structure import derive_paths, has_live_children, place_under, require_alive
+from localfirst.session import Session
+
+_PLAIN = ("title", "status", "branch_name", "commit_hash", "pr_number")
+
+
+def create(session: Session, arguments: CreateWorkItem) -> dict[str, Any]:
+    """Creates one item; the same call again (with its `id`) answers with the item as it is."""
+    content = metadata.check(metadata.OF_ITEM_TYPE[arguments.item_type], arguments.metadata)
+    values: dict[str, Any] = {
+        "id": arguments.id or new_id(),
+        "item_type": arguments.item_type,
+        "parent_id": arguments.parent_id,
+        "metadata": content,
+        **{name: getattr(arguments, name) for name in _PLAIN},
+    }
+    if arguments.created_at is not None:
+        values["created_at"] = arguments.created_at
+    if arguments.parent_id is not None and find(session.replica, WORK_ITEM, arguments.parent_id) is None:
+        session.catch_up()
+    with session.act(arguments.created_by) as act:
+        if arguments.id is not None and (found := find(act.connection, WORK_ITEM, arguments.id)) is not None:
+            row = _repeated(found, values)
+        else:
+            parent = None
+            if arguments.parent_id is not None:
+                found_parent = find(act.connection, WORK_ITEM, arguments.parent_id)
+                parent = require_alive(found_parent, "work item", arguments.parent_id)
+            row = act.change(WORK_ITEM, None, values, **place_under(act.connection, values["id"], parent))
+    return written(session, WORK_ITEM, row)
+
+
+def _repeated(found: Row, values: dict[str, Any]) -> Row:
+    """The item that an earlier, equal call has created; raises DuplicateError if it was another."""
+    for name, value in values.items():
+        present = decode_json(found[name]) if name == "metadata" else found[name]
+        if not same(present, value):
+            raise DuplicateError(
+                f"there is a work item {found['id']} already, with another {name}; leave out `id` to create a new one, or use"
+                " update_work_item.",
+                entity="work_item",
+                id=found["id"],
+                field=name,
+            )
+    return found
+
+
+def update(session: Session, arguments: UpdateWorkItem) -> dict[str, Any]:
+    """Changes one item from the version that the caller read."""
+    changes = arguments.given(*_PLAIN, "parent_id", "metadata", "deleted")
+    require_some(changes, *_PLAIN, "parent_id", "metadata", "deleted")
+    refuse_null(changes, "title", "status", "metadata", "deleted")
+    catch_up_with(session, WORK_ITEM, arguments.id, arguments.version)
+    parent_id = changes.get("parent_id")
+    if parent_id is not None and find(session.replica, WORK_ITEM, parent_id) is None:
+        session.catch_up()
+    by = (arguments.updated_by, arguments.created_by)
+    with session.act(*by) as act:
+        row = find(act.connection, WORK_ITEM, arguments.id)
+        if row is None:
+            return keep_blind_update(session, act, arguments.id, arguments.version, changes)
+        check_version(WORK_ITEM, row, arguments.version)
+        check_not_deleted(WORK_ITEM, row, changes)
+        row = apply_changes(act, row, changes)
+    return written(session, WORK_ITEM, row)
+
+
+def apply_changes(act: Act, row: Row, changes: dict[str, Any], *, metadata_whole: dict[str, Any] | None = None) -> Row:
+    """Changes an item within an act; the rules of the whole (depth, cycles, children) are checked here.
+
+    Args:
+        changes: the given arguments of `update_work_item`; `metadata` is a merge patch.
+        metadata_whole: the whole metadata as it is to be, in place of the patch.
+    """
+    values = {name: changes[name] for name in _PLAIN if name in changes}
+    derived: dict[str, Any] = {}
+    if "metadata" in changes:
+        patched = metadata_whole
+        if patched is None:
+            patched = merge_patch(decode_json(row["metadata"]), changes["metadata"])
+        values["metadata"] = metadata.check(metadata.OF_ITEM_TYPE[row["item_type"]], patched)
+    if "parent_id" in changes:
+        parent = None
+        if changes["parent_id"] is not None:
+            parent = require_alive(find(act.connection, WORK_ITEM, changes["parent_id"]), "work item", changes["parent_id"])
+        derived = place_under(act.connection, row["id"], parent, moved=row)
+        values["parent_id"] = changes["parent_id"]
+    if "deleted" in changes:
+        values["deleted_at"] = _deletion(act, row, deleted=changes["deleted"])
+    changed = act.change(WORK_ITEM, row, values, **derived)
+    if changed["path"] != row["path"]:
+        children = act.connection.execute("SELECT id FROM work_items WHERE parent_id = ?", (row["id"],)).fetchall()
+        derive_paths(act.connection, [str(child) for (child,) in children])
+    return changed
+
+
+def _deletion(act: Act, row: Row, *, deleted: bool) -> str | None:
+    if not deleted:
+        if row["parent_id"] is not None:
+            parent = find(act.connection, WORK_ITEM, row["parent_id"])
+            if parent is not None and parent["deleted_at"] is not None:
+                raise InvalidStateError("its parent is deleted; undelete the parent first.", id=row["parent_id"])
+        return None
+    if has_live_children(act.connection, row["id"]):
+        raise InvalidStateError(
+            "this work item has children that are not deleted; delete or move them first.", entity="work_item", id=row["id"]
+        )
+    return act.at
+
+
+OPERATIONS = (
+    Operation(
+        "create_work_item",
+        "Create a work item",
+        "Creates a project, session, task or research item, on its own or under a parent (at most five levels). Give your own"
+        " `id` (a UUID) to make a repeated call harmless.",
+        CreateWorkItem,
+        WorkItemWritten,
+        create,
+        "create",
+    ),
+    Operation(
+        "update_work_item",
+        "Update a work item",
+        "Changes any of title, status, parent, metadata (JSON merge patch), branch, commit, PR, or deletes (`deleted: true`)"
+        " and undeletes. Send the `version` that you read; on a version mismatch read the item again.",
+        UpdateWorkItem,
+        WorkItemWritten,
+        update,
+        "destroy",
+    ),
+)

@@ -1,0 +1,1 @@
+"""The read path: PostgreSQL first, then the replica; every answer says where it is from."""

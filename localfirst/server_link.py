@@ -1,0 +1,158 @@
+"""The link to the server: the sync loop in its thread, and a probe for the head on the reader's own.
+
+Everything of PostgreSQL is imported in the loop's thread, after start-up: loading the driver takes longer than everything
+else. A link never raises: a server that is away shows as None, False, or words in `last_error`.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+from localfirst.settings import Settings
+
+if TYPE_CHECKING:
+    from localfirst_sync.loop import SyncLoop
+    from localfirst_sync.postgres.probe import HeadProbe
+
+logger = logging.getLogger("localfirst.link")
+
+PROBE_BUDGET_MS = 250
+"""How long a read waits for the server's head; afterwards reads do without it until the loop has reached it again."""
+
+FIRST_CONNECTION_S = 1.5
+"""How long the first read waits for the first connection, or for the news that there is none."""
+
+
+class ServerLink:
+    """Starts, wakes and stops the sync loop, and asks for the server's head.
+
+    The circuit breaker: after a probe failed, no read asks again before the loop has reached the server again.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        assert settings.database_url is not None
+        self._settings = settings
+        self._url: str = settings.database_url
+        self._loop: SyncLoop | None = None
+        self._probe: HeadProbe | None = None
+        self._failed_at = 0.0
+        self._ready = threading.Event()
+        self._stopped = False
+
+    def start(self) -> None:
+        """Starts the loop in the background; returns at once."""
+        threading.Thread(target=self._begin, name="localfirst-link", daemon=True).start()
+
+    def _begin(self) -> None:
+        from localfirst_sync.loop import SyncLoop
+        from localfirst_sync.postgres.store import PostgresStore
+
+        from localfirst.replica.connection import connect
+        from localfirst.replica.local_store import ReplicaStore
+
+        path = self._settings.replica
+        try:
+            self._loop = SyncLoop(
+                open_local=lambda: ReplicaStore(connect(path)),
+                open_remote=lambda identity: PostgresStore(self._url, identity),
+                lock_path=path.with_name(f"{path.name}.lock"),
+            )
+            self._loop.start()
+        except Exception:
+            logger.exception("the sync loop could not be started")
+        finally:
+            self._ready.set()
+
+    def wake(self) -> None:
+        """There is something to send."""
+        if self._loop is not None:
+            self._loop.wake()
+
+    def stop(self, last_push_s: float) -> None:
+        """Ends the loop, after a last push of at most so many seconds."""
+        if last_push_s > 0:
+            self._ready.wait(last_push_s)
+        if self._loop is not None:
+            self._loop.stop(last_push_s)
+        if self._probe is not None:
+            self._probe.close()
+            self._probe = None
+        self._stopped = True
+
+    def is_online(self) -> bool:
+        """Whether the server answered when it was last asked."""
+        self._await_first_contact()
+        loop = self._loop
+        return loop is not None and loop.online and loop.last_contact > self._failed_at
+
+    def _await_first_contact(self) -> None:
+        deadline = time.monotonic() + FIRST_CONNECTION_S
+        if self._ready.wait(FIRST_CONNECTION_S) and self._loop is not None:
+            self._loop.first_contact.wait(max(0.0, deadline - time.monotonic()))
+
+    def head(self) -> tuple[int, int] | None:
+        """The number and tag of the server's last change, or None while the server does not answer in time."""
+        if not self.is_online():
+            return None
+        try:
+            if self._probe is None:
+                self._probe = self._open_probe()
+            return self._probe.head(PROBE_BUDGET_MS)
+        except Exception as error:  # noqa: BLE001 (a read goes on without the server, whatever is wrong with it)
+            logger.info("the server does not answer a read: %s", type(error).__name__)
+            self._failed_at = time.monotonic()
+            if self._probe is not None:
+                self._probe.close()
+                self._probe = None
+            self.wake()
+            return None
+
+    def _open_probe(self) -> HeadProbe:
+        from localfirst_sync.postgres.probe import HeadProbe
+
+        from localfirst.replica.connection import connect
+        from localfirst.replica.local_store import ReplicaStore
+
+        store = ReplicaStore(connect(self._settings.replica))
+        try:
+            return HeadProbe(self._url, store.identity().project_id)
+        finally:
+            store.close()
+
+    def pull(self, timeout_s: float) -> bool:
+        """A round, waited for; False if it did not end in time, or failed."""
+        return self.sync(timeout_s) is not None
+
+    def sync(self, timeout_s: float) -> dict[str, Any] | None:
+        """A whole round that began after this call: what it did, or None if the server did not answer in time."""
+        self._ready.wait(timeout_s)
+        if self._loop is None:
+            return None
+        started = time.monotonic()
+        done = self._loop.request(timeout_s)
+        if done is None:
+            return None
+        return {
+            "pushed": done.pushed,
+            "pulled": done.pulled,
+            "merged": done.merged,
+            "conflicts": done.conflicts,
+            "duration_ms": round(1000 * (time.monotonic() - started), 1),
+        }
+
+    def last_error(self) -> str | None:
+        """What went wrong last, in words, while the server is away."""
+        return self._loop.last_error if self._loop is not None else None
+
+    def last_check_at(self) -> str | None:
+        """When the server was last asked."""
+        return self._loop.last_check_at if self._loop is not None else None
+
+    def server(self) -> str:
+        """Where the server is, without credentials."""
+        from localfirst_sync.postgres.connection import describe_server
+
+        return describe_server(self._url)

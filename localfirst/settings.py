@@ -1,0 +1,89 @@
+"""Settings: from the environment, then `.localfirst.toml` at the project's root, then defaults."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import platformdirs
+from localfirst_schema.errors import ValidationError
+
+from localfirst.project import find_root, name_from_git
+
+FILE_NAME = ".localfirst.toml"
+_KEYS = ("database_url", "replica", "markdown", "project", "client", "read_from")
+
+
+class Settings(NamedTuple):
+    """All settings of one project. `database_url` is a secret: it is never logged, shown or stored."""
+
+    root: Path
+    replica: Path
+    markdown: Path
+    project: str | None
+    client: str | None
+    database_url: str | None
+    read_from: str
+
+    def __repr__(self) -> str:
+        """Without the secret."""
+        return f"Settings(root={self.root}, project={self.project!r}, server={'yes' if self.database_url else 'no'})"
+
+
+def load(directory: Path | None = None, environment: Mapping[str, str] | None = None) -> Settings:
+    """The settings for `directory` (default: the current one). Raises ValidationError for a file that makes no sense."""
+    environment = os.environ if environment is None else environment
+    root = find_root(directory or Path.cwd())
+    file = _read_file(root / FILE_NAME)
+
+    def setting(name: str) -> str | None:
+        return environment.get(f"LOCALFIRST_{name.upper()}") or file.get(name) or None
+
+    project = setting("project") or name_from_git(root)
+    if project is not None and not 1 <= len(project) <= 200:
+        raise ValidationError("LOCALFIRST_PROJECT", "must have 1 to 200 characters")
+    replica, markdown = setting("replica"), setting("markdown")
+    read_from = setting("read_from") or "server"
+    if read_from not in ("server", "replica"):
+        raise ValidationError("LOCALFIRST_READ_FROM", "must be server or replica")
+    return Settings(
+        root=root,
+        replica=_path(root, replica) if replica else default_replica(root, project),
+        markdown=_path(root, markdown) if markdown else root / ".project_status.md",
+        project=project,
+        client=setting("client"),
+        database_url=setting("database_url"),
+        read_from=read_from,
+    )
+
+
+def default_replica(root: Path, project: str | None) -> Path:
+    """One file per project under the platform's user data directory; an unnamed project is known by its root."""
+    key = project or str(root)
+    readable = re.sub(r"[^A-Za-z0-9]+", "-", key).strip("-")[-60:]
+    digest = hashlib.sha256(key.encode()).hexdigest()[:8]
+    return Path(platformdirs.user_data_dir("localfirst", appauthor=False)) / "replicas" / f"{readable}-{digest}.sqlite3"
+
+
+def _path(root: Path, text: str) -> Path:
+    return root / Path(text).expanduser()
+
+
+def _read_file(path: Path) -> dict[str, str]:
+    try:
+        content = tomllib.loads(path.read_text())
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ValidationError(FILE_NAME, "must be a readable TOML file", f"{FILE_NAME} cannot be read: {error}") from None
+    for key, value in content.items():
+        if key not in _KEYS:
+            raise ValidationError(f"{FILE_NAME}:{key}", f"is not a setting; there are {', '.join(_KEYS)}")
+        if not isinstance(value, str):
+            raise ValidationError(f"{FILE_NAME}:{key}", "must be text")
+    return content

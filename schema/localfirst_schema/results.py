@@ -1,0 +1,359 @@
+"""The results of every tool: the models give the output schemas. Results themselves are built as plain dictionaries."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+DataSource = Literal["postgresql", "sqlite_cache", "git_history", "markdown_file"]
+Warning_ = Literal[
+    "database_unavailable",
+    "using_fallback_cache",
+    "using_git_history_fallback",
+    "using_markdown_fallback",
+    "stale_cache",
+    "pending_local_changes",
+    "conflict_pending",
+]
+
+
+class Result(BaseModel):
+    """What every result has."""
+
+    model_config = ConfigDict(extra="allow", defer_build=True)
+
+    success: Literal[True]
+    warnings: list[Warning_]
+
+
+class Read(Result):
+    """What every result of a read has; `cache_age_minutes` on replica reads with a configured server."""
+
+    data_source: DataSource
+    cache_age_minutes: float | None = None
+
+
+class Written(Result):
+    """What every result of a write has."""
+
+    wrote_to_cache: bool
+    wrote_to_markdown: bool
+    pending_sync: bool
+    partial: bool = False
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="allow", defer_build=True)
+
+
+class Audit(_Part):
+    """Version, times and people."""
+
+    id: str
+    version: int
+    created_at: str | None
+    updated_at: str | None
+    created_by: str | None
+    updated_by: str | None
+    deleted_at: str | None
+
+
+class WorkItem(Audit):
+    """A work item; fields are null where a blind update left them unknown."""
+
+    item_type: str | None
+    title: str | None
+    status: str | None
+    parent_id: str | None
+    path: str | None
+    depth: int | None
+    branch_name: str | None
+    commit_hash: str | None
+    pr_number: int | None
+    metadata: dict[str, Any] | None
+    claimed_by: str | None
+    archived_at: str | None
+
+
+class WorkItemWritten(WorkItem, Written):
+    """A work item after a write."""
+
+
+class RelatedItem(_Part):
+    """The other end of a dependency."""
+
+    id: str
+    title: str
+    status: str
+    item_type: str
+    version: int
+
+
+class Dependency(_Part):
+    """One end's view: `outgoing` where the item is the link's source."""
+
+    type: Literal["depends_on", "blocks"]
+    direction: Literal["outgoing", "incoming"]
+    related_item: RelatedItem
+
+
+class WorkItemRead(WorkItem, Read):
+    """A work item with what surrounds it; each child has its own `children`."""
+
+    parent_chain: list[WorkItem]
+    children: list[dict[str, Any]]
+    dependencies: list[Dependency]
+
+
+class WorkItemPage(Read):
+    """A page of work items."""
+
+    items: list[WorkItem]
+    total_count: int
+    limit: int
+    offset: int
+
+
+class ReadyItems(Read):
+    """Work items, most urgent first."""
+
+    items: list[WorkItem]
+
+
+class FoundItem(WorkItem):
+    """A work item with its rank; higher is better."""
+
+    score: float
+
+
+class FoundItems(Read):
+    """Work items, best first."""
+
+    items: list[FoundItem]
+
+
+class Link(Audit):
+    """A dependency between two items."""
+
+    source_id: str
+    target_id: str
+    dependency_type: Literal["depends_on", "blocks"]
+
+
+class LinkWritten(Link, Written):
+    """A link after a write."""
+
+
+class Change(_Part):
+    """One change; `fields` maps a field to `old` and `new`."""
+
+    version: int
+    by: str | None
+    at: str
+    fields: dict[str, dict[str, Any]]
+    outcome: Literal["accepted", "merged", "lost"]
+
+
+class History(Read):
+    """Changes, newest first."""
+
+    entity: str
+    id: str
+    changes: list[Change]
+
+
+class Comment(Audit):
+    """A comment."""
+
+    work_item_id: str
+    body: str
+
+
+class CommentWritten(Comment, Written):
+    """A comment after it was written."""
+
+
+class Comments(Read):
+    """Comments, oldest first."""
+
+    items: list[Comment]
+    total_count: int
+
+
+class Vendor(Audit):
+    """A vendor's extractor."""
+
+    name: str
+    operational: bool
+    status: Literal["operational", "broken"]
+    metadata: dict[str, Any]
+
+
+class VendorRead(Vendor, Read):
+    """A vendor."""
+
+
+class VendorWritten(Vendor, Written):
+    """A vendor after a write."""
+
+
+class VendorPage(Read):
+    """Vendors by name."""
+
+    items: list[Vendor]
+    total_count: int
+
+
+class Deployment(Audit):
+    """A deployment; `timestamp` is when it was deployed."""
+
+    metadata: dict[str, Any]
+    timestamp: str
+    deployed_at: str
+    commit_hash: str | None
+    pr_number: int | None
+    pr_title: str | None
+    affected_vendors: list[dict[str, Any]]
+    related_work_items: list[dict[str, Any]]
+
+
+class DeploymentRead(Deployment, Read):
+    """A deployment."""
+
+
+class DeploymentWritten(Deployment, Written):
+    """A deployment after it was recorded."""
+
+
+class DeploymentPage(Read):
+    """Deployments, newest first."""
+
+    items: list[Deployment]
+    total_count: int
+
+
+class Enhancement(Audit):
+    """Something planned."""
+
+    title: str
+    description: str | None
+    priority: str
+    status: str
+    target_quarter: str | None
+    requires_constitutional_principles: list[str] | None
+
+
+class EnhancementWritten(Enhancement, Written):
+    """An enhancement after a write."""
+
+
+class EnhancementPage(Read):
+    """Enhancements, most urgent first."""
+
+    items: list[Enhancement]
+    total_count: int
+
+
+class Configuration(Audit):
+    """The project's configuration, with how the server was when it was last looked at."""
+
+    active_context_type: str
+    current_session_id: str | None
+    git_branch: str | None
+    git_head_commit: str | None
+    default_token_budget: int
+    database_healthy: bool | None
+    last_health_check_at: str | None
+
+
+class ConfigurationRead(Configuration, Read):
+    """The configuration."""
+
+
+class ConfigurationWritten(Configuration, Written):
+    """The configuration after a write."""
+
+
+class VendorHealth(_Part):
+    """How many vendors work."""
+
+    total_vendors: int
+    operational_count: int
+    broken_count: int
+    operational_percentage: float
+
+
+class ActiveWorkItems(_Part):
+    """Counts of the work items that are neither deleted nor archived."""
+
+    total_count: int
+    by_type: dict[str, int]
+    by_status: dict[str, int]
+    by_priority: dict[str, int]
+    archived_count: int
+
+
+class FullStatus(Read):
+    """The state of the whole project."""
+
+    vendor_health: VendorHealth
+    active_work_items: ActiveWorkItems
+    recent_deployments: list[dict[str, Any]]
+    pending_enhancements: list[dict[str, Any]]
+    markdown: str | None = None
+
+
+class Archived(Written):
+    """How many items were archived."""
+
+    archived_count: int
+
+
+class Synced(Result):
+    """What one round of synchronisation did."""
+
+    pushed: int
+    pulled: int
+    merged: int
+    conflicts: int
+    duration_ms: float
+
+
+class SyncStatus(Result):
+    """How this replica stands to the server."""
+
+    online: bool
+    server: str | None
+    last_sync_at: str | None
+    pending_mutations: int
+    open_conflicts: int
+    cursor: int
+    server_head: int | None
+    last_error: str | None
+
+
+class Conflict(_Part):
+    """Two different changes of the same fields; the server's stands until somebody settles it."""
+
+    conflict_id: str
+    entity: str
+    id: str
+    fields: list[str]
+    base: dict[str, Any]
+    mine: dict[str, Any]
+    theirs: dict[str, Any]
+    base_version: int
+    my_version: int
+    their_version: int | None
+    my_by: str | None
+    their_by: str | None
+    created_at: str
+    reason: str
+
+
+class Conflicts(Read):
+    """Open conflicts, newest first."""
+
+    conflicts: list[Conflict]
+    total_count: int

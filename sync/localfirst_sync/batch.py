@@ -1,0 +1,232 @@
+"""What becomes of a batch of mutations: each is decided in order, on rows that follow the batch; an act stands or falls whole.
+
+Pure: the rows and the structure are loaded by the caller, who also writes what comes out. The rules for one row are in
+`decision`, those for the whole in `structure`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby
+from typing import Any, NamedTuple, TypeAlias
+
+import msgspec
+from localfirst_schema import timestamps
+from localfirst_schema.entities import ENTITIES, ENTITY, Entity
+from localfirst_schema.identifiers import is_uuid, natural_id
+from localfirst_schema.wire import Fields, Mutation, Row, decode_fields, encode_json
+from localfirst_sync.conflict import CONFLICT, Draft, Record, settles, trees
+from localfirst_sync.decision import Outcome, decide, raised, refused
+from localfirst_sync.structure import Key, Structure
+
+
+class Change(NamedTuple):
+    """A mutation with what it says, read once.
+
+    Attributes:
+        entity: None for changes of conflicts, and for entities that this server's engine does not know.
+        unfit: why it can be no change of a row, or None; such a one becomes a conflict with its payload.
+    """
+
+    mutation: Mutation
+    entity: Entity | None
+    fields: Fields
+    unfit: str | None
+
+    @property
+    def key(self) -> Key:
+        """The row that it is about."""
+        return self.mutation.entity, self.mutation.id
+
+
+Act: TypeAlias = Sequence[Change]
+
+_SENDABLE = {entity.name: frozenset(entity.sent_columns) for entity in ENTITIES}
+
+
+class Settled(NamedTuple):
+    """What became of one change; `version` is the row's version after it, `draft` what a conflict keeps."""
+
+    change: Change
+    outcome: Outcome
+    version: int
+    draft: Draft | None
+
+
+class Stand(NamedTuple):
+    """Rows (None: not there) and conflicts as they stood at some moment."""
+
+    rows: dict[Key, Row | None]
+    conflicts: dict[str, Record]
+
+
+def read(mutations: Iterable[Mutation]) -> list[Change]:
+    """Decodes mutations. One that makes no sense is marked `unfit`, not refused: it must not block the queue."""
+    return [_read(mutation) for mutation in mutations]
+
+
+def acts(changes: Iterable[Change]) -> list[Act]:
+    """The changes in groups that were one act each."""
+    return [tuple(group) for _, group in groupby(changes, key=lambda change: change.mutation.txn)]
+
+
+class Batch:
+    """Decides acts one after the other, and holds the rows as they stand after those decided so far.
+
+    Args:
+        rows: the server's rows that the changes name, as far as they exist.
+        conflicts: the server's conflicts that the changes name, as far as they exist.
+        structure: what may stand against the changes, or None when none of them can touch the structure.
+    """
+
+    def __init__(self, rows: Mapping[Key, Row], conflicts: Mapping[str, Record], structure: Structure | None) -> None:
+        self.rows: dict[Key, Row] = dict(rows)
+        self.conflicts: dict[str, Record] = dict(conflicts)
+        self._structure = structure
+        if structure is not None:
+            for (name, row_id), row in rows.items():
+                structure.note(ENTITY[name], row_id, row)
+
+    def decide(self, act: Act, barred: str | None = None) -> list[Settled]:
+        """Decides one act. `barred` says why it must become a conflict although nothing else stands against it."""
+        if barred is not None:
+            return [self._conflicted(_made_storable(change), barred) for change in act]
+        if len(act) == 1:
+            return [self._alone(act[0])]
+        return self._together(act)
+
+    def ancestry(self, work_item_id: str) -> list[str]:
+        """The ids from the root down to a work item."""
+        return [work_item_id] if self._structure is None else self._structure.ancestry(work_item_id)
+
+    def stand(self, act: Act) -> Stand:
+        """How the rows and conflicts that an act names stand now."""
+        return Stand(
+            {change.key: self.rows.get(change.key) for change in act},
+            {c.mutation.id: self.conflicts[c.mutation.id] for c in act if c.mutation.id in self.conflicts},
+        )
+
+    def restore(self, stand: Stand) -> None:
+        """Lets rows and conflicts stand as they did."""
+        for key, row in stand.rows.items():
+            self._set(key, row)
+        self.conflicts |= stand.conflicts
+
+    def _alone(self, change: Change) -> Settled:
+        mutation, entity, fields, unfit = change
+        if unfit is not None:
+            return self._conflicted(change, unfit)
+        if entity is None:
+            return self._settle_conflict(change)
+        key = change.key
+        current = self.rows.get(key)
+        decision = decide(entity, mutation, fields, current)
+        row = decision.row
+        if self._structure is not None and row is not None and row is not current:
+            objection = self._structure.objection(entity, current, row)
+            if objection is not None:
+                return self._conflicted(change, objection)
+            self._structure.note(entity, mutation.id, row)
+        if row is not None:
+            self.rows[key] = row
+        version = mutation.version if row is None else row["version"]
+        if decision.outcome != "conflict":
+            return Settled(change, decision.outcome, version, None)
+        draft = Draft(mutation, entity, *trees(decision.clashes), current, decision.reason or "fields")
+        return Settled(change, "conflict", version, draft)
+
+    def _together(self, act: Act) -> list[Settled]:
+        before = self.stand(act)
+        done = []
+        for change in act:
+            settled = self._alone(change)
+            done.append(settled)
+            if settled.outcome in ("conflict", "lost"):
+                self.restore(before)
+                reason = settled.draft.reason if settled.draft else "claimed"
+                return [self._conflicted(one, reason if one is change else "act") for one in act]
+        return done
+
+    def _conflicted(self, change: Change, reason: str) -> Settled:
+        """The change as a conflict, whatever it is: all of it clashes, and the row, if there is one, is only raised."""
+        mutation, entity, fields, unfit = change
+        if mutation.entity == CONFLICT:
+            return Settled(change, "lost", mutation.version, None)
+        current = self.rows.get(change.key)
+        if unfit is None and entity is not None:
+            base, mine = trees(refused(entity, mutation, fields, current, reason).clashes)
+        else:
+            base, mine = ({name: sides.get(side) for name, sides in fields.items()} for side in ("old", "new"))
+        if current is not None:
+            self._set(change.key, raised(mutation, current))
+        version = mutation.version if current is None else self.rows[change.key]["version"]
+        return Settled(change, "conflict", version, Draft(mutation, entity, base, mine, current, reason))
+
+    def _settle_conflict(self, change: Change) -> Settled:
+        """A conflict is settled once; who comes later has lost, without a conflict about the conflict."""
+        known = self.conflicts.get(change.mutation.id)
+        if known is None or known.row["resolved_at"] is not None:
+            return Settled(change, "lost", change.mutation.version if known is None else known.version, None)
+        settled = {name: sides["new"] for name, sides in change.fields.items()}
+        self.conflicts[change.mutation.id] = Record(known.row | settled, known.version + 1)
+        return Settled(change, "accepted", known.version + 1, None)
+
+    def _set(self, key: Key, row: Row | None) -> None:
+        if row is None:
+            self.rows.pop(key, None)
+        else:
+            self.rows[key] = row
+        if self._structure is not None and key[0] in ENTITY:
+            self._structure.note(ENTITY[key[0]], key[1], row)
+
+
+def _read(mutation: Mutation) -> Change:
+    entity = ENTITY.get(mutation.entity)
+    try:
+        fields = decode_fields(mutation.fields)
+    except msgspec.DecodeError:
+        return _unreadable(mutation, entity, "unreadable")
+    if entity is None:
+        fit = settles(mutation, fields)
+        unfit = None if fit else "unknown_entity"
+    else:
+        unfit = None if fields.keys() <= _SENDABLE[entity.name] else "unknown_field"
+    if any("old" not in sides or "new" not in sides for sides in fields.values()):
+        unfit = "unreadable"
+    if not is_uuid(mutation.id):
+        return _unreadable(mutation, entity, "invalid_id")
+    if entity is not None and unfit is None and not _references_are_ids(entity, fields):
+        unfit = "invalid_reference"
+    return Change(mutation, entity, fields, unfit)
+
+
+def _references_are_ids(entity: Entity, fields: Fields) -> bool:
+    named = (fields[column]["new"] for column in entity.references if column in fields)
+    return all(value is None or (isinstance(value, str) and is_uuid(value)) for value in named)
+
+
+def _unreadable(mutation: Mutation, entity: Entity | None, reason: str) -> Change:
+    """What cannot be stored as it is, is stored as text."""
+    if not is_uuid(mutation.id):
+        mutation = msgspec.structs.replace(mutation, id=natural_id("", mutation.entity, mutation.id), fields=mutation.fields)
+    payload: dict[str, Any] = {"payload": {"old": None, "new": _plain(mutation.fields)}}
+    return Change(msgspec.structs.replace(mutation, fields=encode_json(payload)), entity, payload, reason)
+
+
+def _made_storable(change: Change) -> Change:
+    """A change that the server refused for its values, as something that it cannot refuse."""
+    mutation = change.mutation
+    try:
+        at = timestamps.canonical(mutation.at)
+    except ValueError:
+        at = timestamps.now()
+    by = None if mutation.by is None else _plain(mutation.by)
+    mutation = msgspec.structs.replace(mutation, at=at, by=by, entity=_plain(mutation.entity))
+    if "\\u" in mutation.fields or _plain(mutation.fields) != mutation.fields:
+        return _unreadable(mutation, change.entity, change.unfit or "unreadable")
+    return change._replace(mutation=mutation)
+
+
+def _plain(text: str) -> str:
+    """Text without what PostgreSQL cannot hold: U+0000 and lone surrogates become escapes."""
+    return text.replace("\x00", "\\u0000").encode(errors="backslashreplace").decode()

@@ -1,0 +1,154 @@
+"""Conflicts as they are kept: base, mine and theirs of the fields that clash, as trees of columns and metadata keys.
+
+Pure. Later clashes of the same row from the same replica join its open conflict, so that a person settles a row once. A
+conflict's own changes are logged like those of any row, under the entity name `conflict`, with versions from 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple, TypeAlias
+
+from localfirst_schema.entities import Entity
+from localfirst_schema.identifiers import natural_id
+from localfirst_schema.json_merge import ABSENT, Clash
+from localfirst_schema.wire import Mutation, Row, decode_json
+from localfirst_sync.structure import Key
+
+CONFLICT = "conflict"
+"""The entity name under which changes of conflicts are logged and pushed."""
+
+SETTLING_FIELDS = frozenset({"resolved_at", "resolved_by", "resolution"})
+"""What a mutation of a conflict may set, once."""
+
+Tree: TypeAlias = dict[str, Any]
+
+
+class Draft(NamedTuple):
+    """One change that clashed: `base` and `mine` hold what it touched, `current` is the server's row before it."""
+
+    mutation: Mutation
+    entity: Entity | None
+    base: Tree
+    mine: Tree
+    current: Row | None
+    reason: str
+
+
+class Record(NamedTuple):
+    """A conflict as a row, and the version of it that the log has."""
+
+    row: Row
+    version: int
+
+
+def trees(clashes: Iterable[Clash]) -> tuple[Tree, Tree]:
+    """Base and mine of all clashes, nested by their paths; a side that lacks a key lacks it here too."""
+    base: Tree = {}
+    mine: Tree = {}
+    for clash in clashes:
+        _put(base, clash.path, clash.base)
+        _put(mine, clash.path, clash.mine)
+    return base, mine
+
+
+def record(project_id: str, replica_id: str, draft: Draft, act_id: str) -> Row:
+    """The row of a new conflict. `created_at` is left to the server."""
+    mutation, current = draft.mutation, draft.current
+    return {
+        "id": natural_id(project_id, CONFLICT, replica_id, str(mutation.number)),
+        "entity": mutation.entity,
+        "entity_id": mutation.id,
+        "fields": leaves(draft.base, draft.mine),
+        "base": draft.base,
+        "mine": draft.mine,
+        "theirs": theirs(draft),
+        "base_version": mutation.base_version,
+        "my_version": mutation.version,
+        "their_version": None if current is None else current["version"],
+        "my_by": mutation.by,
+        "their_by": None if current is None else current["updated_by"],
+        "reason": draft.reason,
+        "act_id": act_id,
+        "replica_id": replica_id,
+        "created_at": None,
+    }
+
+
+def joined(earlier: Row, draft: Draft, act_id: str) -> Row:
+    """The open conflict `earlier` after one more clash: its base stays, mine is the newest, theirs the present."""
+    base, mine = _one_after_the_other(earlier["base"], earlier["mine"], draft.base, draft.mine)
+    whole = draft._replace(base=base, mine=mine)
+    later = record("", earlier["replica_id"], whole, act_id)
+    kept = {name: earlier[name] for name in ("id", "base_version", "created_at")}
+    if draft.current is None and earlier["their_version"] is not None:
+        kept |= {"theirs": earlier["theirs"], "their_version": earlier["their_version"], "their_by": earlier["their_by"]}
+    return later | kept
+
+
+def theirs(draft: Draft) -> Tree:
+    """The server's values of everything that the draft touches."""
+    if draft.current is None or draft.entity is None:
+        return {}
+    found: Tree = {}
+    for name in {**draft.base, **draft.mine}:
+        value = draft.current.get(name)
+        if value is not None and name in draft.entity.json_columns:
+            value = decode_json(value)
+        found[name] = _picked(value, draft.base.get(name, ABSENT), draft.mine.get(name, ABSENT))
+    return found
+
+
+def leaves(base: Tree, mine: Tree) -> list[str]:
+    """The dotted names of the places that clash, in order: ``["metadata.priority", "title"]``."""
+    return sorted(".".join(path) for path in _leaf_paths(base, mine, ()))
+
+
+def settles(mutation: Mutation, changes: Mapping[str, Any]) -> bool:
+    """Whether a mutation of a conflict is of the one form that there is."""
+    return mutation.entity == CONFLICT and "resolved_at" in changes and changes.keys() <= SETTLING_FIELDS
+
+
+def _put(tree: Tree, path: tuple[str, ...], value: Any) -> None:
+    for key in path[:-1]:
+        tree = tree.setdefault(key, {})
+    if value is not ABSENT:
+        tree[path[-1]] = value
+
+
+def _leaf_paths(base: Tree, mine: Tree, path: tuple[str, ...]) -> list[tuple[str, ...]]:
+    paths: list[tuple[str, ...]] = []
+    for key in {**base, **mine}:
+        one, other = base.get(key, ABSENT), mine.get(key, ABSENT)
+        if isinstance(one, dict) and isinstance(other, dict) and (one or other):
+            paths += _leaf_paths(one, other, (*path, key))
+        else:
+            paths.append((*path, key))
+    return paths
+
+
+def _picked(value: Any, base: Any, mine: Any) -> Any:
+    if not (isinstance(value, dict) and isinstance(base, dict) and isinstance(mine, dict)):
+        return value
+    return {
+        key: _picked(value[key], base.get(key, ABSENT), mine.get(key, ABSENT)) for key in {**base, **mine} if key in value
+    }
+
+
+def _one_after_the_other(old_1: Any, new_1: Any, old_2: Any, new_2: Any) -> tuple[Any, Any]:
+    """Two differences as one: where both touch a place, the first one's old value and the second one's new value."""
+    old: Tree = {}
+    new: Tree = {}
+    for key in {**old_1, **new_1, **old_2, **new_2}:
+        sides = [side.get(key, ABSENT) for side in (old_1, new_1, old_2, new_2)]
+        first, second = sides[:2] != [ABSENT, ABSENT], sides[2:] != [ABSENT, ABSENT]
+        if first and second and all(isinstance(side, dict) for side in sides):
+            before, after = _one_after_the_other(*sides)
+        else:
+            before, after = sides[0] if first else sides[2], sides[3] if second else sides[1]
+        if before is not ABSENT:
+            old[key] = before
+        if after is not ABSENT:
+            new[key] = after
+    return old, new
+

@@ -1,0 +1,65 @@
+"""How rows are read from and written to PostgreSQL: as canonical text, so that neither side parses what it only passes on.
+
+Timestamps are read in the format of `localfirst_schema.timestamps`, UUIDs and JSON as text. Rows are written through JSON
+record sets or `COPY`; what is derived (`status` of a vendor) is computed by the server.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+from localfirst_schema.entities import VENDOR, Column, Entity, Kind
+from localfirst_schema.timestamps import PG_FORMAT
+
+_TYPE = {
+    Kind.TEXT: "text",
+    Kind.UUID: "uuid",
+    Kind.INTEGER: "bigint",
+    Kind.BOOLEAN: "boolean",
+    Kind.JSON: "jsonb",
+    Kind.TIMESTAMP: "timestamptz",
+}
+
+_GENERATED = {(VENDOR.name, "status")}
+
+
+def time_text(column: str) -> str:
+    """A timestamp as canonical text."""
+    return f"to_char({column} AT TIME ZONE 'UTC', '{PG_FORMAT}')"
+
+
+def read_list(entity: Entity, table: str) -> str:
+    """The select list for all columns, in the order of `column_names`; booleans stay booleans, as in changes."""
+    return ", ".join(_read(column, table) for column in entity.columns)
+
+
+def pull_list(entity: Entity, table: str) -> str:
+    """The same as the replica keeps it: booleans as 0 and 1."""
+    return ", ".join(
+        f"{table}.{column.name}::int" if column.kind is Kind.BOOLEAN else _read(column, table) for column in entity.columns
+    )
+
+
+@cache
+def written_columns(entity: Entity) -> tuple[str, ...]:
+    """The columns that the engine writes: all but what the server generates."""
+    return tuple(name for name in entity.column_names if (entity.name, name) not in _GENERATED)
+
+
+def record_type(entity: Entity) -> str:
+    """The column definition list of a JSON record set with `written_columns`."""
+    return ", ".join(f"{name} {_TYPE[entity.by_name[name].kind]}" for name in written_columns(entity))
+
+
+def assignments(entity: Entity, source: str) -> str:
+    """``SET`` list for everything but the id."""
+    return ", ".join(f"{name} = {source}.{name}" for name in written_columns(entity) if name != "id")
+
+
+def _read(column: Column, table: str) -> str:
+    name = f"{table}.{column.name}"
+    if column.kind is Kind.TIMESTAMP:
+        return time_text(name)
+    return f"{name}::text" if column.kind in (Kind.UUID, Kind.JSON) else name
+
+

@@ -1,0 +1,96 @@
+"""How a connection to PostgreSQL is made, and what is expected of it.
+
+Every wait has a bound: for the connection itself, for a dead network (TCP), for a lock, for a statement, and for a client
+that went to sleep within a transaction (so that it cannot keep the head of the project locked). Autocommit, since every
+transaction of the engine is written out in full.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TypeAlias
+
+import psycopg
+from localfirst_schema.errors import UnavailableError
+from localfirst_sync.postgres.failure import unavailable
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+logger = logging.getLogger("localfirst.sync")
+
+Connection: TypeAlias = psycopg.Connection[tuple[object, ...]]
+
+CONNECT_TIMEOUT_S = 5
+STATEMENT_TIMEOUT_MS = 60_000
+LOCK_TIMEOUT_MS = 5_000
+IDLE_IN_TRANSACTION_TIMEOUT_MS = 15_000
+
+_SESSION = {
+    "timezone": "UTC",
+    "statement_timeout": STATEMENT_TIMEOUT_MS,
+    "lock_timeout": LOCK_TIMEOUT_MS,
+    "idle_in_transaction_session_timeout": IDLE_IN_TRANSACTION_TIMEOUT_MS,
+    # The server, too, must notice that a laptop is gone.
+    "tcp_keepalives_idle": 10,
+    "tcp_keepalives_interval": 5,
+    "tcp_keepalives_count": 3,
+}
+
+
+def connect(dsn: str, *, connect_timeout_s: int = CONNECT_TIMEOUT_S) -> Connection:
+    """A new connection in autocommit mode. Raises `UnavailableError`, which never repeats anything of `dsn`."""
+    try:
+        return psycopg.connect(conninfo(dsn, connect_timeout_s=connect_timeout_s), autocommit=True)
+    except psycopg.Error as error:
+        if not _pooler_refuses_options(error):
+            raise unavailable(error) from None
+    try:
+        return psycopg.connect(conninfo(dsn, connect_timeout_s=connect_timeout_s, options=False), autocommit=True)
+    except psycopg.Error as error:
+        raise unavailable(error) from None
+
+
+def conninfo(dsn: str, *, connect_timeout_s: int = CONNECT_TIMEOUT_S, options: bool = True) -> str:
+    """`dsn` with the engine's settings; what `dsn` itself says of timeouts stands. Raises psycopg.ProgrammingError."""
+    given = conninfo_to_dict(dsn)
+    settings: dict[str, object] = {
+        "application_name": "localfirst",
+        "client_encoding": "utf8",
+        "connect_timeout": connect_timeout_s,
+        "keepalives_idle": 5,
+        "keepalives_interval": 2,
+        "keepalives_count": 3,
+        "tcp_user_timeout": 10_000,
+    } | given
+    if options:
+        ours = " ".join(f"-c {name}={value}" for name, value in _SESSION.items())
+        settings["options"] = f"{ours} {given.get('options') or ''}".strip()
+    return make_conninfo("", **settings)
+
+
+def describe_server(dsn: str) -> str:
+    """``host:port/dbname`` for status lines, without user and password."""
+    try:
+        given = conninfo_to_dict(dsn)
+    except psycopg.Error:
+        return "(unreadable address)"
+    host = given.get("host") or given.get("hostaddr") or "localhost"
+    return f"{host}:{given.get('port') or 5432}/{given.get('dbname') or given.get('user') or ''}"
+
+
+def close_quietly(connection: Connection | None) -> None:
+    """Closes a connection that may be broken; there is nothing that the caller could do about a failure."""
+    if connection is not None:
+        try:
+            connection.close()
+        except psycopg.Error:
+            logger.debug("closing a broken connection failed")
+
+
+def lost(doing: str) -> UnavailableError:
+    """The error for a server that is connected and silent."""
+    return UnavailableError(f"PostgreSQL did not answer in time ({doing}); it is tried again by itself.", cause="timeout")
+
+
+def _pooler_refuses_options(error: psycopg.Error) -> bool:
+    """PgBouncer refuses start-up parameters that it does not know; the settings are then left to the server's."""
+    return "unsupported startup parameter" in str(error)

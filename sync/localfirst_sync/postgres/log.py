@@ -1,0 +1,179 @@
+"""What a push leaves in PostgreSQL beside the rows: history, conflicts, the head, and what is remembered of the replica."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+from localfirst_schema.wire import HASH_BYTES, encode_json
+from localfirst_sync.conflict import Record
+from localfirst_sync.ports import CONFLICT_COLUMNS, Cursor, Identity
+from localfirst_sync.postgres.columns import time_text
+from localfirst_sync.postgres.connection import Connection
+from localfirst_sync.receipts import UNKNOWN, Known, Receipt
+
+_encode = msgspec.json.Encoder().encode
+
+_LOCK_HEAD = "SELECT head, tag FROM localfirst.project_heads WHERE project_id = %s FOR UPDATE"
+
+_REPLICA = "SELECT epoch, last_number, last_hash FROM localfirst.replicas WHERE project_id = %s AND replica_id = %s"
+
+_RECEIPTS = """
+SELECT first_number, last_number, hashes, verdicts FROM localfirst.push_receipts
+WHERE project_id = %s AND replica_id = %s AND last_number > %s ORDER BY first_number
+"""
+
+_CONFLICT_TYPES = {
+    "id": "uuid", "entity_id": "uuid", "fields": "jsonb", "base": "jsonb", "mine": "jsonb", "theirs": "jsonb",
+    "base_version": "bigint", "my_version": "bigint", "their_version": "bigint", "act_id": "uuid", "replica_id": "uuid",
+    "created_at": "timestamptz", "resolved_at": "timestamptz",
+}  # fmt: skip
+_CONFLICT_JSON = ("fields", "base", "mine", "theirs")
+
+
+def _conflict_column(name: str) -> str:
+    kind = _CONFLICT_TYPES.get(name)
+    return time_text(f"c.{name}") if kind == "timestamptz" else f"c.{name}::text" if kind in ("uuid", "jsonb") else f"c.{name}"
+
+
+CONFLICT_LIST = ", ".join(map(_conflict_column, CONFLICT_COLUMNS))
+"""The select list for `CONFLICT_COLUMNS` of ``localfirst.conflicts AS c``, as text."""
+
+_CONFLICT_VERSION = """(
+    SELECT max(h.version) FROM localfirst.history AS h WHERE h.project_id = c.project_id AND h.entity_id = c.id
+)"""
+
+_OPEN_CONFLICTS = f"""
+SELECT {CONFLICT_LIST}, {_CONFLICT_VERSION} FROM localfirst.conflicts AS c
+WHERE c.project_id = %s AND c.entity_id = ANY(%s::uuid[]) AND c.resolved_at IS NULL AND c.replica_id = %s
+"""
+
+_NAMED_CONFLICTS = f"""
+SELECT {CONFLICT_LIST}, {_CONFLICT_VERSION} FROM localfirst.conflicts AS c WHERE c.project_id = %s AND c.id = ANY(%s::uuid[])
+"""
+
+_WRITE_CONFLICTS = f"""
+INSERT INTO localfirst.conflicts (project_id, {", ".join(CONFLICT_COLUMNS)})
+SELECT %s::uuid, {", ".join("coalesce(r.created_at, now())" if c == "created_at" else f"r.{c}" for c in CONFLICT_COLUMNS)}
+FROM jsonb_to_recordset(%s::jsonb) AS r ({", ".join(f"{c} {_CONFLICT_TYPES.get(c, 'text')}" for c in CONFLICT_COLUMNS)})
+ON CONFLICT (project_id, id) DO UPDATE SET {", ".join(f"{c} = excluded.{c}" for c in CONFLICT_COLUMNS if c not in ("id", "created_at"))}
+"""
+
+_WRITE_HISTORY = """
+INSERT INTO localfirst.history (project_id, seq, tag, entity, entity_id, version, by, at, outcome, fields, replica_id, number)
+SELECT %s::uuid, r.seq, %s::integer, r.entity, r.entity_id, r.version, r.by, r.at, r.outcome, r.fields, %s::uuid, r.number
+FROM jsonb_to_recordset(%s::jsonb) AS r (
+    seq bigint, entity text, entity_id uuid, version bigint, by text, at timestamptz, outcome text, fields jsonb, number bigint
+)
+"""
+
+# One statement, since each costs a round of parsing and planning, and these always go together.
+_FINISH = """
+WITH moved_head AS (
+    UPDATE localfirst.project_heads SET head = %(head)s, tag = %(tag)s WHERE project_id = %(project)s AND head <> %(head)s
+), seen AS (
+    INSERT INTO localfirst.replicas AS r (project_id, replica_id, epoch, last_number, last_hash, last_push_at)
+    VALUES (%(project)s, %(replica)s, %(epoch)s, %(last_number)s, %(last_hash)s, now())
+    ON CONFLICT (project_id, replica_id) DO UPDATE
+    SET epoch = excluded.epoch, last_number = excluded.last_number, last_hash = excluded.last_hash, last_push_at = now()
+), acknowledged AS (
+    DELETE FROM localfirst.push_receipts
+    WHERE project_id = %(project)s AND replica_id = %(replica)s AND last_number <= %(acked_number)s
+), remembered AS (
+    INSERT INTO localfirst.push_receipts (project_id, replica_id, first_number, last_number, hashes, verdicts)
+    VALUES (%(project)s, %(replica)s, %(first_number)s, %(last_number)s, %(hashes)s, %(verdicts)s)
+)
+SELECT pg_notify('localfirst_' || replace(%(project)s::uuid::text, '-', ''), '')
+"""
+
+
+class LogEntry(NamedTuple):
+    """One line of the history; `fields` is JSON text."""
+
+    entity: str
+    entity_id: str
+    version: int
+    by: str | None
+    at: str
+    outcome: str
+    fields: str
+    number: int | None
+
+
+def send_head_lock(connection: Connection, project_id: str) -> Any:
+    """Locks the project's head; what is read after it includes everything that is committed before this push."""
+    return connection.execute(_LOCK_HEAD, (project_id,), prepare=True)
+
+
+def send_replica(connection: Connection, identity: Identity, acked_number: int) -> tuple[Any, Any]:
+    """Asks for what is known of a replica, to be read by `known_replica`."""
+    of_replica = (identity.project_id, identity.replica_id)
+    return (
+        connection.execute(_REPLICA, of_replica, prepare=True, binary=True),
+        connection.execute(_RECEIPTS, (*of_replica, acked_number), prepare=True, binary=True),
+    )
+
+
+def known_replica(asked: tuple[Any, Any]) -> Known:
+    """The answer to `send_replica`."""
+    replica, receipts = asked
+    row = replica.fetchone()
+    return UNKNOWN if row is None else Known(*row, [Receipt(*receipt) for receipt in receipts])
+
+
+def send_named_conflicts(connection: Connection, project_id: str, ids: Sequence[str]) -> Any:
+    """Asks for conflicts by id; `conflict_records` reads the answer."""
+    return connection.execute(_NAMED_CONFLICTS, (project_id, ids), prepare=True) if ids else None
+
+
+def send_open_conflicts(connection: Connection, identity: Identity, row_ids: Sequence[str]) -> Any:
+    """Asks for the replica's own open conflicts of some rows; `conflict_records` reads the answer."""
+    return connection.execute(_OPEN_CONFLICTS, (identity.project_id, row_ids, identity.replica_id), prepare=True)
+
+
+def conflict_records(cursor: Any) -> list[Record]:
+    """The conflicts that were asked for."""
+    records = []
+    for *values, version in cursor.fetchall() if cursor is not None else ():
+        row = dict(zip(CONFLICT_COLUMNS, values, strict=True))
+        records.append(Record(row | {name: msgspec.json.decode(row[name]) for name in _CONFLICT_JSON}, version or 1))
+    return records
+
+
+def write_conflicts(connection: Connection, project_id: str, records: Iterable[Record]) -> None:
+    """Writes conflicts whole, new or changed."""
+    rows = [known.row for known in records]
+    if rows:
+        connection.execute(_WRITE_CONFLICTS, (project_id, encode_json(rows)), prepare=True)
+
+
+def write_history(connection: Connection, identity: Identity, before: Cursor, tag: int, entries: Sequence[LogEntry]) -> None:
+    """Appends to the history, numbered from the head on."""
+    if entries:
+        rows = [
+            {
+                "seq": seq, "entity": e.entity, "entity_id": e.entity_id, "version": e.version, "by": e.by, "at": e.at,
+                "outcome": e.outcome, "fields": msgspec.Raw(e.fields.encode()), "number": e.number,
+            }
+            for seq, e in enumerate(entries, before.seq + 1)
+        ]  # fmt: skip
+        arguments = (identity.project_id, tag, identity.replica_id, _encode(rows).decode())
+        connection.execute(_WRITE_HISTORY, arguments, prepare=True)
+
+
+def finish(
+    connection: Connection, identity: Identity, after: Cursor, receipt: Receipt, acked_number: int
+) -> None:
+    """Moves the head, remembers the verdicts, forgets the acknowledged ones, and wakes whoever listens."""
+    arguments = {
+        "project": identity.project_id,
+        "replica": identity.replica_id,
+        "epoch": identity.epoch,
+        "head": after.seq,
+        "tag": after.tag,
+        "acked_number": acked_number,
+        "last_hash": receipt.hashes[-HASH_BYTES:],
+        **receipt._asdict(),
+    }
+    connection.execute(_FINISH, arguments, prepare=True)

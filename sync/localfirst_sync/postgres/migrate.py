@@ -1,0 +1,130 @@
+"""Brings the schema `localfirst` of a PostgreSQL database up to date, once, whoever comes first.
+
+The migrations are the numbered files beside `localfirst_schema.postgres`; each runs in one transaction of its own under an
+advisory lock, so that clients that start together do not meet. A database that is newer than this client is left alone: the
+client is served as long as it speaks the protocol that the newest migration asks for, and told to upgrade otherwise.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from functools import cache
+from importlib.resources import files
+from typing import NamedTuple
+
+import psycopg
+from localfirst_schema.errors import UnavailableError
+from localfirst_schema.wire import PROTOCOL_VERSION
+from localfirst_sync.postgres.connection import Connection
+from localfirst_sync.postgres.failure import unavailable
+from psycopg import errors
+
+_LOCK = 0x6C6F63616C66  # "localf": any number that nobody else uses
+
+_INSTALLED = "SELECT max(number), max(protocol) FROM localfirst.schema_migrations"
+
+_PREPARE = """
+CREATE SCHEMA IF NOT EXISTS localfirst;
+CREATE TABLE IF NOT EXISTS localfirst.schema_migrations (
+    number integer PRIMARY KEY,
+    name text NOT NULL,
+    sha256 text NOT NULL,
+    protocol integer NOT NULL, -- the oldest protocol that works with the schema from here on
+    applied_at timestamptz NOT NULL DEFAULT now()
+)
+"""
+
+_START_PROJECT = "INSERT INTO localfirst.projects (id, name) VALUES (%s, %s) ON CONFLICT DO NOTHING"
+
+
+class Migration(NamedTuple):
+    """One file; `protocol` comes from its line ``-- protocol: N`` (default 1)."""
+
+    number: int
+    name: str
+    sql: str
+    protocol: int
+
+
+@cache
+def migrations() -> tuple[Migration, ...]:
+    """All migrations that this client knows, in order."""
+    found = []
+    for path in files("localfirst_schema").joinpath("postgres").iterdir():
+        if match := re.fullmatch(r"(\d{4})_(\w+)\.sql", path.name):
+            sql = path.read_text(encoding="utf-8")
+            protocol = re.search(r"^-- protocol: (\d+)$", sql, re.MULTILINE)
+            found.append(Migration(int(match[1]), match[2], sql, int(protocol[1]) if protocol else 1))
+    return tuple(sorted(found))
+
+
+def migrate(connection: Connection) -> int:
+    """Applies what is missing and returns how many migrations that were; one query when nothing is.
+
+    Raises `UnavailableError` when the database is too new, or when this user may not create what is missing.
+    """
+    try:
+        if not _missing(connection):
+            return 0
+        applied = 0
+        while missing := _missing(connection):
+            applied += _apply(connection, missing[0])
+        return applied
+    except errors.InsufficientPrivilege:
+        raise UnavailableError(
+            "The schema `localfirst` is missing or older than this client, and this PostgreSQL user may not change it; ask the"
+            " owner of the database to run `localfirst doctor` once, or to grant CREATE on it. Changes are kept in the replica.",
+            cause="permission",
+        ) from None
+    except psycopg.Error as error:
+        raise unavailable(error) from None
+
+
+def ensure_project(connection: Connection, project_id: str, name: str) -> None:
+    """Starts the project in PostgreSQL if nobody has; a trigger makes its head and its configuration."""
+    known = "SELECT 1 FROM localfirst.project_heads WHERE project_id = %s"
+    try:
+        if connection.execute(known, (project_id,)).fetchone():
+            return
+        connection.execute(_START_PROJECT, (project_id, name))
+        if connection.execute(known, (project_id,)).fetchone():
+            return
+    except psycopg.Error as error:
+        raise unavailable(error) from None
+    raise UnavailableError(
+        "PostgreSQL has another project of this name, with another id; give this one a name of its own (LOCALFIRST_PROJECT).",
+        cause="project",
+    )
+
+
+def _missing(connection: Connection) -> list[Migration]:
+    try:
+        row = connection.execute(_INSTALLED).fetchone()
+    except errors.UndefinedTable:
+        row = None
+    number, protocol = row if row and row[0] is not None else (0, 0)
+    if isinstance(protocol, int) and protocol > PROTOCOL_VERSION:
+        raise UnavailableError(
+            "The PostgreSQL database is newer than this client; upgrade localfirst (`uv tool upgrade localfirst` or your"
+            " package manager). Changes are kept in the replica until then.",
+            cause="schema",
+        )
+    return [migration for migration in migrations() if isinstance(number, int) and migration.number > number]
+
+
+def _apply(connection: Connection, migration: Migration) -> int:
+    """Runs one migration unless another client did so meanwhile; returns how many it ran."""
+    with connection.transaction():
+        connection.execute("SELECT set_config('lock_timeout', '60s', true), set_config('statement_timeout', '0', true)")
+        connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
+        connection.execute(_PREPARE)
+        done = "SELECT 1 FROM localfirst.schema_migrations WHERE number >= %s"
+        if connection.execute(done, (migration.number,)).fetchone():
+            return 0
+        connection.execute(migration.sql.encode())
+        connection.execute(
+            "INSERT INTO localfirst.schema_migrations (number, name, sha256, protocol) VALUES (%s, %s, %s, %s)",
+            (migration.number, migration.name, hashlib.sha256(migration.sql.encode()).hexdigest(), migration.protocol),
+        )
+    return 1

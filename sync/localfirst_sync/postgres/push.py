@@ -1,0 +1,70 @@
+"""A push: one transaction that decides, writes, numbers and remembers a batch of mutations.
+
+Two round trips for plain updates: the first locks the rows and then the head and reads what is needed, the second writes and
+commits. Everybody locks in this order (rows by entity and id, then the head), and gives way rather than wait long. When the
+server refuses a value, the batch is written again in ever smaller parts until the offender is alone; it becomes a conflict.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+
+import psycopg
+from localfirst_schema.errors import UnavailableError
+from localfirst_sync.batch import Act, Change, acts, read
+from localfirst_sync.ports import Identity, Push, Pushed
+from localfirst_sync.postgres.connection import Connection
+from localfirst_sync.postgres.failure import blames_the_data, is_temporary, name_of_refusal, unavailable
+from localfirst_sync.postgres.transaction import Answers, Transaction
+
+logger = logging.getLogger("localfirst.sync")
+
+ATTEMPTS = 5
+_LONGEST_PAUSE_S = 0.2
+
+
+def push(connection: Connection, identity: Identity, pushed: Push) -> Pushed:
+    """Carries out a push. Raises `IdentityTaken`, `Fenced`, `ServerWasRestored` or `UnavailableError`; nothing is written then."""
+    changes = read(pushed.mutations)
+    careful = False
+    for attempt in range(ATTEMPTS):
+        try:
+            return _attempt(connection, identity, pushed, changes, careful=careful)
+        except psycopg.Error as error:
+            _roll_back(connection)
+            if blames_the_data(error) and not careful:
+                careful = True
+            elif not is_temporary(error):
+                raise unavailable(error) from None
+            else:
+                logger.debug("push gives way (attempt %d): %s", attempt + 1, type(error).__name__)
+                time.sleep(random.uniform(0, _LONGEST_PAUSE_S))  # noqa: S311 - spreads clients, hides nothing
+        except BaseException:
+            _roll_back(connection)
+            raise
+    raise UnavailableError(
+        "PostgreSQL is busy: somebody else holds the rows. The changes are kept and go out as soon as it is free.", cause="busy"
+    )
+
+
+def _attempt(connection: Connection, identity: Identity, pushed: Push, changes: Sequence[Change], *, careful: bool) -> Pushed:
+    transaction = Transaction(connection, identity)
+    known = transaction.open(pushed, changes)
+    new = changes[len(known) :]
+    if not new:
+        transaction.commit_unchanged()
+        return Pushed(known, None, None)
+    transaction.load_structure(new)
+    answers = _write_in_parts(transaction, acts(new)) if careful else transaction.write(acts(new), then=None)
+    if careful:
+        answers = _write_in_parts(transaction, acts(new))
+    return Pushed([*known, *answers], None, None)
+
+
+def _roll_back(connection: Connection) -> None:
+    with suppress(psycopg.Error):
+        connection.execute("ROLLBACK")

@@ -1,0 +1,139 @@
+"""Loads what `structure.Structure` must know of the server's rows. Call it while the project's head is locked.
+
+Nothing here looks at the whole project: parents come with their `path`, subtrees and dependencies by their indexes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from localfirst_schema.entities import ENTITY, WORK_ITEM, WORK_ITEM_DEPENDENCY
+from localfirst_schema.wire import Row
+from localfirst_sync.batch import Change
+from localfirst_sync.postgres.connection import Connection
+from localfirst_sync.structure import Key, Structure, concerns_structure, edge
+
+_REFERENCED = """
+SELECT t.id::text, t.deleted_at IS NULL FROM localfirst.{table} AS t WHERE t.project_id = %s AND t.id = ANY(%s::uuid[])
+"""
+
+_REFERENCED_ITEMS = """
+SELECT t.id::text, t.deleted_at IS NULL, t.path FROM localfirst.work_items AS t WHERE t.project_id = %s AND t.id = ANY(%s::uuid[])
+"""
+
+_BELOW = """
+WITH RECURSIVE below (id, parent_id, height) AS (
+    SELECT c.id, c.parent_id, 1 FROM localfirst.work_items AS c WHERE c.project_id = %(project)s AND c.parent_id = ANY(%(ids)s::uuid[])
+    UNION
+    SELECT c.id, c.parent_id, below.height + 1
+    FROM below JOIN localfirst.work_items AS c ON c.project_id = %(project)s AND c.parent_id = below.id
+    WHERE below.height < 6
+)
+SELECT DISTINCT id::text, parent_id::text FROM below
+"""
+
+_LIVE_PARENTS = """
+SELECT i.id::text FROM unnest(%(ids)s::uuid[]) AS i (id)
+WHERE EXISTS (
+    SELECT FROM localfirst.work_items AS c
+    WHERE c.project_id = %(project)s AND c.parent_id = i.id AND c.deleted_at IS NULL AND c.id <> ALL (%(touched)s::uuid[])
+)
+"""
+
+# LATERAL, so that each step is two index look-ups whatever the planner thinks of the sizes.
+_REACHABLE = """
+WITH RECURSIVE reach (item) AS (
+    SELECT unnest(%(ids)s::uuid[])
+    UNION
+    SELECT e.waited_for FROM reach CROSS JOIN LATERAL (
+        SELECT d.depends_on_id AS waited_for FROM localfirst.work_item_dependencies AS d
+        WHERE d.project_id = %(project)s AND d.work_item_id = reach.item AND d.dependency_type = 'depends_on' AND d.deleted_at IS NULL
+        UNION ALL
+        SELECT d.work_item_id FROM localfirst.work_item_dependencies AS d
+        WHERE d.project_id = %(project)s AND d.depends_on_id = reach.item AND d.dependency_type = 'blocks' AND d.deleted_at IS NULL
+    ) AS e
+)
+SELECT e.id::text, reach.item::text, e.waited_for::text FROM reach CROSS JOIN LATERAL (
+    SELECT d.id, d.depends_on_id AS waited_for FROM localfirst.work_item_dependencies AS d
+    WHERE d.project_id = %(project)s AND d.work_item_id = reach.item AND d.dependency_type = 'depends_on' AND d.deleted_at IS NULL
+    UNION ALL
+    SELECT d.id, d.work_item_id FROM localfirst.work_item_dependencies AS d
+    WHERE d.project_id = %(project)s AND d.depends_on_id = reach.item AND d.dependency_type = 'blocks' AND d.deleted_at IS NULL
+) AS e
+"""
+
+
+def load_structure(
+    connection: Connection, project_id: str, changes: Sequence[Change], rows: Mapping[Key, Row]
+) -> Structure | None:
+    """What stands around the changes, or None when none of them touches the structure (then nothing is asked)."""
+    structural = [c for c in changes if c.entity is not None and not c.unfit and concerns_structure(c.entity, c.mutation, c.fields)]
+    if not structural:
+        return None
+    wanted = {key for change in structural for key in _named(change, rows.get(change.key))}
+    deleted = [c.mutation.id for c in structural if c.entity is WORK_ITEM and "deleted_at" in c.fields and c.key in rows]
+    moved = [c.mutation.id for c in structural if c.entity is WORK_ITEM and "parent_id" in c.fields and c.key in rows]
+    starts = [edge(row)[1] for c in structural if c.entity is WORK_ITEM_DEPENDENCY and (row := _dependency(c, rows))]
+    touched = [c.mutation.id for c in structural if c.entity is WORK_ITEM]
+    with connection.pipeline():
+        asked = [(name, _ask_referenced(connection, project_id, name, ids)) for name, ids in _by_entity(wanted - rows.keys())]
+        live_parents = _ask(connection, _LIVE_PARENTS, deleted, project=project_id, touched=touched)
+        below = _ask(connection, _BELOW, moved, project=project_id)
+        dependencies = _ask(connection, _REACHABLE, starts, project=project_id)
+    alive: dict[Key, bool] = {}
+    paths = [row["path"] for (name, _), row in rows.items() if name == WORK_ITEM.name]
+    for name, cursor in asked:
+        for row_id, lives, *path in cursor.fetchall():
+            alive[name, row_id] = lives
+            paths += path
+    parents: dict[str, str | None] = {}
+    for path in paths:
+        above = None
+        for item in path.split("/"):
+            parents[item] = above
+            above = item
+    parents |= dict(_rows(below))
+    return Structure(alive, parents, [row[0] for row in _rows(live_parents)], _rows(dependencies))
+
+
+def _named(change: Change, row: Row | None) -> Iterable[Key]:
+    """The rows that a change names in references, itself or by what it revives."""
+    assert change.entity is not None
+    for column, referenced in change.entity.references.items():
+        if column in change.fields:
+            named = change.fields[column]["new"]
+        else:
+            named = row[column] if row is not None else None
+        if named is not None:
+            yield referenced, named
+
+
+def _dependency(change: Change, rows: Mapping[Key, Row]) -> Row | None:
+    row = rows.get(change.key)
+    if row is not None:
+        return row
+    columns = ("work_item_id", "depends_on_id", "dependency_type")
+    if all(column in change.fields for column in columns):
+        return {column: change.fields[column]["new"] for column in columns}
+    return None
+
+
+def _by_entity(keys: Iterable[Key]) -> list[tuple[str, list[str]]]:
+    found: dict[str, list[str]] = {}
+    for name, row_id in keys:
+        found.setdefault(name, []).append(row_id)
+    return list(found.items())
+
+
+def _ask_referenced(connection: Connection, project_id: str, name: str, ids: list[str]) -> Any:
+    query = _REFERENCED_ITEMS if name == WORK_ITEM.name else _REFERENCED.format(table=ENTITY[name].table)
+    return connection.execute(query, (project_id, ids), prepare=True)
+
+
+def _ask(connection: Connection, query: str, ids: list[str], **arguments: object) -> Any:
+    return connection.execute(query, {"ids": ids, **arguments}, prepare=True) if ids else None
+
+
+def _rows(cursor: Any) -> list[tuple[Any, ...]]:
+    return [] if cursor is None else cursor.fetchall()

@@ -1,0 +1,143 @@
+"""What no merge may break: parents, depth, references and the order of dependencies, checked on a batch as it is decided.
+
+Pure. The server's side loads what the batch does not touch itself (`Structure`'s arguments) while it holds the project's
+head, so that nothing can change in between; `note` then follows the batch row by row.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from typing import TypeAlias
+
+from localfirst_schema.entities import WORK_ITEM, WORK_ITEM_DEPENDENCY, Entity
+from localfirst_schema.wire import Fields, Mutation, Row
+
+Key: TypeAlias = tuple[str, str]
+"""The name of an entity, and an id."""
+
+DEPTH_MAX = 4
+
+
+class Structure:
+    """The part of the project's structure that a batch can come into touch with.
+
+    Args:
+        alive: whether the rows that the batch names in references (and does not change) are alive; absent: no such row.
+        parents: work item → parent, of all ancestors of the parents named, and of all items below those that move.
+        live_parents: of the items that the batch deletes, those with a live child that the batch does not touch.
+        dependencies: live dependencies as (id, waiting item, item waited for), reachable from those that the batch makes.
+    """
+
+    def __init__(
+        self,
+        alive: Mapping[Key, bool],
+        parents: Mapping[str, str | None],
+        live_parents: Iterable[str],
+        dependencies: Iterable[tuple[str, str, str]],
+    ) -> None:
+        self._alive = dict(alive)
+        self._parents: dict[str, str | None] = {}
+        self._children: defaultdict[str, set[str]] = defaultdict(set)
+        self._live_parents = frozenset(live_parents)
+        self._waits: defaultdict[str, dict[str, str]] = defaultdict(dict)
+        for item, parent in parents.items():
+            self._set_parent(item, parent)
+        for dependency_id, waiting, waited_for in dependencies:
+            self._waits[waiting][dependency_id] = waited_for
+
+    def note(self, entity: Entity, row_id: str, row: Row | None) -> None:
+        """From here on the row stands as given (None: it is not there)."""
+        self._alive[entity.name, row_id] = row is not None and row["deleted_at"] is None
+        if row is None:
+            del self._alive[entity.name, row_id]
+        if entity is WORK_ITEM:
+            self._set_parent(row_id, None if row is None else row["parent_id"])
+        elif entity is WORK_ITEM_DEPENDENCY and row is not None:
+            waiting, waited_for = edge(row)
+            self._waits[waiting].pop(row_id, None)
+            if row["deleted_at"] is None:
+                self._waits[waiting][row_id] = waited_for
+
+    def objection(self, entity: Entity, old: Row | None, new: Row) -> str | None:
+        """Why the row must not change from `old` to `new`, in one word, or None. Call it before `note`."""
+        was_alive = old is not None and old["deleted_at"] is None
+        if new["deleted_at"] is not None:
+            return "live_children" if was_alive and entity is WORK_ITEM and self._has_live_child(new["id"]) else None
+        if entity is WORK_ITEM:
+            if was_alive and old is not None and old["parent_id"] == new["parent_id"]:
+                return None
+            return self._objection_to_parent(new["id"], new["parent_id"])
+        if was_alive:
+            return None
+        for column, referenced in entity.references.items():
+            alive = self._alive.get((referenced, new[column]))
+            if not alive:
+                return "reference_missing" if alive is None else "reference_deleted"
+        if entity is WORK_ITEM_DEPENDENCY and self._closes_cycle(new):
+            return "cycle"
+        return None
+
+    def ancestry(self, item: str) -> list[str]:
+        """The ids from the root down to `item` itself."""
+        chain = [item]
+        parent = self._parents.get(item)
+        while parent is not None and len(chain) <= DEPTH_MAX + 1:
+            chain.append(parent)
+            parent = self._parents.get(parent)
+        return chain[::-1]
+
+    def _objection_to_parent(self, item: str, parent: str | None) -> str | None:
+        if parent is None:
+            above: list[str] = []
+        else:
+            alive = self._alive.get((WORK_ITEM.name, parent))
+            if not alive and parent != item:
+                return "parent_missing" if alive is None else "parent_deleted"
+            above = self.ancestry(parent)
+            if item in above:
+                return "cycle"
+        return "depth" if len(above) + self._height(item) > DEPTH_MAX else None
+
+    def _height(self, item: str) -> int:
+        level, height = [item], 0
+        while (level := [child for one in level for child in self._children.get(one, ())]) and height <= DEPTH_MAX:
+            height += 1
+        return height
+
+    def _has_live_child(self, item: str) -> bool:
+        children = self._children.get(item, ())
+        return item in self._live_parents or any(self._alive.get((WORK_ITEM.name, child)) for child in children)
+
+    def _closes_cycle(self, dependency: Row) -> bool:
+        start, first = edge(dependency)
+        seen, stack = set(), [first]
+        while stack:
+            item = stack.pop()
+            if item == start:
+                return True
+            if item not in seen:
+                seen.add(item)
+                stack.extend(self._waits[item].values() if item in self._waits else ())
+        return False
+
+    def _set_parent(self, item: str, parent: str | None) -> None:
+        before = self._parents.get(item)
+        if before is not None:
+            self._children[before].discard(item)
+        self._parents[item] = parent
+        if parent is not None:
+            self._children[parent].add(item)
+
+
+def edge(dependency: Row) -> tuple[str, str]:
+    """Which item waits for which: `A depends_on B` and `B blocks A` say the same."""
+    one, other = dependency["work_item_id"], dependency["depends_on_id"]
+    return (one, other) if dependency["dependency_type"] == "depends_on" else (other, one)
+
+
+def concerns_structure(entity: Entity, mutation: Mutation, fields: Fields) -> bool:
+    """Whether a change can come into conflict with the structure at all; a plain update cannot, and needs no loading."""
+    if not entity.references:
+        return False
+    return mutation.base_version == 0 or "deleted_at" in fields or not fields.keys().isdisjoint(entity.references)
