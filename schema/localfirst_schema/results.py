@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, WithJsonSchema
 
 DataSource = Literal["postgresql", "sqlite_cache", "git_history", "markdown_file"]
 Warning_ = Literal[
@@ -16,6 +16,16 @@ Warning_ = Literal[
     "pending_local_changes",
     "conflict_pending",
 ]
+
+
+def _listed(model: type[BaseModel]) -> WithJsonSchema:
+    """The schema of a list of rows: which fields each has, without their types.
+
+    Clients check every answer against the output schema; with types that costs the official one 15 ms for 50 rows, without
+    them 0.3 ms. The types are in the schema of the tool that gives one row.
+    """
+    rows = {"type": "object", "required": list(model.model_fields)}
+    return WithJsonSchema({"type": "array", "items": rows})
 
 
 class Result(BaseModel):
@@ -101,7 +111,7 @@ class Dependency(_Part):
 class WorkItemRead(WorkItem, Read):
     """A work item with what surrounds it; each child has its own `children`."""
 
-    parent_chain: list[WorkItem]
+    parent_chain: Annotated[list[WorkItem], _listed(WorkItem)]
     children: list[dict[str, Any]]
     dependencies: list[Dependency]
 
@@ -109,7 +119,7 @@ class WorkItemRead(WorkItem, Read):
 class WorkItemPage(Read):
     """A page of work items."""
 
-    items: list[WorkItem]
+    items: Annotated[list[WorkItem], _listed(WorkItem)]
     total_count: int
     limit: int
     offset: int
@@ -118,7 +128,7 @@ class WorkItemPage(Read):
 class ReadyItems(Read):
     """Work items, most urgent first."""
 
-    items: list[WorkItem]
+    items: Annotated[list[WorkItem], _listed(WorkItem)]
 
 
 class FoundItem(WorkItem):
@@ -130,7 +140,7 @@ class FoundItem(WorkItem):
 class FoundItems(Read):
     """Work items, best first."""
 
-    items: list[FoundItem]
+    items: Annotated[list[FoundItem], _listed(FoundItem)]
 
 
 class Link(Audit):
@@ -160,7 +170,7 @@ class History(Read):
 
     entity: str
     id: str
-    changes: list[Change]
+    changes: Annotated[list[Change], _listed(Change)]
 
 
 class Comment(Audit):
@@ -177,7 +187,7 @@ class CommentWritten(Comment, Written):
 class Comments(Read):
     """Comments, oldest first."""
 
-    items: list[Comment]
+    items: Annotated[list[Comment], _listed(Comment)]
     total_count: int
 
 
@@ -201,7 +211,7 @@ class VendorWritten(Vendor, Written):
 class VendorPage(Read):
     """Vendors by name."""
 
-    items: list[Vendor]
+    items: Annotated[list[Vendor], _listed(Vendor)]
     total_count: int
 
 
@@ -229,7 +239,7 @@ class DeploymentWritten(Deployment, Written):
 class DeploymentPage(Read):
     """Deployments, newest first."""
 
-    items: list[Deployment]
+    items: Annotated[list[Deployment], _listed(Deployment)]
     total_count: int
 
 
@@ -251,7 +261,7 @@ class EnhancementWritten(Enhancement, Written):
 class EnhancementPage(Read):
     """Enhancements, most urgent first."""
 
-    items: list[Enhancement]
+    items: Annotated[list[Enhancement], _listed(Enhancement)]
     total_count: int
 
 
@@ -355,5 +365,5 @@ class Conflict(_Part):
 class Conflicts(Read):
     """Open conflicts, newest first."""
 
-    conflicts: list[Conflict]
+    conflicts: Annotated[list[Conflict], _listed(Conflict)]
     total_count: int
