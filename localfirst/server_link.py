@@ -83,10 +83,16 @@ class ServerLink:
         self._stopped = True
 
     def is_online(self) -> bool:
-        """Whether the server answered when it was last asked."""
+        """Whether the server answered when it was last asked; waits for the outcome of the very first try."""
         self._await_first_contact()
         loop = self._loop
         return loop is not None and loop.online and loop.last_contact > self._failed_at
+
+    def is_known_away(self) -> bool:
+        """Whether the server has been tried and does not answer. Never waits: writes ask this."""
+        loop = self._loop
+        tried = loop is not None and loop.first_contact.is_set()
+        return tried and not self.is_online()
 
     def _await_first_contact(self) -> None:
         deadline = time.monotonic() + FIRST_CONNECTION_S

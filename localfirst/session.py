@@ -72,7 +72,7 @@ class Session:
     def written(self, row_id: str | None = None) -> dict[str, Any]:
         """The fields that every result of a write has."""
         warnings = []
-        if self.link is not None and not self.link.is_online():
+        if self.link is not None and self.link.is_known_away():
             warnings.append("database_unavailable")
         if row_id is not None and self._freshness.has_conflict(row_id):
             warnings.append("conflict_pending")

@@ -6,9 +6,10 @@ for word, with the place where it stood. So no line can be lost by not being und
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
+from typing import NamedTuple
 from unicodedata import normalize
 
 from localfirst.markdown.deployment import read_deployment
@@ -30,20 +31,30 @@ from localfirst.markdown.document import (
 )
 from localfirst.markdown.enhancement import read_enhancement
 from localfirst.markdown.outline import Outline, Region, outline
-from localfirst.markdown.session import read_session
+from localfirst.markdown.session import Block, read_session
 from localfirst.markdown.source import Source, split_lines
 from localfirst.markdown.vendor import read_vendor
-from localfirst.markdown.work_item import read_work_item
+from localfirst.markdown.work_item import WorkItemLine, read_work_item
 
 NESTED_INDENT = 2
 """A list item of this many blanks more than its section's first one belongs to the item above it."""
 
 
-def parse(text: str) -> StatusDocument:
+class Readers(NamedTuple):
+    """How the entries that a file may have very many of are read; a caller may put a memory before them."""
+
+    work_item: Callable[[str], WorkItemLine | None] = read_work_item
+    session: Callable[[Sequence[str]], Block] = read_session
+
+
+PLAIN = Readers()
+
+
+def parse(text: str, readers: Readers = PLAIN) -> StatusDocument:
     """What the text says. `problems` lists what a person should look at; nothing in the text is lost."""
     source = split_lines(text)
     plan = outline(source.lines)
-    reading = _Reading(source.lines, plan.hidden)
+    reading = _Reading(source.lines, plan.hidden, readers)
     for region in plan.regions:
         match region.kind:
             case "foreign":
@@ -64,7 +75,7 @@ def parse(text: str) -> StatusDocument:
         enhancements=tuple(reading.enhancements),
         sessions=tuple(reading.sessions),
         work_items=tuple(reading.work_items),
-        kept=tuple(reading.kept),
+        kept=tuple(sorted(reading.kept, key=lambda kept: kept.line)),
         headings=tuple(plan.headings),
         layout=_layout(source, plan),
     )
@@ -106,7 +117,8 @@ def _wrong_counts(document: StatusDocument) -> list[Problem]:
 class _Reading:
     """What has been read so far."""
 
-    def __init__(self, lines: list[str], hidden: bytearray) -> None:
+    def __init__(self, lines: list[str], hidden: bytearray, readers: Readers) -> None:
+        self.readers = readers
         self.lines = lines
         self.hidden = hidden
         self.vendors: list[Vendor] = []
@@ -116,7 +128,7 @@ class _Reading:
         self.work_items: list[WorkItem] = []
         self.kept: list[Kept] = []
         self.problems: list[Problem] = []
-        self._vendor_names: set[str] = set()
+        self._vendor_names: dict[str, str] = {}
 
     def foreign(self, region: Region) -> None:
         """Keeps a region as it is, without the blank lines around it."""
@@ -137,9 +149,12 @@ class _Reading:
                 continue
             name = normalize("NFC", read.vendor.name)
             if name in self._vendor_names:
-                self._problem(at, "duplicate", f"the vendor {read.vendor.name!r} is given twice; the first line counts")
+                first = self._vendor_names[name]
+                owners[at] = first
+                self.kept.append(Kept(text=self.lines[at], place="entry", section="vendors", after=first, line=at + 1))
+                self._problem(at, "duplicate", f"the vendor {first!r} is given twice; the first line counts")
                 continue
-            self._vendor_names.add(name)
+            self._vendor_names[name] = read.vendor.name
             self.vendors.append(replace(read.vendor, lines=((at + 1, at + 1),)))
             self._single("vendors", owners, at, read.vendor.name, read.note, read.error)
         self._keep("vendors", region, owners)
@@ -166,7 +181,7 @@ class _Reading:
         """One work item per line."""
         owners: dict[int, str] = {}
         for at in self._candidates(region):
-            read = read_work_item(self.lines[at])
+            read = self.readers.work_item(self.lines[at])
             if read is not None:
                 self.work_items.append(replace(read.item, lines=((at + 1, at + 1),)))
                 self._single("work_items", owners, at, entry_key(read.item), read.note, read.error)
@@ -195,7 +210,7 @@ class _Reading:
         """A session runs from its heading to that of the next."""
         owners: dict[int, str] = {}
         for start, end in pairwise([*region.sessions, region.end]):
-            read = read_session(self.lines[start:end])
+            read = self.readers.session(self.lines[start:end])
             key = entry_key(read.session)
             last = start + read.used
             owners.update(dict.fromkeys(range(start, last), key))

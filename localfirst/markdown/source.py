@@ -44,7 +44,10 @@ def read_source(path: Path) -> str:
 
 
 def split_lines(text: str) -> Source:
-    """Splits at LF and CRLF (at CR where there is no LF at all); never at the other characters of `str.splitlines`."""
+    """Splits at LF, CRLF and CR CR LF (what a doubled conversion leaves), at CR only where there is no LF at all.
+
+    The other characters at which `str.splitlines` splits are part of a line.
+    """
     marked = text.startswith(BYTE_ORDER_MARK)
     if marked:
         text = text[1:]
@@ -52,6 +55,6 @@ def split_lines(text: str) -> Source:
         return Source(text.split("\n"), "\n", marked)
     if "\n" not in text:
         return Source(text.split("\r"), "\n", marked)
-    lines = [line[:-1] if line.endswith("\r") else line for line in text.split("\n")]
+    lines = [line.rstrip("\r") for line in text.split("\n")]
     newline: Literal["\n", "\r\n"] = "\r\n" if text.count("\r\n") * 2 > text.count("\n") else "\n"
     return Source(lines, newline, marked)

@@ -21,14 +21,26 @@ from functools import lru_cache
 from pathlib import Path
 
 from localfirst.markdown.document import SECTIONS, Entry, Kept, Session, StatusDocument, entry_key
-from localfirst.markdown.parse import parse
+from localfirst.markdown.parse import Readers, parse
+from localfirst.markdown.session import read_session
 from localfirst.markdown.source import BYTE_ORDER_MARK
+from localfirst.markdown.work_item import read_work_item
 from localfirst.markdown.write import render, section_order
 
 QUARANTINE = "## Notes kept from an earlier version of this file"
 
-_parse = lru_cache(maxsize=4)(parse)
-"""The text that was written last is the one that is read next."""
+_read_item = lru_cache(maxsize=8192)(read_work_item)
+_read_session = lru_cache(maxsize=1024)(read_session)
+_REMEMBERING = Readers(_read_item, lambda lines: _read_session(tuple(lines)))
+
+
+@lru_cache(maxsize=4)
+def _parse(text: str) -> StatusDocument:
+    """The document of a text, for this module only: entries are shared between documents.
+
+    The text that was written last is the one that is read next, and most of its lines are those of the one before.
+    """
+    return parse(text, _REMEMBERING)
 
 
 def refresh(existing_text: str | None, document: StatusDocument) -> str:
@@ -68,18 +80,28 @@ def only_in(existing: StatusDocument, document: StatusDocument) -> list[Entry]:
 
 def _with_malformed(existing: tuple[Session, ...], sessions: tuple[Session, ...]) -> tuple[Session, ...]:
     """`sessions` and, after the ones that they followed, the malformed ones of the file that are not among them."""
-    texts = {session.malformed_text for session in sessions}
+    texts = {session.malformed_text for session in sessions} - {None}
     prompts = {(session.date, session.prompt) for session in sessions}
-    result = list(sessions)
-    for index, session in enumerate(existing):
+    seen: Counter[str] = Counter()
+    anchor: tuple[str, int] | None = None
+    carried: dict[tuple[str, int] | None, list[Session]] = {}
+    for session in existing:
         is_stored = session.malformed_text in texts or (session.date, session.prompt) in prompts
-        if session.malformed_text is None or is_stored:
-            continue
-        keys = [entry_key(item) for item in result]
-        before = entry_key(existing[index - 1]) if index else None
-        at = keys.index(before) + 1 if before in keys else (len(result) if index else 0)
-        result.insert(at, session)
-    return tuple(result)
+        if session.malformed_text is not None and not is_stored:
+            carried.setdefault(anchor, []).append(session)
+        else:
+            key = entry_key(session)
+            seen[key] += 1
+            anchor = (key, seen[key])
+    if not carried:
+        return sessions
+    result = carried.pop(None, [])
+    seen.clear()
+    for session in sessions:
+        key = entry_key(session)
+        seen[key] += 1
+        result += [session, *carried.pop((key, seen[key]), [])]
+    return (*result, *(session for rest in carried.values() for session in rest))
 
 
 def _says(text: str, wanted: StatusDocument) -> bool:

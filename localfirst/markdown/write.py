@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+import msgspec
+
 from localfirst.markdown.deployment import write_deployment
 from localfirst.markdown.document import (
     SECTIONS,
@@ -46,6 +48,10 @@ _WRITERS: dict[SectionName, _Writer] = {
     "work_items": lambda entry, notes, is_last: [write_work_item(entry, notes.get("", ""))],
 }
 
+MEMORY_LIMIT_ENTRIES = 8192
+
+_memory: dict[tuple[SectionName, bytes, bool], tuple[str, ...]] = {}
+
 
 def render(document: StatusDocument) -> str:
     """The text of a document, in its layout, every kept text included."""
@@ -71,6 +77,20 @@ def section_order(document: StatusDocument) -> list[SectionName]:
             before = [order.index(name) for name in SECTIONS[:index] if name in order]
             order.insert(max(before, default=-1) + 1, section)
     return order
+
+
+def _written(section: SectionName, entry: Entry, notes: _Notes, is_last: bool) -> tuple[str, ...]:
+    """The lines of an entry, remembered: from one writing of a file to the next few entries change."""
+    try:
+        key = (section, msgspec.msgpack.encode((entry, notes)), is_last)
+    except (ValueError, OverflowError, TypeError, RecursionError):
+        return tuple(_WRITERS[section](entry, notes, is_last))
+    lines = _memory.get(key)
+    if lines is None:
+        if len(_memory) >= MEMORY_LIMIT_ENTRIES:
+            _memory.clear()
+        lines = _memory[key] = tuple(_WRITERS[section](entry, notes, is_last))
+    return lines
 
 
 class _Page:
@@ -118,7 +138,6 @@ def _write_section(page: _Page, document: StatusDocument, section: SectionName) 
     for block in kept:
         if block.place in ("line", "entry"):
             waiting.setdefault(block.after, []).append(block)
-    write = _WRITERS[section]
     apart = section in ("deployments", "sessions")
 
     page.put(f"## {TITLES[section]} ({len(found)} total)")
@@ -133,7 +152,7 @@ def _write_section(page: _Page, document: StatusDocument, section: SectionName) 
         for block in own:
             if block.place == "line":
                 notes[block.part or ""] = notes.get(block.part or "", "") + block.text
-        page.put(*write(entry, notes, number == len(found)))
+        page.put(*_written(section, entry, notes, number == len(found)))
         for block in own:
             if block.place == "entry":
                 page.block(block)

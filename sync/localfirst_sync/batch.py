@@ -15,6 +15,7 @@ from localfirst_schema import timestamps
 from localfirst_schema.entities import ENTITIES, ENTITY, Entity
 from localfirst_schema.identifiers import is_uuid, natural_id
 from localfirst_schema.wire import Fields, Mutation, Row, decode_fields, encode_json
+
 from localfirst_sync.conflict import CONFLICT, Draft, Record, settles, trees
 from localfirst_sync.decision import Outcome, decide, raised, refused
 from localfirst_sync.structure import Key, Structure

@@ -13,7 +13,6 @@ from localfirst_schema.entities import Entity
 from localfirst_schema.identifiers import natural_id
 from localfirst_schema.json_merge import ABSENT, Clash
 from localfirst_schema.wire import Mutation, Row, decode_json
-from localfirst_sync.structure import Key
 
 CONFLICT = "conflict"
 """The entity name under which changes of conflicts are logged and pushed."""
@@ -130,9 +129,7 @@ def _leaf_paths(base: Tree, mine: Tree, path: tuple[str, ...]) -> list[tuple[str
 def _picked(value: Any, base: Any, mine: Any) -> Any:
     if not (isinstance(value, dict) and isinstance(base, dict) and isinstance(mine, dict)):
         return value
-    return {
-        key: _picked(value[key], base.get(key, ABSENT), mine.get(key, ABSENT)) for key in {**base, **mine} if key in value
-    }
+    return {key: _picked(value[key], base.get(key, ABSENT), mine.get(key, ABSENT)) for key in {**base, **mine} if key in value}
 
 
 def _one_after_the_other(old_1: Any, new_1: Any, old_2: Any, new_2: Any) -> tuple[Any, Any]:
@@ -151,4 +148,3 @@ def _one_after_the_other(old_1: Any, new_1: Any, old_2: Any, new_2: Any) -> tupl
         if after is not ABSENT:
             new[key] = after
     return old, new
-

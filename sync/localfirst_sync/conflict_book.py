@@ -10,6 +10,7 @@ from itertools import groupby
 from typing import NamedTuple
 
 from localfirst_schema.identifiers import natural_id
+
 from localfirst_sync.batch import Settled
 from localfirst_sync.conflict import CONFLICT, Record, joined, record
 from localfirst_sync.structure import Key

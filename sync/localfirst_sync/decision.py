@@ -153,9 +153,7 @@ def _applied(entity: Entity, mutation: Mutation, fields: Fields, current: Row, c
     return row
 
 
-def _apply_blind(
-    row: Row, column: Column, new: Any, theirs: Any, clashes: list[Clash], *, overwrite: bool
-) -> None:
+def _apply_blind(row: Row, column: Column, new: Any, theirs: Any, clashes: list[Clash], *, overwrite: bool) -> None:
     """A change by somebody who knew the row's version but not its values; of JSON it gives a merge patch."""
     name = column.name
     if column.kind is Kind.JSON:

@@ -12,6 +12,8 @@ from typing import NamedTuple, Protocol
 import msgspec
 from localfirst_schema.wire import Mutation, Verdict
 
+from localfirst_sync.wake import Wake
+
 
 class Cursor(NamedTuple):
     """How far a replica has read the log: the number of the last change, and the random tag which that number carried.
@@ -119,9 +121,15 @@ class LocalStore(Protocol):
         """Applies everything in the sink and moves the cursor to `reached`, in one transaction; returns how many
         changes were not this replica's own. Rows with pending mutations are rebased."""
 
+    def mark_synced(self) -> None:
+        """Notes that the replica is level with the server at this moment."""
+
     def take_new_identity(self) -> None:
         """The server knows another replica by this one's id (a copied or restored file): takes a new random id, numbers
         the queue again from 1 and keeps it."""
+
+    def close(self) -> None:
+        """Lets go of the replica."""
 
 
 class RemoteStore(Protocol):
@@ -137,6 +145,12 @@ class RemoteStore(Protocol):
     def pull(self, cursor: Cursor, sink: PullSink) -> Cursor:
         """Streams everything after `cursor` into `sink`, from one snapshot, and returns the head of that snapshot. Raises
         `ServerWasRestored` when the server does not know (cursor.seq, cursor.tag)."""
+
+    def wait(self, wake: Wake, timeout_s: float) -> bool:
+        """Waits for news of the project (True), for `wake`, or for the time to pass (False)."""
+
+    def close(self) -> None:
+        """Lets go of the connection; the next call makes another."""
 
 
 class SyncError(Exception):

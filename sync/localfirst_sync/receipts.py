@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import msgspec
 from localfirst_schema.wire import EMPTY_HASH, HASH_BYTES, Verdict
+
 from localfirst_sync.ports import IdentityTaken, Push, ServerWasRestored
 
 

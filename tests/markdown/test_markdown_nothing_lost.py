@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import random
 import re
 import time
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
@@ -18,20 +18,33 @@ from localfirst.markdown.document import SECTIONS, StatusDocument, accounted_lin
 from localfirst.markdown.parse import parse
 from localfirst.markdown.source import split_lines
 from localfirst.markdown.update import refresh
-from localfirst.markdown.write import render
 
 SAMPLE = (Path(__file__).parents[1] / "data" / "project_status.md").read_text(encoding="utf-8")
 
 slow = settings(deadline=None)
 
 # What the format itself says, and a document need not repeat.
-OWN_WORDS = set("tests test passed passing skipped priority pr vendors vendor operational broken session".split())
-OWN_WORDS |= set("commit work items item title constitutional compliance localfirst prompt end status".split())
-OWN_WORDS |= set("excel csv pdf ocr yes no true false pass fail failed on off null q1 q2 q3 q4".split())
+OWN_WORDS = set(
+    """tests test passed passing skipped priority pr vendors vendor operational broken session commit work items item
+    title constitutional compliance localfirst prompt end status excel csv pdf ocr yes no true false pass fail failed
+    on off null q1 q2 q3 q4""".split()  # noqa: SIM905
+)
 
 
 def of_words(text: str) -> set[str]:
     return {word.lstrip("0") for word in re.findall(r"[^\W_]+", text.lower())} - {""}
+
+
+def leaves(value: object) -> Iterator[str]:
+    """Every key and value, at any depth."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from (key, *leaves(item))
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from leaves(item)
+    else:
+        yield str(value)
 
 
 def assert_nothing_lost(text: str) -> StatusDocument:
@@ -43,8 +56,7 @@ def assert_nothing_lost(text: str) -> StatusDocument:
 
     said: dict[int, set[str]] = {}
     for entry in entries(document):
-        of_entry = of_words(json.dumps(asdict(entry), ensure_ascii=False, default=str)) | OWN_WORDS
-        of_entry |= of_words(" ".join(str(value) for value in asdict(entry).values()))
+        of_entry = of_words(" ".join(leaves(asdict(entry)))) | OWN_WORDS
         for first, last in entry.lines:
             for number in range(first, last + 1):
                 said.setdefault(number, set()).update(of_entry)
@@ -112,8 +124,7 @@ def test_lines_in_any_mixture_are_accounted_for(text: str) -> None:
     document = parse(text)
     filled = {number for number, line in enumerate(split_lines(text).lines, 1) if line.strip()}
     assert filled <= accounted_lines(document)
-    again = parse(render(document))
-    assert {section: len(getattr(again, section)) for section in SECTIONS} is not None
+    assert_refreshed(text, document)
 
 
 def kept_lines(document: StatusDocument) -> set[str]:
@@ -137,9 +148,7 @@ def assert_refreshed(text: str, document: StatusDocument) -> None:
 
 @given(st.lists(words | st.sampled_from(SAMPLE.split("\n")), max_size=30).map("\n".join), documents)
 @slow
-def test_refreshing_any_text_says_what_the_store_says_and_keeps_what_was_kept(
-    text: str, document: StatusDocument
-) -> None:
+def test_refreshing_any_text_says_what_the_store_says_and_keeps_what_was_kept(text: str, document: StatusDocument) -> None:
     assert_refreshed(text, document)
 
 
@@ -175,7 +184,7 @@ LARGE = {
     "comments": "## Vendors\n" + "- a: broken <!-- localfirst: " * (SIZE // 28),
     "deep json": "## Vendors\n- a: broken <!-- localfirst: " + "[" * SIZE + " -->",
     "deep json object": "## Vendors\n- a: broken <!-- localfirst: {\"metadata\": " + '{"a":' * (SIZE // 5) + " -->",
-    "long number": "## Vendors\n- a: broken (1/" + "1" * SIZE + " tests passed) <!-- localfirst: {\"a\": " + "1" * SIZE + "} -->",
+    "long number": "## Vendors\n- a: broken (1/" + "1" * SIZE + " tests) <!-- localfirst: {\"a\": " + "1" * SIZE + "} -->",
     "flow yaml": "### Session 2025-01-01\n---\na: " + "[" * 60_000 + "\n---\n",
     "nested yaml": "### Session 2025-01-01\n---\n" + "".join(" " * n + "a:\n" for n in range(330)) + "---\n",
     "quotes yaml": "### Session 2025-01-01\n---\n" + "\"" * 60_000 + "\n---\n",

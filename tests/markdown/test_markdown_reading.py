@@ -7,12 +7,12 @@ from datetime import date
 from pathlib import Path
 
 import pytest
+from localfirst_schema.errors import ValidationError
 
 from localfirst.markdown.document import SECTIONS, Heading, StatusDocument, accounted_lines
 from localfirst.markdown.parse import parse
 from localfirst.markdown.source import read_source
 from localfirst.markdown.write import render
-from localfirst_schema.errors import ValidationError
 
 SAMPLE = Path(__file__).parents[1] / "data" / "project_status.md"
 
@@ -208,8 +208,7 @@ def test_a_second_line_of_a_vendor_is_kept() -> None:
 
 def test_lines_of_a_deployment_that_say_more_are_kept() -> None:
     document = parse(
-        "## Deployments\n### 2025-02-30 - PR #9\n- Commit: unknown\n- Reviewer: Ann\n"
-        "- Constitutional Compliance: ✗ (waived)\n"
+        "## Deployments\n### 2025-02-30 - PR #9\n- Commit: unknown\n- Reviewer: Ann\n- Constitutional Compliance: ✗ (waived)\n"
     )
     deployment = document.deployments[0]
     assert (deployment.deployed_on, deployment.date_text, deployment.commit_hash) == (None, "2025-02-30", None)
@@ -247,9 +246,11 @@ def test_front_matter_that_could_do_harm_is_refused_and_kept(front_matter: str, 
 
 
 def test_values_of_front_matter_are_what_they_look_like() -> None:
-    values = parse(
-        "### Session 2025-01-01\n---\nday: 2025-01-01\nat: 1:30\nno: 010\nyes_: yes\nn: ~\nbig: 50_000\nx: 1e999\n---\n"
-    ).sessions[0].front_matter
+    values = (
+        parse("### Session 2025-01-01\n---\nday: 2025-01-01\nat: 1:30\nno: 010\nyes_: yes\nn: ~\nbig: 50_000\nx: 1e999\n---\n")
+        .sessions[0]
+        .front_matter
+    )
     assert values == {
         "day": "2025-01-01", "at": "1:30", "no": "010", "yes_": True, "n": None, "big": 50000, "x": "1e999",
     }  # fmt: skip
@@ -264,7 +265,7 @@ def test_front_matter_that_is_never_closed_is_part_of_the_prompt() -> None:
 
 @pytest.mark.parametrize(
     ("content", "constraint"),
-    [(b"# Project\n\0", "NUL byte (line 2)"), (b"# Project\n\n\xff", "UTF-8 (line 3"), ("ü".encode("utf-16"), "UTF-8")],
+    [(b"# Project\n\0", "NUL byte (line 2)"), (b"# Project\n\n\xff", "UTF-8 (line 3"), ("ü".encode("utf-16"), "NUL")],
 )
 def test_a_file_that_is_no_text_is_refused(tmp_path: Path, content: bytes, constraint: str) -> None:
     path = tmp_path / "status.md"

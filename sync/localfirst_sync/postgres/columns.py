@@ -61,5 +61,3 @@ def _read(column: Column, table: str) -> str:
     if column.kind is Kind.TIMESTAMP:
         return time_text(name)
     return f"{name}::text" if column.kind in (Kind.UUID, Kind.JSON) else name
-
-

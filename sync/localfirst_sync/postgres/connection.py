@@ -12,8 +12,9 @@ from typing import TypeAlias
 
 import psycopg
 from localfirst_schema.errors import UnavailableError
-from localfirst_sync.postgres.failure import unavailable
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from localfirst_sync.postgres.failure import unavailable
 
 logger = logging.getLogger("localfirst.sync")
 
@@ -52,7 +53,7 @@ def connect(dsn: str, *, connect_timeout_s: int = CONNECT_TIMEOUT_S) -> Connecti
 def conninfo(dsn: str, *, connect_timeout_s: int = CONNECT_TIMEOUT_S, options: bool = True) -> str:
     """`dsn` with the engine's settings; what `dsn` itself says of timeouts stands. Raises psycopg.ProgrammingError."""
     given = conninfo_to_dict(dsn)
-    settings: dict[str, object] = {
+    settings: dict[str, str | int | None] = {
         "application_name": "localfirst",
         "client_encoding": "utf8",
         "connect_timeout": connect_timeout_s,
@@ -60,7 +61,8 @@ def conninfo(dsn: str, *, connect_timeout_s: int = CONNECT_TIMEOUT_S, options: b
         "keepalives_interval": 2,
         "keepalives_count": 3,
         "tcp_user_timeout": 10_000,
-    } | given
+    }
+    settings |= given
     if options:
         ours = " ".join(f"-c {name}={value}" for name, value in _SESSION.items())
         settings["options"] = f"{ours} {given.get('options') or ''}".strip()

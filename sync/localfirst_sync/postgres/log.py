@@ -1,15 +1,14 @@
-"""What a push leaves in PostgreSQL beside the rows: history, conflicts, the head, and what is remembered of the replica."""
+"""What a push leaves in PostgreSQL beside rows and conflicts: the history, the head, and what is remembered of the replica."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import msgspec
-from localfirst_schema.wire import HASH_BYTES, encode_json
-from localfirst_sync.conflict import Record
-from localfirst_sync.ports import CONFLICT_COLUMNS, Cursor, Identity
-from localfirst_sync.postgres.columns import time_text
+from localfirst_schema.wire import HASH_BYTES
+
+from localfirst_sync.ports import Cursor, Identity
 from localfirst_sync.postgres.connection import Connection
 from localfirst_sync.receipts import UNKNOWN, Known, Receipt
 
@@ -22,42 +21,6 @@ _REPLICA = "SELECT epoch, last_number, last_hash FROM localfirst.replicas WHERE 
 _RECEIPTS = """
 SELECT first_number, last_number, hashes, verdicts FROM localfirst.push_receipts
 WHERE project_id = %s AND replica_id = %s AND last_number > %s ORDER BY first_number
-"""
-
-_CONFLICT_TYPES = {
-    "id": "uuid", "entity_id": "uuid", "fields": "jsonb", "base": "jsonb", "mine": "jsonb", "theirs": "jsonb",
-    "base_version": "bigint", "my_version": "bigint", "their_version": "bigint", "act_id": "uuid", "replica_id": "uuid",
-    "created_at": "timestamptz", "resolved_at": "timestamptz",
-}  # fmt: skip
-_CONFLICT_JSON = ("fields", "base", "mine", "theirs")
-
-
-def _conflict_column(name: str) -> str:
-    kind = _CONFLICT_TYPES.get(name)
-    return time_text(f"c.{name}") if kind == "timestamptz" else f"c.{name}::text" if kind in ("uuid", "jsonb") else f"c.{name}"
-
-
-CONFLICT_LIST = ", ".join(map(_conflict_column, CONFLICT_COLUMNS))
-"""The select list for `CONFLICT_COLUMNS` of ``localfirst.conflicts AS c``, as text."""
-
-_CONFLICT_VERSION = """(
-    SELECT max(h.version) FROM localfirst.history AS h WHERE h.project_id = c.project_id AND h.entity_id = c.id
-)"""
-
-_OPEN_CONFLICTS = f"""
-SELECT {CONFLICT_LIST}, {_CONFLICT_VERSION} FROM localfirst.conflicts AS c
-WHERE c.project_id = %s AND c.entity_id = ANY(%s::uuid[]) AND c.resolved_at IS NULL AND c.replica_id = %s
-"""
-
-_NAMED_CONFLICTS = f"""
-SELECT {CONFLICT_LIST}, {_CONFLICT_VERSION} FROM localfirst.conflicts AS c WHERE c.project_id = %s AND c.id = ANY(%s::uuid[])
-"""
-
-_WRITE_CONFLICTS = f"""
-INSERT INTO localfirst.conflicts (project_id, {", ".join(CONFLICT_COLUMNS)})
-SELECT %s::uuid, {", ".join("coalesce(r.created_at, now())" if c == "created_at" else f"r.{c}" for c in CONFLICT_COLUMNS)}
-FROM jsonb_to_recordset(%s::jsonb) AS r ({", ".join(f"{c} {_CONFLICT_TYPES.get(c, 'text')}" for c in CONFLICT_COLUMNS)})
-ON CONFLICT (project_id, id) DO UPDATE SET {", ".join(f"{c} = excluded.{c}" for c in CONFLICT_COLUMNS if c not in ("id", "created_at"))}
 """
 
 _WRITE_HISTORY = """
@@ -119,52 +82,27 @@ def known_replica(asked: tuple[Any, Any]) -> Known:
     """The answer to `send_replica`."""
     replica, receipts = asked
     row = replica.fetchone()
-    return UNKNOWN if row is None else Known(*row, [Receipt(*receipt) for receipt in receipts])
+    if row is None:
+        return UNKNOWN
+    epoch, last_number, last_hash = row
+    return Known(epoch, last_number, last_hash, [Receipt(*receipt) for receipt in receipts])
 
 
-def send_named_conflicts(connection: Connection, project_id: str, ids: Sequence[str]) -> Any:
-    """Asks for conflicts by id; `conflict_records` reads the answer."""
-    return connection.execute(_NAMED_CONFLICTS, (project_id, ids), prepare=True) if ids else None
-
-
-def send_open_conflicts(connection: Connection, identity: Identity, row_ids: Sequence[str]) -> Any:
-    """Asks for the replica's own open conflicts of some rows; `conflict_records` reads the answer."""
-    return connection.execute(_OPEN_CONFLICTS, (identity.project_id, row_ids, identity.replica_id), prepare=True)
-
-
-def conflict_records(cursor: Any) -> list[Record]:
-    """The conflicts that were asked for."""
-    records = []
-    for *values, version in cursor.fetchall() if cursor is not None else ():
-        row = dict(zip(CONFLICT_COLUMNS, values, strict=True))
-        records.append(Record(row | {name: msgspec.json.decode(row[name]) for name in _CONFLICT_JSON}, version or 1))
-    return records
-
-
-def write_conflicts(connection: Connection, project_id: str, records: Iterable[Record]) -> None:
-    """Writes conflicts whole, new or changed."""
-    rows = [known.row for known in records]
-    if rows:
-        connection.execute(_WRITE_CONFLICTS, (project_id, encode_json(rows)), prepare=True)
-
-
-def write_history(connection: Connection, identity: Identity, before: Cursor, tag: int, entries: Sequence[LogEntry]) -> None:
-    """Appends to the history, numbered from the head on."""
+def write_history(connection: Connection, identity: Identity, first: Cursor, entries: Sequence[LogEntry]) -> None:
+    """Appends to the history: `first` is the first entry's number, and the tag of all."""
     if entries:
         rows = [
             {
                 "seq": seq, "entity": e.entity, "entity_id": e.entity_id, "version": e.version, "by": e.by, "at": e.at,
                 "outcome": e.outcome, "fields": msgspec.Raw(e.fields.encode()), "number": e.number,
             }
-            for seq, e in enumerate(entries, before.seq + 1)
+            for seq, e in enumerate(entries, first.seq)
         ]  # fmt: skip
-        arguments = (identity.project_id, tag, identity.replica_id, _encode(rows).decode())
+        arguments = (identity.project_id, first.tag, identity.replica_id, _encode(rows).decode())
         connection.execute(_WRITE_HISTORY, arguments, prepare=True)
 
 
-def finish(
-    connection: Connection, identity: Identity, after: Cursor, receipt: Receipt, acked_number: int
-) -> None:
+def finish(connection: Connection, identity: Identity, after: Cursor, receipt: Receipt, acked_number: int) -> None:
     """Moves the head, remembers the verdicts, forgets the acknowledged ones, and wakes whoever listens."""
     arguments = {
         "project": identity.project_id,

@@ -16,9 +16,10 @@ from typing import NamedTuple
 import psycopg
 from localfirst_schema.errors import UnavailableError
 from localfirst_schema.wire import PROTOCOL_VERSION
+from psycopg import errors
+
 from localfirst_sync.postgres.connection import Connection
 from localfirst_sync.postgres.failure import unavailable
-from psycopg import errors
 
 _LOCK = 0x6C6F63616C66  # "localf": any number that nobody else uses
 
@@ -73,8 +74,8 @@ def migrate(connection: Connection) -> int:
         return applied
     except errors.InsufficientPrivilege:
         raise UnavailableError(
-            "The schema `localfirst` is missing or older than this client, and this PostgreSQL user may not change it; ask the"
-            " owner of the database to run `localfirst doctor` once, or to grant CREATE on it. Changes are kept in the replica.",
+            "The schema `localfirst` is missing or older than this client, and this PostgreSQL user may not change"
+            " it; ask the owner of the database to run localfirst once, or to grant CREATE on it. Changes are kept.",
             cause="permission",
         ) from None
     except psycopg.Error as error:

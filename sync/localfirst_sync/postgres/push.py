@@ -15,11 +15,13 @@ from contextlib import suppress
 
 import psycopg
 from localfirst_schema.errors import UnavailableError
+from localfirst_schema.wire import Verdict
+
 from localfirst_sync.batch import Act, Change, acts, read
 from localfirst_sync.ports import Identity, Push, Pushed
 from localfirst_sync.postgres.connection import Connection
 from localfirst_sync.postgres.failure import blames_the_data, is_temporary, name_of_refusal, unavailable
-from localfirst_sync.postgres.transaction import Answers, Transaction
+from localfirst_sync.postgres.transaction import Transaction
 
 logger = logging.getLogger("localfirst.sync")
 
@@ -28,7 +30,10 @@ _LONGEST_PAUSE_S = 0.2
 
 
 def push(connection: Connection, identity: Identity, pushed: Push) -> Pushed:
-    """Carries out a push. Raises `IdentityTaken`, `Fenced`, `ServerWasRestored` or `UnavailableError`; nothing is written then."""
+    """Carries out a push.
+
+    Raises `IdentityTaken`, `Fenced`, `ServerWasRestored` or `UnavailableError`; nothing is written then.
+    """
     changes = read(pushed.mutations)
     careful = False
     for attempt in range(ATTEMPTS):
@@ -42,7 +47,7 @@ def push(connection: Connection, identity: Identity, pushed: Push) -> Pushed:
                 raise unavailable(error) from None
             else:
                 logger.debug("push gives way (attempt %d): %s", attempt + 1, type(error).__name__)
-                time.sleep(random.uniform(0, _LONGEST_PAUSE_S))  # noqa: S311 - spreads clients, hides nothing
+                time.sleep(random.uniform(0, _LONGEST_PAUSE_S))  # noqa: S311 - it spreads clients, it hides nothing
         except BaseException:
             _roll_back(connection)
             raise
@@ -56,13 +61,48 @@ def _attempt(connection: Connection, identity: Identity, pushed: Push, changes: 
     known = transaction.open(pushed, changes)
     new = changes[len(known) :]
     if not new:
-        transaction.commit_unchanged()
+        connection.execute("COMMIT")
         return Pushed(known, None, None)
-    transaction.load_structure(new)
-    answers = _write_in_parts(transaction, acts(new)) if careful else transaction.write(acts(new), then=None)
+    transaction.load(new)
     if careful:
-        answers = _write_in_parts(transaction, acts(new))
-    return Pushed([*known, *answers], None, None)
+        answers = _write_in_parts(connection, transaction, acts(new), None)
+        with connection.pipeline():
+            after = transaction.finish(pushed, answers)
+            connection.execute("COMMIT")
+    else:
+        part = transaction.decide(acts(new))
+        answers = part.verdicts
+        with connection.pipeline():
+            transaction.write(part)
+            after = transaction.finish(pushed, answers)
+            connection.execute("COMMIT")
+    if known:
+        return Pushed([*known, *answers], None, None)
+    return Pushed(answers, transaction.before, after)
+
+
+def _write_in_parts(connection: Connection, transaction: Transaction, some: Sequence[Act], barred: str | None) -> list[Verdict]:
+    """Writes acts at once if the server takes them, else each half by itself, down to the one that it refuses."""
+    part = transaction.decide(some, barred)
+    try:
+        with connection.pipeline():
+            connection.execute("SAVEPOINT part")
+            transaction.write(part)
+            connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
+            connection.execute("RELEASE SAVEPOINT part")
+        return part.verdicts
+    except psycopg.Error as error:
+        if barred is not None or not blames_the_data(error):
+            raise
+        connection.execute("ROLLBACK TO SAVEPOINT part")
+        connection.execute("RELEASE SAVEPOINT part")
+        transaction.forget(part)
+        refusal = name_of_refusal(error)
+    if len(some) == 1:
+        return _write_in_parts(connection, transaction, some, f"constraint: {refusal}")
+    middle = len(some) // 2
+    first = _write_in_parts(connection, transaction, some[:middle], None)
+    return first + _write_in_parts(connection, transaction, some[middle:], None)
 
 
 def _roll_back(connection: Connection) -> None:

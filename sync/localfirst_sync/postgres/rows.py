@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 from localfirst_schema.entities import ENTITIES, Entity
 from localfirst_schema.wire import Row
+
 from localfirst_sync.postgres.columns import assignments, read_list, record_type, written_columns
 from localfirst_sync.postgres.connection import Connection
 from localfirst_sync.structure import Key

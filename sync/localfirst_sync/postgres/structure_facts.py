@@ -10,6 +10,7 @@ from typing import Any
 
 from localfirst_schema.entities import ENTITY, WORK_ITEM, WORK_ITEM_DEPENDENCY
 from localfirst_schema.wire import Row
+
 from localfirst_sync.batch import Change
 from localfirst_sync.postgres.connection import Connection
 from localfirst_sync.structure import Key, Structure, concerns_structure, edge
@@ -19,12 +20,14 @@ SELECT t.id::text, t.deleted_at IS NULL FROM localfirst.{table} AS t WHERE t.pro
 """
 
 _REFERENCED_ITEMS = """
-SELECT t.id::text, t.deleted_at IS NULL, t.path FROM localfirst.work_items AS t WHERE t.project_id = %s AND t.id = ANY(%s::uuid[])
+SELECT t.id::text, t.deleted_at IS NULL, t.path FROM localfirst.work_items AS t
+WHERE t.project_id = %s AND t.id = ANY(%s::uuid[])
 """
 
 _BELOW = """
 WITH RECURSIVE below (id, parent_id, height) AS (
-    SELECT c.id, c.parent_id, 1 FROM localfirst.work_items AS c WHERE c.project_id = %(project)s AND c.parent_id = ANY(%(ids)s::uuid[])
+    SELECT c.id, c.parent_id, 1 FROM localfirst.work_items AS c
+    WHERE c.project_id = %(project)s AND c.parent_id = ANY(%(ids)s::uuid[])
     UNION
     SELECT c.id, c.parent_id, below.height + 1
     FROM below JOIN localfirst.work_items AS c ON c.project_id = %(project)s AND c.parent_id = below.id
@@ -41,26 +44,26 @@ WHERE EXISTS (
 )
 """
 
-# LATERAL, so that each step is two index look-ups whatever the planner thinks of the sizes.
-_REACHABLE = """
+# What an item waits for: two index look-ups, whatever the planner thinks of the sizes.
+_WAITS = """
+CROSS JOIN LATERAL (
+    SELECT d.id, d.depends_on_id AS waited_for FROM localfirst.work_item_dependencies AS d
+    WHERE d.project_id = %(project)s AND d.work_item_id = reach.item
+        AND d.dependency_type = 'depends_on' AND d.deleted_at IS NULL
+    UNION ALL
+    SELECT d.id, d.work_item_id FROM localfirst.work_item_dependencies AS d
+    WHERE d.project_id = %(project)s AND d.depends_on_id = reach.item
+        AND d.dependency_type = 'blocks' AND d.deleted_at IS NULL
+) AS e
+"""
+
+_REACHABLE = f"""
 WITH RECURSIVE reach (item) AS (
     SELECT unnest(%(ids)s::uuid[])
     UNION
-    SELECT e.waited_for FROM reach CROSS JOIN LATERAL (
-        SELECT d.depends_on_id AS waited_for FROM localfirst.work_item_dependencies AS d
-        WHERE d.project_id = %(project)s AND d.work_item_id = reach.item AND d.dependency_type = 'depends_on' AND d.deleted_at IS NULL
-        UNION ALL
-        SELECT d.work_item_id FROM localfirst.work_item_dependencies AS d
-        WHERE d.project_id = %(project)s AND d.depends_on_id = reach.item AND d.dependency_type = 'blocks' AND d.deleted_at IS NULL
-    ) AS e
+    SELECT e.waited_for FROM reach {_WAITS}
 )
-SELECT e.id::text, reach.item::text, e.waited_for::text FROM reach CROSS JOIN LATERAL (
-    SELECT d.id, d.depends_on_id AS waited_for FROM localfirst.work_item_dependencies AS d
-    WHERE d.project_id = %(project)s AND d.work_item_id = reach.item AND d.dependency_type = 'depends_on' AND d.deleted_at IS NULL
-    UNION ALL
-    SELECT d.id, d.work_item_id FROM localfirst.work_item_dependencies AS d
-    WHERE d.project_id = %(project)s AND d.depends_on_id = reach.item AND d.dependency_type = 'blocks' AND d.deleted_at IS NULL
-) AS e
+SELECT e.id::text, reach.item::text, e.waited_for::text FROM reach {_WAITS}
 """
 
 
@@ -68,7 +71,9 @@ def load_structure(
     connection: Connection, project_id: str, changes: Sequence[Change], rows: Mapping[Key, Row]
 ) -> Structure | None:
     """What stands around the changes, or None when none of them touches the structure (then nothing is asked)."""
-    structural = [c for c in changes if c.entity is not None and not c.unfit and concerns_structure(c.entity, c.mutation, c.fields)]
+    structural = [
+        c for c in changes if c.entity is not None and not c.unfit and concerns_structure(c.entity, c.mutation, c.fields)
+    ]
     if not structural:
         return None
     wanted = {key for change in structural for key in _named(change, rows.get(change.key))}
@@ -101,10 +106,8 @@ def _named(change: Change, row: Row | None) -> Iterable[Key]:
     """The rows that a change names in references, itself or by what it revives."""
     assert change.entity is not None
     for column, referenced in change.entity.references.items():
-        if column in change.fields:
-            named = change.fields[column]["new"]
-        else:
-            named = row[column] if row is not None else None
+        sides = change.fields.get(column) or {"new": row[column] if row is not None else None}
+        named = sides["new"]
         if named is not None:
             yield referenced, named
 

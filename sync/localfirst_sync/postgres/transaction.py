@@ -1,23 +1,25 @@
-"""The transaction of a push: opened and read in one round trip, written in parts or at once, finished with the head.
+"""The transaction of a push: opened and read in one round trip, decided, written at once or in parts, and finished.
 
-Under the head's lock everything that was committed before is visible and nothing of the project can be committed meanwhile.
+Under the head's lock everything that was committed before is visible, and nothing of the project can be committed meanwhile.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Sequence
 from itertools import chain
 from typing import NamedTuple
 
-from localfirst_schema.entities import ENTITIES, WORK_ITEM, Entity
+from localfirst_schema.entities import ENTITIES, WORK_ITEM
 from localfirst_schema.errors import UnavailableError
 from localfirst_schema.wire import Row, Verdict
+
 from localfirst_sync.batch import Act, Batch, Change, Settled, Stand
 from localfirst_sync.conflict import CONFLICT, Record
-from localfirst_sync.conflict_book import NOTHING_BOOKED, Booked, book
+from localfirst_sync.conflict_book import Booked, book
 from localfirst_sync.ports import Cursor, Fenced, Identity, Push
-from localfirst_sync.postgres import log, rows
+from localfirst_sync.postgres import conflicts, log, rows
 from localfirst_sync.postgres.connection import Connection
 from localfirst_sync.postgres.structure_facts import load_structure
 from localfirst_sync.receipts import receipt, repeated
@@ -31,23 +33,27 @@ _DERIVE_PATHS = "SELECT localfirst.derive_paths(%s::uuid, %s::uuid[])"
 
 
 class Part(NamedTuple):
-    """Some acts, decided: what is to be written for them, and the answers."""
+    """Some acts, decided: the rows and the log to be written for them, the answers, and how everything stood before."""
 
-    new: dict[Entity, list[Row]]
-    changed: dict[Entity, list[Row]]
+    new: dict[str, list[Row]]
+    changed: dict[str, list[Row]]
     moved: list[str]
-    conflicts: Sequence[Record]
+    conflicts: list[Record]
     history: list[log.LogEntry]
     verdicts: list[Verdict]
     before: Stand
 
 
 class Transaction:
-    """A transaction on `connection`; the caller rolls it back when anything is raised."""
+    """One transaction of a push on `connection`. The caller rolls it back when anything is raised."""
+
+    before: Cursor
+    """The head when it was locked."""
 
     def __init__(self, connection: Connection, identity: Identity) -> None:
         self._connection = connection
         self._identity = identity
+        self._project = identity.project_id
         self._tag = random.getrandbits(31)
 
     def open(self, push: Push, changes: Sequence[Change]) -> list[Verdict]:
@@ -55,46 +61,126 @@ class Transaction:
 
         Raises `IdentityTaken`, `Fenced` or `ServerWasRestored`.
         """
-        connection, project = self._connection, self._identity.project_id
+        connection = self._connection
         keys = dict.fromkeys(change.key for change in changes if change.entity is not None)
         created = dict.fromkeys(c.key for c in changes if c.entity is not None and c.mutation.base_version == 0)
         named = [change.mutation.id for change in changes if change.mutation.entity == CONFLICT]
         with connection.pipeline():
             connection.execute(_BEGIN)
             connection.execute(_AS_ENGINE, prepare=True)
-            locked = rows.send_locks(connection, project, keys)
-            head = log.send_head_lock(connection, project)
-            # What was not there to be locked may have been made while this push waited for the head.
-            reread = rows.send_reads(connection, project, created)
+            locked = rows.send_locks(connection, self._project, keys)
+            head = log.send_head_lock(connection, self._project)
+            # What was not there to be locked may have been made by somebody while this push waited for the head.
+            read_again = rows.send_reads(connection, self._project, created)
             replica = log.send_replica(connection, self._identity, push.acked_number)
-            conflicts = log.send_named_conflicts(connection, project, named)
-        found_head = head.fetchone()
-        if found_head is None:
+            named_conflicts = conflicts.send_by_id(connection, self._project, named)
+        found = head.fetchone()
+        if found is None:
             raise UnavailableError("PostgreSQL no longer has this project; it is started again by itself.", cause="project")
-        self.before = self._head = Cursor(*found_head)
+        self.before = Cursor(*found)
+        self._seq = self.before.seq
         known = log.known_replica(replica)
         verdicts = repeated(push, known)
         if known.epoch > self._identity.epoch:
             raise Fenced
-        self._rows = rows.fetch(reread) | rows.fetch(locked)
+        self._rows = rows.fetch(read_again) | rows.fetch(locked)
         if missing := keys.keys() - created.keys() - self._rows.keys():
-            self._rows |= rows.fetch(rows.send_reads(connection, project, missing))
-        self._conflicts = {record.row["id"]: record for record in log.conflict_records(conflicts)}
+            self._rows |= rows.fetch(rows.send_reads(connection, self._project, missing))
+        self._conflicts = {known.row["id"]: known for known in conflicts.records(named_conflicts)}
         return verdicts
 
     def load(self, changes: Sequence[Change]) -> None:
         """Makes ready to decide `changes`."""
-        structure = load_structure(self._connection, self._identity.project_id, changes, self._rows)
+        structure = load_structure(self._connection, self._project, changes, self._rows)
         self._batch = Batch(self._rows, self._conflicts, structure)
 
     def decide(self, some: Sequence[Act], barred: str | None = None) -> Part:
-        """Decides acts; what they do is to be written by `send`, or taken back by `forget`."""
-        before = self._batch.stand(list(chain.from_iterable(some)))
+        """Decides acts. What comes out is given to `write`, or to `forget`."""
+        before = self._batch.stand(tuple(chain.from_iterable(some)))
         settled = [one for act in some for one in self._batch.decide(act, barred)]
         booked = self._book(settled)
-        new: dict[Entity, list[Row]] = {}
-        changed: dict[Entity, list[Row]] = {}
-        moved = []
+        new: defaultdict[str, list[Row]] = defaultdict(list)
+        changed: defaultdict[str, list[Row]] = defaultdict(list)
+        moved: list[str] = []
         for key in before.rows:
-            row, old = self._batch.rows.get(key), self._rows.get(key)
-            entity = ...
+            old, row = self._rows.get(key), self._batch.rows.get(key)
+            if row is None or row is old:
+                continue
+            if key[0] == WORK_ITEM.name and (old is None or old["parent_id"] != row["parent_id"]):
+                row = self._placed(key, row)
+                if old is not None:
+                    moved.append(key[1])
+            (new if old is None else changed)[key[0]].append(row)
+        history = list(chain.from_iterable(_logged(one, booked) for one in settled))
+        verdicts = [_verdict(one, booked) for one in settled]
+        return Part(new, changed, moved, list(booked.written.values()), history, verdicts, before)
+
+    def write(self, part: Part) -> None:
+        """Writes what was decided; within a pipeline nothing is waited for."""
+        for entity in ENTITIES:
+            rows.write(
+                self._connection, self._project, entity, part.new.get(entity.name, ()), part.changed.get(entity.name, ())
+            )
+        if part.moved:
+            self._connection.execute(_DERIVE_PATHS, (self._project, part.moved), prepare=True)
+        conflicts.write(self._connection, self._project, part.conflicts)
+        log.write_history(self._connection, self._identity, Cursor(self._seq + 1, self._tag), part.history)
+        self._seq += len(part.history)
+        self._rows |= {key: self._batch.rows[key] for key in part.before.rows if key in self._batch.rows}
+
+    def forget(self, part: Part) -> None:
+        """Takes back a part that the server refused, after the caller has rolled it back there."""
+        self._batch.restore(part.before)
+        self._seq -= len(part.history)
+        for key, row in part.before.rows.items():
+            if row is None:
+                self._rows.pop(key, None)
+            else:
+                self._rows[key] = row
+
+    def finish(self, push: Push, answers: Sequence[Verdict]) -> Cursor:
+        """Moves the head and remembers the answers (to the last mutations of the push); returns the new head."""
+        after = Cursor(self._seq, self._tag) if self._seq > self.before.seq else self.before
+        remembered = receipt(push, len(push.mutations) - len(answers), answers)
+        log.finish(self._connection, self._identity, after, remembered, push.acked_number)
+        return after
+
+    def _book(self, settled: Sequence[Settled]) -> Booked:
+        clashing = {one.draft.mutation.id for one in settled if one.draft is not None}
+        if not clashing and not self._conflicts:
+            return Booked({}, {})
+        found = conflicts.send_open(self._connection, self._identity, sorted(clashing))
+        named = self._batch.conflicts
+        still_open = [known for known in conflicts.records(found) if known.row["id"] not in named]
+        still_open += [known for name, known in self._conflicts.items() if known.row["resolved_at"] is None]
+        return book(self._project, self._identity.replica_id, settled, still_open, named)
+
+    def _placed(self, key: Key, row: Row) -> Row:
+        above = self._batch.ancestry(key[1])
+        self._batch.rows[key] = placed = {**row, "path": "/".join(above), "depth": len(above) - 1}
+        return placed
+
+
+def _verdict(one: Settled, booked: Booked) -> Verdict:
+    number = one.change.mutation.number
+    match one.outcome:
+        case "accepted" | "duplicate":
+            return Verdict(number, "accepted", one.version)
+        case "merged" | "lost":
+            return Verdict(number, "merged", one.version)
+        case "conflict":
+            return Verdict(number, "conflict", one.version, booked.log[number][0])
+
+
+def _logged(one: Settled, booked: Booked) -> list[log.LogEntry]:
+    mutation = one.change.mutation
+    if one.outcome == "duplicate":
+        return []
+    outcome = "lost" if one.outcome == "conflict" else one.outcome
+    entry = log.LogEntry(
+        mutation.entity, mutation.id, one.version, mutation.by, mutation.at, outcome, mutation.fields, mutation.number
+    )
+    if one.draft is None:
+        return [entry]
+    conflict_id, version = booked.log[mutation.number]
+    return [entry, log.LogEntry(CONFLICT, conflict_id, version, mutation.by, mutation.at, "accepted", "{}", None)]

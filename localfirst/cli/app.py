@@ -1,0 +1,96 @@
+"""The program's commands, by name, and its way in.
+
+A command stands in the module that `COMMANDS` names; it has a function `register(app)`. Only the module of the command that
+is run is loaded: a person waits for it. Whatever a command raises ends in `failure.report`, never as a traceback.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Iterable
+from importlib import import_module
+from typing import Annotated
+
+import typer
+
+from localfirst.cli import failure
+
+COMMANDS: dict[str, str] = {
+    "init": "localfirst.cli.init",
+    "mcp": "localfirst.cli.mcp",
+    "item": "localfirst.cli.item",
+    "vendor": "localfirst.cli.vendor",
+    "deployment": "localfirst.cli.deployment",
+    "enhancement": "localfirst.cli.enhancement",
+    "config": "localfirst.cli.config",
+    "status": "localfirst.cli.status",
+    "archive": "localfirst.cli.archive",
+    "sync": "localfirst.cli.sync",
+    "conflicts": "localfirst.cli.conflicts",
+    "export": "localfirst.cli.export",
+    "doctor": "localfirst.cli.doctor",
+}
+"""Commands in the order of `--help`, and the modules that hold them."""
+
+
+def run() -> None:
+    """Runs the command that the arguments name, and exits with its status."""
+    arguments = sys.argv[1:]
+    if arguments == ["--version"]:
+        _show_version(True)
+    _prepare_streams()
+    try:
+        command = typer.main.get_command(build(_needed(arguments)))
+        status = command.main(arguments, prog_name="localfirst", standalone_mode=False)
+        sys.stdout.flush()
+    except typer.Exit as exit_:
+        sys.exit(exit_.exit_code)
+    except BaseException as error:  # noqa: BLE001 (whatever it is, a person gets a sentence and the log the rest)
+        sys.exit(failure.report(error, as_json=failure.wants_json(arguments)))
+    sys.exit(status if isinstance(status, int) else 0)
+
+
+def build(names: Iterable[str]) -> typer.Typer:
+    """The program with these commands."""
+    app = typer.Typer(
+        name="localfirst",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(_program)
+    for name in names:
+        import_module(COMMANDS[name]).register(app)
+    return app
+
+
+def _needed(arguments: list[str]) -> Iterable[str]:
+    """The command that is called; all of them for the program's own help, and to guess what a misspelt one was meant to be."""
+    return (arguments[0],) if arguments and arguments[0] in COMMANDS else COMMANDS
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from localfirst import __version__
+
+        sys.stdout.write(f"localfirst {__version__}\n")
+        raise SystemExit(0)
+
+
+def _program(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """A project's work items, vendors and deployments: kept on this machine, shared through PostgreSQL."""
+
+
+def _prepare_streams() -> None:
+    """A character that the terminal does not know, or a log that cannot be written, is no reason to fail."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    logging.raiseExceptions = False
+    logging.lastResort = None

@@ -1,0 +1,137 @@
+"""One command at work: the session it opens, the operations it runs, the answer it gives."""
+
+from __future__ import annotations
+
+import getpass
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeAlias
+
+import pydantic
+from localfirst_schema.entities import Entity
+from localfirst_schema.errors import UnavailableError, VersionMismatchError
+from localfirst_schema.validation import as_validation_error
+
+from localfirst import settings
+from localfirst.cli import ids, terminal, wording
+from localfirst.log import log_to_file
+from localfirst.operations.registry import BY_NAME
+from localfirst.replica import outbox
+from localfirst.replica.connection import connect, sqlite_errors
+from localfirst.session import Session
+
+Result: TypeAlias = dict[str, Any]
+
+ATTEMPTS = 5
+"""How often a change of the present version is tried again when somebody else's comes between reading and writing."""
+
+
+class Command:
+    """What a command's function works with.
+
+    Attributes:
+        wrote: whether an operation that writes was carried out.
+    """
+
+    def __init__(self, session: Session, *, as_json: bool) -> None:
+        self.session = session
+        self.wrote = False
+        self._as_json = as_json
+
+    def run(self, operation: str, **arguments: object) -> Result:
+        """The result of an operation. Raises a `LocalfirstError`, also for arguments that break a rule."""
+        found = BY_NAME[operation]
+        try:
+            checked = found.arguments.model_validate(arguments)
+        except pydantic.ValidationError as error:
+            raise as_validation_error(error) from None
+        result = found.run(self.session, checked)
+        self.wrote = self.wrote or found.effect != "read"
+        return result
+
+    def run_on(self, version: int | None, present: Callable[[], int], operation: str, **arguments: object) -> Result:
+        """Changes something from `version`, or from whatever version is present: a person at the keyboard means that one."""
+        if version is not None:
+            return self.run(operation, version=version, **arguments)
+        for _ in range(ATTEMPTS - 1):
+            try:
+                return self.run(operation, version=present(), **arguments)
+            except VersionMismatchError:
+                continue
+        return self.run(operation, version=present(), **arguments)
+
+    def resolve(self, entity: Entity, given: str) -> str:
+        """The whole id for what a person typed."""
+        return ids.resolve(self.session, entity, given)
+
+    def short(self, entity: Entity, row_id: str) -> str:
+        """As much of an id as a person has to type."""
+        return ids.shortest(self.session, entity, row_id)
+
+    def answer(self, result: Result, view: Callable[[Result], None]) -> None:
+        """Prints the result: as it is for a program, by `view` and with its warnings in words for a person."""
+        if self._as_json:
+            print_json(result)
+            return
+        view(result)
+        if (words := wording.warnings(result)) is not None:
+            sys.stdout.flush()
+            terminal.note(words)
+
+
+def print_json(result: Result) -> None:
+    """A result on one line of standard output."""
+    import msgspec
+
+    sys.stdout.flush()
+    sys.stdout.buffer.write(msgspec.json.encode(result) + b"\n")
+    sys.stdout.buffer.flush()
+
+
+def given(**options: object) -> dict[str, object]:
+    """Those options that the caller gave."""
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def cleared(fields: list[str] | None) -> dict[str, object]:
+    """Fields to be emptied, as arguments."""
+    return {field.replace("-", "_"): None for field in fields or ()}
+
+
+@contextmanager
+def command(*, as_json: bool) -> Iterator[Command]:
+    """Opens the session of the current directory's project for one command, and sends what it wrote."""
+    log_to_file()
+    session = Session(settings.load())
+    session.client_name = user_name()
+    opened = Command(session, as_json=as_json)
+    try:
+        yield opened
+    finally:
+        session.close()
+    if opened.wrote:
+        _tell_unsent(session)
+
+
+def user_name() -> str | None:
+    """The name by which the system knows the user; None where it knows none."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):
+        return None
+
+
+def _tell_unsent(session: Session) -> None:
+    if session.link is None:
+        return
+    try:
+        with sqlite_errors():
+            replica = connect(session.settings.replica)
+            unsent = outbox.count(replica)
+            replica.close()
+    except UnavailableError:
+        return
+    if unsent:
+        are = "is" if unsent == 1 else "are"
+        terminal.note(f"{wording.count(unsent, 'change')} {are} kept here and will be sent when the server answers.")

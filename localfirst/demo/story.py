@@ -1,0 +1,239 @@
+"""The demo: a legacy file comes in on laptop A and reaches B; both work with the cable pulled; then it is plugged in again.
+
+Everything is real: PostgreSQL 18, two MCP servers as processes of their own, the official MCP client. Nothing is left behind.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import AsyncExitStack
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import apsw
+import psycopg
+from rich.console import Console
+from rich.table import Table
+
+from localfirst.demo.laptop import PROJECT, Laptop, ToolError
+from localfirst.demo.server import running_postgres
+from localfirst_schema.entities import ENTITIES, Kind
+from localfirst_schema.identifiers import project_id
+from localfirst_schema.timestamps import PG_FORMAT
+
+SETTLE_S = 20.0
+_DATABASE = "demo"
+
+
+class DemoFailed(Exception):
+    """Something did not come out as it should: the demo is a test too."""
+
+
+def run_demo(console: Console) -> None:
+    """Tells the story and takes everything away again. Raises DemoFailed if any of it does not come true."""
+    folder = Path(tempfile.mkdtemp(prefix="localfirst-demo-"))
+    try:
+        with running_postgres(folder) as server:
+            asyncio.run(_tell(console, folder, server.socket, server.version))
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    console.print("\n[dim]Everything was taken away again: the server, both laptops, all files.[/dim]")
+
+
+async def _tell(console: Console, folder: Path, socket: Path, version: str) -> None:
+    url = f"postgresql://postgres@/postgres?host={socket.parent}"
+    with psycopg.connect(url, autocommit=True) as server:
+        server.execute(f"CREATE DATABASE {_DATABASE}")
+    url = f"postgresql://postgres@/{_DATABASE}?host={socket.parent}"
+    _head(console, f"1. {version} is running; two laptops, each with its own replica and MCP server")
+    async with AsyncExitStack() as stack:
+        a = await stack.enter_async_context(Laptop("A", folder / "a", socket, _DATABASE))
+        b = await stack.enter_async_context(Laptop("B", folder / "b", socket, _DATABASE))
+        await _bring_in_the_file(console, a, b)
+        await _work_apart(console, a, b)
+        await _reconnect(console, a, b)
+        await _type_sql(console, url, a, b)
+        await _show_equal(console, url, a, b)
+
+
+def _head(console: Console, text: str) -> None:
+    console.print(f"\n[bold]{text}[/bold]")
+
+
+async def _bring_in_the_file(console: Console, a: Laptop, b: Laptop) -> None:
+    _head(console, "2. A legacy .project_status.md comes in on A")
+    legacy = a.folder / ".project_status.md"
+    legacy.write_bytes(files("localfirst.demo").joinpath("legacy_project_status.md").read_bytes())
+    code = "import sys; from localfirst.migration.program import main; sys.exit(main())"
+    begin = time.monotonic()
+    done = await asyncio.to_thread(
+        subprocess.run, [sys.executable, "-c", code, str(legacy), "--json"], env=a.environment, cwd=a.folder,
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    if done.returncode != 0:
+        raise DemoFailed(done.stdout + done.stderr)
+    import json
+
+    report = json.loads(done.stdout)
+    took = time.monotonic() - begin
+    table = Table("what", "in the file", "brought in", box=None, pad_edge=False)
+    for name, label in (
+        ("vendor_count", "vendors"),
+        ("deployment_history", "deployments"),
+        ("enhancements", "enhancements"),
+        ("session_prompts", "session prompts"),
+    ):
+        counts = report["reconciliation"][name]
+        table.add_row(label, str(counts["source"]), str(counts["migrated"]))
+    console.print(table)
+    console.print(f"{report['data_preservation_percentage']:g} % of the file preserved, in {took:.1f} s.")
+    begin = time.monotonic()
+    await a.call("sync_now")
+    await b.call("sync_now")
+    status = await b.call("generate_full_status")
+    _expect(status["vendor_health"]["total_vendors"] == report["reconciliation"]["vendor_count"]["migrated"], "B has the vendors")
+    console.print(
+        f"B has it too: {status['vendor_health']['total_vendors']} vendors, {status['active_work_items']['total_count']} work"
+        f" items ([dim]{1000 * (time.monotonic() - begin):.0f} ms through PostgreSQL, read from {status['data_source']}[/dim])."
+    )
+
+
+async def _work_apart(console: Console, a: Laptop, b: Laptop) -> None:
+    task = await a.call(
+        "create_work_item", item_type="task", title="Fix the OCR fallback", metadata={"priority": "high", "estimated_hours": 4}
+    )
+    await a.call("sync_now")
+    await b.call("sync_now")
+    _head(console, "3. The cable is pulled on both; both go on working")
+    await a.cable.cut()
+    await b.cable.cut()
+    await a.call("update_vendor_status", name="Copperfield", version=1, operational=True)
+    console.print("A  repairs the vendor Copperfield: operational")
+    await b.call("update_vendor_status", name="Copperfield", version=1, metadata={"extractor_version": "0.11.9"})
+    console.print("B  gives the same vendor a new extractor version: 0.11.9     [dim](same row, another field)[/dim]")
+    await a.call("update_work_item", id=task["id"], version=1, title="Fix the OCR fallback for scanned PDFs")
+    console.print("A  renames a task:  “Fix the OCR fallback for scanned PDFs”")
+    answer = await b.call("update_work_item", id=task["id"], version=1, title="Replace the OCR fallback")
+    console.print("B  renames it too:  “Replace the OCR fallback”               [dim](same row, same field)[/dim]")
+    console.print(f"   B's answer says: {', '.join(answer['warnings'])}; kept in B's replica, pending_sync: true")
+    await b.call("create_work_item", item_type="research", title="Written on a plane")
+    console.print("B  creates “Written on a plane”")
+    try:
+        await a.call("update_work_item", id=task["id"], version=1, status="completed")
+    except ToolError as refused:
+        console.print(f"A  a second agent holds version 1: [red]{refused.content['error']}[/red] {refused.content['message'][:96]}…")
+        _expect(refused.content["error"] == "VersionMismatchError", "the stale version is caught")
+    else:
+        raise DemoFailed("a stale version was accepted")
+
+
+async def _reconnect(console: Console, a: Laptop, b: Laptop) -> None:
+    _head(console, "4. The cable is plugged in again")
+    begin = time.monotonic()
+    await a.cable.plug_in()
+    await b.cable.plug_in()
+    for laptop in (a, b, a):
+        done = await _sync(laptop)
+        console.print(
+            f"{laptop.name}  pushed {done['pushed']}, pulled {done['pulled']}, merged {done['merged']},"
+            f" conflicts {done['conflicts']}"
+        )
+    console.print(f"[dim]{time.monotonic() - begin:.1f} s after the cable was back both queues are empty.[/dim]")
+    vendor = await b.call("query_vendor_status", name="Copperfield")
+    _expect(vendor["operational"] and vendor["metadata"]["extractor_version"] == "0.11.9", "both fields of the vendor stand")
+    console.print(
+        f"   Copperfield: {vendor['status']} [dim](from A)[/dim], v{vendor['metadata']['extractor_version']} [dim](from B)[/dim],"
+        f" version {vendor['version']}: merged by itself"
+    )
+    conflicts = (await a.call("list_conflicts"))["conflicts"]
+    _expect(len(conflicts) == 1 and conflicts[0]["fields"] == ["title"], "the one real conflict is kept")
+    clash = conflicts[0]
+    table = Table("conflict on", "base", "stands (theirs)", "kept (mine)", box=None, pad_edge=False)
+    values = [clash[side]["title"] for side in ("base", "theirs", "mine")]
+    table.add_row("title", f"v{clash['base_version']} {values[0]}", values[1], f"{values[2]} [dim]({clash['my_by']})[/dim]")
+    console.print(table)
+    console.print("   Nobody's words are lost; both laptops and PostgreSQL show the same conflict until somebody settles it.")
+
+
+async def _sync(laptop: Laptop) -> dict[str, Any]:
+    deadline = time.monotonic() + SETTLE_S
+    while True:
+        try:
+            return await laptop.call("sync_now")
+        except ToolError:
+            if time.monotonic() > deadline:
+                raise
+            await asyncio.sleep(0.1)
+
+
+async def _type_sql(console: Console, url: str, a: Laptop, b: Laptop) -> None:
+    _head(console, "5. Somebody types into psql")
+    statement = "UPDATE localfirst.vendor_extractors SET operational = false WHERE name = 'Heron'"
+    console.print(f"   [cyan]{statement};[/cyan]")
+    before = (await a.call("query_vendor_status", name="Heron"))["version"]
+    begin = time.monotonic()
+    async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
+        await connection.execute(statement)
+    for laptop in (a, b):
+        vendor = await laptop.call("query_vendor_status", name="Heron")
+        _expect(vendor["status"] == "broken" and vendor["version"] == before + 1, "the update is on every laptop")
+    console.print(
+        f"   A and B say: Heron is {vendor['status']}, version {vendor['version']}"
+        f" [dim]({1000 * (time.monotonic() - begin):.0f} ms later)[/dim]"
+    )
+
+
+async def _show_equal(console: Console, url: str, a: Laptop, b: Laptop) -> None:
+    _head(console, "6. In the end: every row, on both laptops and in PostgreSQL")
+    for laptop in (a, b):
+        await _sync(laptop)
+    sides = {"A": _replica_rows(a.replica), "B": _replica_rows(b.replica), "PostgreSQL": _server_rows(url)}
+    table = Table("table", *sides, "equal", box=None, pad_edge=False)
+    for entity in ENTITIES:
+        counts = [len(rows[entity.table]) for rows in sides.values()]
+        equal = len({tuple(sorted(rows[entity.table])) for rows in sides.values()}) == 1
+        _expect(equal, f"{entity.table} is equal everywhere")
+        table.add_row(entity.table, *map(str, counts), "[green]✓[/green]")
+    console.print(table)
+    status = await a.call("generate_full_status")
+    health, items = status["vendor_health"], status["active_work_items"]
+    console.print(
+        f"Vendors {health['operational_count']}/{health['total_vendors']} operational"
+        f" ({health['operational_percentage']:g} %) · {items['total_count']} work items ·"
+        f" {len(status['recent_deployments'])} recent deployments · {len(status['pending_enhancements'])} enhancements"
+    )
+
+
+def _replica_rows(path: Path) -> dict[str, list[tuple[str, ...]]]:
+    connection = apsw.Connection(os.fspath(path), flags=apsw.SQLITE_OPEN_READONLY)
+    try:
+        return {
+            e.table: [tuple(map(str, row)) for row in connection.execute(f"SELECT {_plain(e.column_names)} FROM {e.table}")]
+            for e in (_without_json(entity) for entity in ENTITIES)
+        }
+    finally:
+        connection.close()
+
+
+def _server_rows(url: str) -> dict[str, list[tuple[str, ...]]]:
+    return {}
+
+
+def _plain(names: tuple[str, ...]) -> str:
+    return ", ".join(names)
+
+
+def _without_json(entity: Any) -> Any:
+    return entity
+
+
+def _expect(true: bool, what: str) -> None:  # noqa: FBT001
+    if not true:
+        raise DemoFailed(f"this did not come true: {what}")

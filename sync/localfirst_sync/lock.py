@@ -1,0 +1,40 @@
+"""One process per replica syncs at a time: a lock of the kernel's, which a killed process cannot leave behind.
+
+The lock only keeps processes out of each other's way. That no harm is done without it (on a network file system, say) is the
+fencing epoch's business, which every transaction of the engine checks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from localfirst_sync.ports import SyncError
+
+_POLL_S = 0.02
+
+
+class HeldElsewhere(SyncError):
+    """Another process syncs this replica at the moment."""
+
+
+class ReplicaLock:
+    """The lock file beside a replica. For one thread."""
+
+    def __init__(self, path: Path) -> None:
+        self._lock = FileLock(path, mode=0o600, thread_local=False)
+
+    @contextmanager
+    def held(self, wait_s: float) -> Iterator[None]:
+        """Holds the lock, after waiting for it for at most `wait_s`. Raises `HeldElsewhere`."""
+        try:
+            self._lock.acquire(timeout=wait_s, poll_interval=_POLL_S)
+        except Timeout:
+            raise HeldElsewhere from None
+        try:
+            yield
+        finally:
+            self._lock.release()

@@ -1,0 +1,241 @@
+"""The sync loop: rounds in a thread of its own, as soon as there is a reason for one.
+
+A reason is the start, a local write (`wake`), a notice from the server, somebody who waits for a round (`request`), or the slow
+poll. While the server is away the loop tries again after pauses with jitter that stay short enough for a queue to be empty
+within seconds of its return. Nothing here raises to the caller: the state says in words what is wrong.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from localfirst_schema import timestamps
+from localfirst_schema.errors import LocalfirstError
+
+from localfirst_sync.lock import HeldElsewhere, ReplicaLock
+from localfirst_sync.ports import Fenced, Identity, LocalStore, RemoteStore
+from localfirst_sync.round import RoundResult, push_outbox, sync_round
+from localfirst_sync.wake import Wake
+
+logger = logging.getLogger("localfirst.sync")
+
+POLL_S = 20.0
+DEAF_POLL_S = 1.0
+"""The poll behind a pooler, which swallows notices: once a poll has found what no notice had announced."""
+
+GATHER_S = 0.02
+"""How long a round waits after a local write for more of them: an agent rarely writes once."""
+
+MARK_S = 30.0
+"""How often a replica that is level notes so; every time would be a write for nothing."""
+
+_FIRST_PAUSE_S = 0.2
+_LONGEST_PAUSE_S = 3.0
+_EAGER_PAUSE_S = 0.5
+"""The shortest time between two attempts that a wake-up can bring about while the server is away."""
+
+
+class SyncLoop:
+    """Keeps one replica level with its server.
+
+    Args:
+        open_local: opens the replica; called in the loop's thread.
+        open_remote: makes the server's store; called in the loop's thread.
+        lock_path: the lock file beside the replica.
+
+    Attributes:
+        online: whether the server answered the last time.
+        first_contact: set when the first attempt has ended, well or not.
+        last_contact: when the server last answered, by `time.monotonic`.
+        last_check_at: when it was last asked, and `last_sync_at` when a round last succeeded, as canonical text.
+        last_error: what is wrong, in words, or None.
+        last_result: the last successful round that did something.
+    """
+
+    def __init__(
+        self,
+        *,
+        open_local: Callable[[], LocalStore],
+        open_remote: Callable[[Identity], RemoteStore],
+        lock_path: Path,
+        poll_s: float = POLL_S,
+    ) -> None:
+        self._open_local = open_local
+        self._open_remote = open_remote
+        self._lock = ReplicaLock(lock_path)
+        self._poll_s = self._slow_poll_s = poll_s
+        self._came_unannounced = False
+        self._local: LocalStore | None = None
+        self._remote: RemoteStore | None = None
+        self._wake = Wake()
+        self._thread = threading.Thread(target=self._run, name="localfirst-sync", daemon=True)
+        self._stopping = False
+        self._last_push = False
+        self._answers = threading.Condition()
+        self._asked = 0
+        self._answered = 0
+        self._answer: RoundResult | None = None
+        self._failures = 0
+        self._marked = float("-inf")
+        self.online = False
+        self.first_contact = threading.Event()
+        self.last_contact = float("-inf")
+        self.last_check_at: str | None = None
+        self.last_sync_at: str | None = None
+        self.last_error: str | None = None
+        self.last_result: RoundResult | None = None
+
+    def start(self) -> None:
+        """Starts the thread; the first round begins at once."""
+        self._thread.start()
+
+    def wake(self) -> None:
+        """There is something to send. Costs about a microsecond; from any thread."""
+        self._wake.set()
+
+    def request(self, timeout_s: float) -> RoundResult | None:
+        """A round that begins after this call: its result, or None if it fails or takes longer than `timeout_s`."""
+        with self._answers:
+            self._asked += 1
+            ticket = self._asked
+            self._wake.set()
+            in_time = self._answers.wait_for(lambda: self._answered >= ticket or self._stopping, timeout_s)
+            return self._answer if in_time and self._answered >= ticket else None
+
+    def stop(self, last_push_s: float) -> None:
+        """Ends the loop after a last push of at most so many seconds (0: none); whatever hangs then is left to the process."""
+        self._last_push = last_push_s > 0
+        self._stopping = True
+        self._wake.set()
+        with self._answers:
+            self._answers.notify_all()
+        if self._thread.is_alive():
+            self._thread.join(last_push_s)
+
+    def _run(self) -> None:
+        try:
+            while not self._stopping:
+                self._attempt()
+                self.first_contact.set()
+                if not self._stopping:
+                    self._await_reason()
+            if self._last_push and self.online:
+                self._push_last()
+        finally:
+            self.online = False
+            self._close()
+
+    def _attempt(self) -> None:
+        """One round; what goes wrong is kept in the state."""
+        self._wake.clear()
+        with self._answers:
+            serving = self._asked
+        self.last_check_at = timestamps.now()
+        try:
+            result = self._round(serving > self._answered)
+        except (HeldElsewhere, Fenced) as reason:
+            logger.debug("another process syncs this replica (%s)", type(reason).__name__)
+            self._answered_by_server()
+            self._wake.set()  # the other process may have begun before what is waited for here
+            time.sleep(random.uniform(0.02, 0.2))  # noqa: S311 - it spreads processes, it hides nothing
+            return
+        except LocalfirstError as error:
+            self._failed(error.message)
+        except Exception:
+            logger.exception("a round of sync failed")
+            self._failed("The sync engine failed unexpectedly; its log has the details. It tries again by itself.")
+            self._close()
+        else:
+            self._succeeded(result)
+        with self._answers:
+            self._answered = serving
+            self._answers.notify_all()
+
+    def _round(self, is_waited_for: bool) -> RoundResult:
+        if self._local is None:
+            self._local = self._open_local()
+        if self._remote is None:
+            self._remote = self._open_remote(self._local.identity())
+        result = sync_round(self._local, self._remote, self._lock)
+        now = time.monotonic()
+        if is_waited_for or now - self._marked >= MARK_S:
+            self._local.mark_synced()
+            self._marked = now
+        return result
+
+    def _succeeded(self, result: RoundResult) -> None:
+        self._answered_by_server()
+        self.last_sync_at = timestamps.now()
+        self._answer = result
+        if self._came_unannounced and result.pulled:
+            self._poll_s = min(self._poll_s, DEAF_POLL_S)
+        if result[:4] != (0, 0, 0, 0):
+            self.last_result = result
+            logger.debug("round: %s", result)
+
+    def _answered_by_server(self) -> None:
+        if not self.online:
+            logger.info("the server answers")
+        self._failures = 0
+        self.online = True
+        self.last_contact = time.monotonic()
+        self.last_error = None
+
+    def _failed(self, message: str) -> None:
+        if self.online or self._failures == 0:
+            logger.warning("sync waits: %s", message)
+        self._failures += 1
+        self.online = False
+        self.last_error = message
+        self._answer = None
+
+    def _await_reason(self) -> None:
+        if self._failures:
+            self._pause()
+        elif self._remote is not None:
+            self._listen(self._remote)
+
+    def _listen(self, remote: RemoteStore) -> None:
+        try:
+            noticed = remote.wait(self._wake, self._poll_s)
+        except LocalfirstError as error:
+            self._failed(error.message)
+            return
+        woken = self._wake.wait(0)
+        self._came_unannounced = not noticed and not woken
+        if noticed:
+            self._poll_s = self._slow_poll_s
+        if woken and not self._stopping and self._asked == self._answered:
+            time.sleep(GATHER_S)
+
+    def _pause(self) -> None:
+        """Waits out the pause; a wake-up shortens it to `_EAGER_PAUSE_S`."""
+        began = time.monotonic()
+        longest = min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2 ** min(self._failures, 10))
+        until = began + random.uniform(0, longest)  # noqa: S311 - it spreads clients, it hides nothing
+        while not self._stopping and (left := until - time.monotonic()) > 0:
+            if self._wake.wait(left):
+                self._wake.clear()
+                until = min(until, began + _EAGER_PAUSE_S)
+
+    def _push_last(self) -> None:
+        try:
+            if self._local is not None and self._remote is not None and self._local.pending_count():
+                with self._lock.held(0):
+                    push_outbox(self._local, self._remote)
+        except Exception as error:  # noqa: BLE001 (the changes are kept, and go out at the next start)
+            logger.info("the last push was not made: %s", type(error).__name__)
+
+    def _close(self) -> None:
+        for store in (self._remote, self._local):
+            if store is not None:
+                try:
+                    store.close()
+                except Exception:
+                    logger.exception("a store could not be closed")
+        self._local = self._remote = None

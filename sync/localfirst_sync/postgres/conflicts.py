@@ -1,0 +1,80 @@
+"""The conflicts in PostgreSQL: found by row or by id, written whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import msgspec
+from localfirst_schema.wire import encode_json
+
+from localfirst_sync.conflict import Record
+from localfirst_sync.ports import CONFLICT_COLUMNS, Identity
+from localfirst_sync.postgres.columns import time_text
+from localfirst_sync.postgres.connection import Connection
+
+_JSON = ("fields", "base", "mine", "theirs")
+_UUIDS = ("id", "entity_id", "act_id", "replica_id")
+_TIMES = ("created_at", "resolved_at")
+_INTEGERS = ("base_version", "my_version", "their_version")
+
+
+def _read(name: str) -> str:
+    if name in _TIMES:
+        return time_text(f"t.{name}")
+    return f"t.{name}::text" if name in _UUIDS or name in _JSON else f"t.{name}"
+
+
+def _type(name: str) -> str:
+    for kind, names in (("jsonb", _JSON), ("uuid", _UUIDS), ("timestamptz", _TIMES), ("bigint", _INTEGERS)):
+        if name in names:
+            return kind
+    return "text"
+
+
+READ_LIST = ", ".join(map(_read, CONFLICT_COLUMNS))
+"""The select list for `CONFLICT_COLUMNS` of ``localfirst.conflicts AS t``, as canonical text."""
+
+# The version of a conflict stands in the log alone.
+_FOUND = f"""
+SELECT {READ_LIST}, (
+    SELECT max(h.version) FROM localfirst.history AS h WHERE h.project_id = t.project_id AND h.entity_id = t.id
+)
+FROM localfirst.conflicts AS t WHERE t.project_id = %s
+"""
+_BY_ID = f"{_FOUND} AND t.id = ANY(%s::uuid[])"
+_OPEN = f"{_FOUND} AND t.entity_id = ANY(%s::uuid[]) AND t.resolved_at IS NULL AND t.replica_id = %s"
+
+_WRITE = f"""
+INSERT INTO localfirst.conflicts (project_id, {", ".join(CONFLICT_COLUMNS)})
+SELECT %s::uuid, {", ".join("coalesce(r.created_at, now())" if c == "created_at" else f"r.{c}" for c in CONFLICT_COLUMNS)}
+FROM jsonb_to_recordset(%s::jsonb) AS r ({", ".join(f"{c} {_type(c)}" for c in CONFLICT_COLUMNS)})
+ON CONFLICT (project_id, id) DO UPDATE
+SET {", ".join(f"{c} = excluded.{c}" for c in CONFLICT_COLUMNS if c not in ("id", "created_at"))}
+"""
+
+
+def send_by_id(connection: Connection, project_id: str, ids: Sequence[str]) -> Any:
+    """Asks for conflicts by id; `records` reads the answer."""
+    return connection.execute(_BY_ID, (project_id, ids), prepare=True) if ids else None
+
+
+def send_open(connection: Connection, identity: Identity, row_ids: Sequence[str]) -> Any:
+    """Asks for the replica's own open conflicts of some rows; `records` reads the answer."""
+    return connection.execute(_OPEN, (identity.project_id, row_ids, identity.replica_id), prepare=True)
+
+
+def records(asked: Any) -> list[Record]:
+    """The conflicts that were asked for."""
+    found = []
+    for *values, version in asked.fetchall() if asked is not None else ():
+        row = dict(zip(CONFLICT_COLUMNS, values, strict=True))
+        found.append(Record(row | {name: msgspec.json.decode(row[name]) for name in _JSON}, version or 1))
+    return found
+
+
+def write(connection: Connection, project_id: str, written: Iterable[Record]) -> None:
+    """Writes conflicts whole, new or changed."""
+    rows = [known.row for known in written]
+    if rows:
+        connection.execute(_WRITE, (project_id, encode_json(rows)), prepare=True)

@@ -1,0 +1,51 @@
+"""Waiting for news: an empty NOTIFY on the project's channel, which pushes and direct writes send when they commit.
+
+The store's own connection listens, since it is idle whenever somebody waits. A notice is a hint and nothing more: it may be
+lost (a pooler, a broken connection) and it comes back for one's own pushes; the head says what is so.
+"""
+
+from __future__ import annotations
+
+import select
+
+import psycopg
+from psycopg import sql
+
+from localfirst_sync.postgres.connection import Connection
+from localfirst_sync.postgres.failure import unavailable
+from localfirst_sync.wake import Wake
+
+
+def channel(project_id: str) -> str:
+    """The project's channel, as the triggers in PostgreSQL name it."""
+    return f"localfirst_{project_id.replace('-', '')}"
+
+
+def listen(connection: Connection, project_id: str) -> None:
+    """Subscribes the connection. Raises `UnavailableError`."""
+    try:
+        connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(channel(project_id))))
+    except psycopg.Error as error:
+        raise unavailable(error) from None
+
+
+def wait(connection: Connection, wake: Wake, timeout_s: float) -> bool:
+    """Waits for a notice (True), for `wake`, or for the time to pass (False). Raises `UnavailableError` if the line breaks."""
+    try:
+        if _take_notices(connection):
+            return True
+        line = connection.fileno()
+        readable, _, _ = select.select([line, wake.fileno()], [], [], max(0.0, timeout_s))
+        if line not in readable:
+            return False
+        connection.pgconn.consume_input()
+        return _take_notices(connection)
+    except (psycopg.Error, OSError, ValueError) as error:
+        raise unavailable(error) from None
+
+
+def _take_notices(connection: Connection) -> bool:
+    came = False
+    while connection.pgconn.notifies() is not None:
+        came = True
+    return came

@@ -1,0 +1,148 @@
+"""A pull: everything that was committed after a cursor, from one snapshot.
+
+A small pull takes two round trips, one for the log and one for the rows that it names; a large one, and the bootstrap of a new
+replica, is streamed in batches. All values come as canonical text: parsing and printing them would cost four times as much.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from functools import cache
+from itertools import islice
+from typing import Any
+
+import psycopg
+from localfirst_schema.entities import ENTITIES, Entity
+
+from localfirst_sync.conflict import CONFLICT
+from localfirst_sync.ports import BEGINNING, CONFLICT_TABLE, Cursor, HistoryRow, PullSink, ServerWasRestored
+from localfirst_sync.postgres.columns import pull_list, time_text
+from localfirst_sync.postgres.conflicts import READ_LIST as CONFLICT_LIST
+from localfirst_sync.postgres.connection import Connection, lost
+from localfirst_sync.postgres.failure import unavailable
+
+BATCH = 1000
+SMALL = 500
+"""Up to so many changes are fetched at once, by the ids that the log names."""
+
+HISTORY_DAYS = 90
+"""How much of the past a new replica gets; changes that are pulled later are kept as long as the replica likes."""
+
+_BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+_PATIENT = "SELECT set_config('statement_timeout', '0', true)"
+
+_HEAD = """
+SELECT p.head, p.tag, EXISTS (
+    SELECT FROM localfirst.history AS h WHERE h.project_id = p.project_id AND h.seq = %(seq)s AND h.tag = %(tag)s
+) FROM localfirst.project_heads AS p WHERE p.project_id = %(project)s
+"""
+
+_LOG = f"""
+SELECT h.seq, h.entity, h.entity_id::text, h.version, h.by, {time_text("h.at")}, h.outcome, h.fields::text,
+    h.replica_id::text, h.number
+FROM localfirst.history AS h WHERE h.project_id = %(project)s AND h.seq > %(seq)s
+"""
+_FEW_OF_LOG = f"{_LOG} ORDER BY h.seq LIMIT {SMALL + 1}"
+_ALL_OF_LOG = f"{_LOG} ORDER BY h.seq"
+_RECENT_LOG = f"{_LOG} AND h.at >= now() - interval '{HISTORY_DAYS} days' ORDER BY h.seq"
+
+_CHANGED_IDS = """
+SELECT DISTINCT h.entity_id FROM localfirst.history AS h
+WHERE h.project_id = %(project)s AND h.seq > %(seq)s AND h.entity = %(entity)s
+"""
+
+
+def pull(connection: Connection, project_id: str, cursor: Cursor, sink: PullSink) -> Cursor:
+    """Gives `sink` everything after `cursor` and returns the head. Raises `ServerWasRestored` or `UnavailableError`."""
+    try:
+        try:
+            return _pull(connection, project_id, cursor, sink)
+        except BaseException:
+            with suppress(psycopg.Error):
+                connection.execute("ROLLBACK")
+            raise
+    except psycopg.Error as error:
+        raise unavailable(error) from None
+
+
+def _pull(connection: Connection, project_id: str, cursor: Cursor, sink: PullSink) -> Cursor:
+    after = {"project": project_id, "seq": cursor.seq, "tag": cursor.tag}
+    with connection.pipeline():
+        connection.execute(_BEGIN)
+        found = connection.execute(_HEAD, after, prepare=True)
+        few = None if cursor == BEGINNING else connection.execute(_FEW_OF_LOG, after, prepare=True)
+    head = _checked(found.fetchone(), cursor)
+    changes = [HistoryRow(*row) for row in few.fetchall()] if few is not None else []  # type: ignore[arg-type]
+    if few is not None and len(changes) <= SMALL:
+        _small(connection, project_id, changes, sink)
+    else:
+        connection.execute(_PATIENT)
+        _large(connection, after, cursor, sink)
+        connection.execute("COMMIT")
+    return head
+
+
+def _checked(found: tuple[Any, ...] | None, cursor: Cursor) -> Cursor:
+    if found is None:
+        raise lost("the project is not there")
+    head = Cursor(found[0], found[1])
+    if cursor != BEGINNING and not found[2]:
+        raise ServerWasRestored
+    return head
+
+
+def _small(connection: Connection, project_id: str, changes: Sequence[HistoryRow], sink: PullSink) -> None:
+    ids: dict[str, dict[str, None]] = {}
+    for change in changes:
+        ids.setdefault(change.entity, {})[change.entity_id] = None
+    with connection.pipeline():
+        asked = [
+            (table, connection.execute(by_ids, (project_id, list(ids[name])), prepare=True))
+            for name, table, by_ids, _, _ in _tables()
+            if name in ids
+        ]
+        connection.execute("COMMIT")
+    for table, found in asked:
+        sink.rows(table, found.fetchall())
+    if changes:
+        sink.history(changes)
+
+
+def _large(connection: Connection, after: dict[str, Any], cursor: Cursor, sink: PullSink) -> None:
+    for name, table, _, changed, everything in _tables():
+        query = everything if cursor == BEGINNING else changed
+        for batch in _batches(connection, query, {**after, "entity": name}):
+            sink.rows(table, batch)
+    for batch in _batches(connection, _RECENT_LOG if cursor == BEGINNING else _ALL_OF_LOG, after):
+        sink.history([HistoryRow(*row) for row in batch])
+
+
+def _batches(connection: Connection, query: str, arguments: dict[str, Any]) -> Iterator[list[tuple[Any, ...]]]:
+    with connection.cursor() as stream:
+        rows = stream.stream(query, arguments, size=BATCH)
+        while batch := list(islice(rows, BATCH)):
+            yield batch
+
+
+@cache
+def _tables() -> tuple[tuple[str, str, str, str, str], ...]:
+    """Entity name, table, and the queries for rows by ids, changed rows and all rows; conflicts last."""
+    found = [_queries(entity.name, entity.table, _columns(entity)) for entity in ENTITIES]
+    return (*found, _queries(CONFLICT, CONFLICT_TABLE, CONFLICT_LIST))
+
+
+def _columns(entity: Entity) -> str:
+    return pull_list(entity, "t")
+
+
+def _queries(name: str, table: str, columns: str) -> tuple[str, str, str, str, str]:
+    rows = f"SELECT {columns} FROM localfirst.{table} AS t"
+    return (
+        name,
+        table,
+        f"{rows} WHERE t.project_id = %s AND t.id = ANY(%s::uuid[])",
+        f"SELECT {columns} FROM ({_CHANGED_IDS}) AS h JOIN localfirst.{table} AS t"
+        " ON t.project_id = %(project)s AND t.id = h.entity_id",
+        f"{rows} WHERE t.project_id = %(project)s",
+    )

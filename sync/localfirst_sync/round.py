@@ -1,0 +1,162 @@
+"""One round of sync: push what waits, then pull to the head.
+
+A round with nothing to do is one question to the server and one to the replica; it takes no lock and writes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, TypeAlias
+
+from localfirst_schema.errors import UnavailableError
+
+from localfirst_sync.lock import ReplicaLock
+from localfirst_sync.ports import (
+    Cursor,
+    Fenced,
+    HistoryRow,
+    IdentityTaken,
+    LocalStore,
+    PullSink,
+    Push,
+    Pushed,
+    RemoteStore,
+    ServerWasRestored,
+)
+
+BATCH = 2_000
+"""Mutations in a push: large enough to be fast, small enough not to keep the head from others for long."""
+
+LOCK_WAIT_S = 0.5
+_NEW_IDENTITIES_MAX = 3
+
+Progress: TypeAlias = Callable[[int, int, str], None]
+"""Called with (done, total, phase), phase being ``push`` or ``pull``."""
+
+
+class RoundResult(NamedTuple):
+    """What a round did: mutations pushed, foreign changes pulled, mutations merged, mutations in conflict, head reached."""
+
+    pushed: int
+    pulled: int
+    merged: int
+    conflicts: int
+    head: Cursor
+
+
+class Sent(NamedTuple):
+    """What a push of the whole outbox did; `head` if the replica is known to be level with it."""
+
+    pushed: int
+    merged: int
+    conflicts: int
+    head: Cursor | None
+
+
+def sync_round(
+    local: LocalStore,
+    remote: RemoteStore,
+    lock: ReplicaLock,
+    *,
+    batch: int = BATCH,
+    lock_wait_s: float = LOCK_WAIT_S,
+    progress: Progress | None = None,
+) -> RoundResult:
+    """Brings the replica and the server level.
+
+    Raises `UnavailableError` when one of them is away (everything is kept), `HeldElsewhere` when another process syncs this
+    replica, and `Fenced` when another one did meanwhile.
+    """
+    head = remote.head()
+    if head == local.cursor() and not local.pending_count():
+        return RoundResult(0, 0, 0, 0, head)
+    try:
+        with lock.held(lock_wait_s):
+            sent = push_outbox(local, remote, batch=batch, progress=progress)
+            if sent.head is not None:
+                return RoundResult(sent.pushed, 0, sent.merged, sent.conflicts, sent.head)
+            pulled, head = _pull(local, remote, progress)
+            return RoundResult(sent.pushed, pulled, sent.merged, sent.conflicts, head)
+    except ServerWasRestored:
+        raise _restored() from None
+
+
+def push_outbox(local: LocalStore, remote: RemoteStore, *, batch: int = BATCH, progress: Progress | None = None) -> Sent:
+    """Pushes what waits now (what is added meanwhile waits for the next round). The lock must be held."""
+    local.begin_round()
+    total = local.pending_count()
+    pushed = merged = conflicts = 0
+    head: Cursor | None = None
+    while pushed < total and (push := local.next_push(batch)) is not None:
+        push, answer = _push_as_somebody(local, remote, push)
+        local.acknowledge(push, answer)
+        pushed += len(push.mutations)
+        merged += sum(verdict.outcome == "merged" for verdict in answer.verdicts)
+        conflicts += sum(verdict.outcome == "conflict" for verdict in answer.verdicts)
+        head = answer.after if answer.after == local.cursor() else None
+        if progress is not None:
+            progress(pushed, max(total, pushed), "push")
+    return Sent(pushed, merged, conflicts, head)
+
+
+def _push_as_somebody(local: LocalStore, remote: RemoteStore, push: Push) -> tuple[Push, Pushed]:
+    """Pushes under the replica's id, or under a new one if a copy of the replica has used it; returns what was pushed.
+
+    A server that has seen a later epoch than this round's has seen it from a copy, unless the replica says itself that a later
+    round has begun (then `take_new_identity` raises `Fenced`).
+    """
+    for _ in range(_NEW_IDENTITIES_MAX):
+        try:
+            return push, remote.push(local.identity(), push)
+        except IdentityTaken as taken:
+            if taken.agreed:
+                # The copy was made while these waited: they have been answered under the id that both share.
+                agreed = Push(push.acked_number, push.acked_hash, push.mutations[: taken.agreed], push.hashes[: taken.agreed])
+                return agreed, remote.push(local.identity(), agreed)
+        except Fenced:
+            pass
+        local.take_new_identity()
+        renumbered = local.next_push(len(push.mutations))
+        assert renumbered is not None
+        push = renumbered
+    raise UnavailableError(
+        "The server takes this replica for another one again and again; its changes are kept.", cause="identity"
+    )
+
+
+def _pull(local: LocalStore, remote: RemoteStore, progress: Progress | None) -> tuple[int, Cursor]:
+    cursor, head = local.cursor(), remote.head()
+    if head == cursor:
+        return 0, head
+    sink = local.begin_pull()
+    counted = sink if progress is None else _Counted(sink, head.seq - cursor.seq, progress)
+    reached = remote.pull(cursor, counted)
+    return local.finish_pull(sink, reached), reached
+
+
+class _Counted:
+    """A `PullSink` that tells of its progress, in changes of the log."""
+
+    def __init__(self, sink: PullSink, total: int, progress: Progress) -> None:
+        self._sink = sink
+        self._total = total
+        self._done = 0
+        self._progress = progress
+
+    def rows(self, table: str, rows: Sequence[tuple[object, ...]]) -> None:
+        self._sink.rows(table, rows)
+        self._progress(self._done, max(self._total, self._done), "pull")
+
+    def history(self, rows: Sequence[HistoryRow]) -> None:
+        self._sink.history(rows)
+        self._done += len(rows)
+        self._progress(self._done, max(self._total, self._done), "pull")
+
+
+def _restored() -> UnavailableError:
+    """Until the engine recovers by itself, it keeps everything and says what it sees."""
+    return UnavailableError(
+        "The server's history differs from this replica's (was it restored from a backup?). Nothing is lost: this replica keeps"
+        " all its changes and reads from itself. Restore a newer backup, or set this replica aside so that it starts anew.",
+        cause="restored",
+    )
