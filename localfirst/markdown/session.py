@@ -177,7 +177,7 @@ def _write_prompt(prompt: str | None, *, is_last: bool, after_front_matter: bool
     is_calm = structure == "none" or (structure == "weak" and not is_last)
     outer_blanks = not lines[0].strip() or not lines[-1].strip()
     front_matter = lines[0].strip() == "---" and not after_front_matter
-    if is_calm and not outer_blanks and not front_matter and OPEN not in prompt:
+    if is_calm and not outer_blanks and not front_matter and OPEN not in prompt and fences_are_closed(lines):
         return lines
     if any(line.strip() == PROMPT_END for line in lines):
         return []

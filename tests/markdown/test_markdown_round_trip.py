@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from markdown_documents import (
+    HOSTILE,
     deployments,
     documents,
     enhancements,
@@ -20,7 +22,7 @@ from markdown_documents import (
 )
 
 from localfirst.markdown.comment import same
-from localfirst.markdown.document import SECTIONS, Session, StatusDocument, Vendor, accounted_lines
+from localfirst.markdown.document import SECTIONS, Enhancement, Session, StatusDocument, Vendor, accounted_lines
 from localfirst.markdown.front_matter import read_front_matter, write_front_matter
 from localfirst.markdown.parse import parse
 from localfirst.markdown.update import refresh
@@ -70,6 +72,20 @@ def test_an_entry_written_and_read_again_is_the_same(section: str, entries: Any,
 @slow
 def test_prompts_do_not_reach_into_each_other(found: tuple[Session, ...]) -> None:
     assert_round_trip(StatusDocument(sessions=found))
+
+
+@pytest.mark.parametrize("first", HOSTILE)
+def test_no_two_prompts_or_names_mix(first: str) -> None:
+    for second in HOSTILE:
+        prompts = (f"{first}\nx", f"a\n{second}", f"{first}\n{second}", f"{second}\nb", first, second)
+        names = dict.fromkeys((f"{first}x", f"a{second}", f"{first} {second}"))
+        assert_round_trip(
+            StatusDocument(
+                vendors=tuple(Vendor(name=name, operational=True) for name in names),
+                enhancements=tuple(Enhancement(title=name, priority="high") for name in names),
+                sessions=tuple(Session(date=date(2025, 1, 1), prompt=prompt) for prompt in prompts),
+            )
+        )
 
 
 @given(objects)

@@ -14,6 +14,7 @@ import tempfile
 from pathlib import Path
 
 import apsw
+from localfirst_schema.entities import WORK_ITEM
 from measure import figure, interleaved, table
 
 from localfirst.operations.registry import BY_NAME
@@ -22,7 +23,6 @@ from localfirst.replica.connection import connect
 from localfirst.replica.rows import find
 from localfirst.session import Session
 from localfirst.settings import load
-from localfirst_schema.entities import WORK_ITEM
 
 NOTE = "Bring the extractor to green, start from the failing fixtures and read the manifest first. " * 3
 

@@ -1,0 +1,131 @@
+"""What the tools cost as the SDK's own client sees them, in a warm server, over data of the contract's size.
+
+    .venv/bin/python tools/bench/tool_latency.py [--calls 300] [--server] [--legacy]
+
+45 vendors, 1 200 work items in trees of five levels, 50 deployments. Every tool is called in turn with a tool that does
+nothing on the same server; the ratio to that floor counts. With `--server` a PostgreSQL runs beside it and reads ask it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import psutil
+from mcp.client import Client
+from mcp.client.stdio import StdioServerParameters, stdio_client
+from measure import figure, table
+
+HERE = Path(__file__).parent
+ITEM = {"item_type": "task", "metadata": {"priority": "high"}}
+
+
+async def measure(calls: int, mode: dict[str, Any], environment: dict[str, str], folder: Path) -> list[tuple[str, ...]]:
+    """The lines of the table."""
+    server = StdioServerParameters(command=sys.executable, args=[str(HERE / "bench_server.py")], env=environment, cwd=folder)
+    begin = time.perf_counter()
+    async with Client(stdio_client(server), **mode) as client:
+
+        async def call(tool: str, **arguments: Any) -> dict[str, Any]:
+            answer = await client.call_tool(tool, arguments)
+            assert not answer.is_error, answer.content
+            return answer.structured_content or {}
+
+        await call("query_vendor_status", name="vendor_1")
+        first_answer = time.perf_counter() - begin
+        await client.list_tools()
+        if "LOCALFIRST_DATABASE_URL" in environment:
+            await call("sync_now")
+        vendors = (await call("list_vendors"))["items"]
+        roots = (await call("list_work_items", root_only=True))["items"]
+        item = await call("create_work_item", title="Measured", **ITEM)
+        versions = {"item": item["version"]}
+        deployment = {"pr_number": 1, "pr_title": "Measured", "commit_hash": "a" * 40}
+
+        async def update() -> None:
+            answer = await call("update_work_item", id=item["id"], version=versions["item"], title=f"At {time.time_ns()}")
+            versions["item"] = answer["version"]
+
+        actions: dict[str, Callable[[], Awaitable[Any]]] = {
+            "noop": lambda: call("noop"),
+            "query_vendor_status": lambda: call("query_vendor_status", name="vendor_7"),
+            "update_work_item": update,
+            "query_work_item, 5 levels": lambda: call("query_work_item", id=roots[0]["id"]),
+            "list_work_items, 50 items": lambda: call("list_work_items"),
+            "generate_full_status": lambda: call("generate_full_status"),
+            "record_deployment, 3 + 3 links": lambda: call(
+                "record_deployment", metadata=deployment, vendor_ids=[v["id"] for v in vendors[:3]],
+                work_item_ids=[r["id"] for r in roots[:3]],
+            ),
+            "search_work_items": lambda: call("search_work_items", query="speed up the retry queue"),
+        }  # fmt: skip
+        samples: dict[str, list[float]] = {name: [] for name in actions}
+        for number in range(calls + 10):
+            for name, action in actions.items():
+                started = time.perf_counter()
+                await action()
+                if number >= 10:
+                    samples[name].append(time.perf_counter() - started)
+        process = next(p for p in psutil.Process().children() if "bench_server.py" in " ".join(p.cmdline()))
+        memory = process.memory_info().rss / 2**20
+    floor = figure(samples["noop"]).median
+    rows = [(n, str(figure(v, 1e3)), f"{figure(v).median / floor:.2f}") for n, v in samples.items()]
+    rows.append(("start to first answer", f"{1e3 * first_answer:,.0f} (once)", ""))
+    rows.append(("memory afterwards, MiB", f"{memory:,.0f}", ""))
+    return rows
+
+
+def main() -> None:
+    """Seeds, measures, prints."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--calls", type=int, default=300)
+    parser.add_argument("--server", action="store_true")
+    parser.add_argument("--legacy", action="store_true")
+    arguments = parser.parse_args()
+    folder = Path(tempfile.mkdtemp(prefix="bench-", dir="."))
+    environment = {**os.environ, "LOCALFIRST_REPLICA": str(folder.resolve() / "r.sqlite3"), "LOCALFIRST_PROJECT": "bench"}
+    environment.pop("LOCALFIRST_DATABASE_URL", None)
+    try:
+        subprocess.run([sys.executable, str(HERE.parent / "seed.py")], env=environment, cwd=folder, check=True)
+        with _postgres(arguments.server) as url:
+            if url:
+                environment["LOCALFIRST_DATABASE_URL"] = url
+            mode = {"mode": "legacy"} if arguments.legacy else {}
+            rows = asyncio.run(measure(arguments.calls, mode, environment, folder))
+        title = f"Tools over stdio, milliseconds, {'with PostgreSQL' if arguments.server else 'replica alone'}"
+        print(table(title, ("tool", "median (spread)", "ratio to noop"), rows))
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _postgres(wanted: bool) -> Any:
+    if not wanted:
+        return nullcontext(None)
+    from contextlib import contextmanager
+
+    from localfirst.demo.server import running_postgres
+
+    @contextmanager
+    def running() -> Any:
+        folder = Path(tempfile.mkdtemp())
+        try:
+            with running_postgres(folder) as server:
+                yield f"postgresql://postgres@/postgres?host={server.socket.parent}"
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    return running()
+
+
+if __name__ == "__main__":
+    main()
