@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from localfirst.settings import Settings
@@ -16,6 +17,7 @@ from localfirst.settings import Settings
 if TYPE_CHECKING:
     from localfirst_sync.loop import SyncLoop
     from localfirst_sync.postgres.probe import HeadProbe
+    from localfirst_sync.round import Progress, RoundResult
 
 logger = logging.getLogger("localfirst.link")
 
@@ -30,6 +32,10 @@ class ServerLink:
     """Starts, wakes and stops the sync loop, and asks for the server's head.
 
     The circuit breaker: after a probe failed, no read asks again before the loop has reached the server again.
+
+    Attributes:
+        on_round: told, in the loop's thread, what a round did that did something (`pushed`, `pulled`, …).
+        on_progress: told, in the loop's thread, how far a round is: (done, total, ``push`` or ``pull``).
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -41,6 +47,9 @@ class ServerLink:
         self._failed_at = 0.0
         self._ready = threading.Event()
         self._stopped = False
+        self._done = {"pushed": 0, "pulled": 0, "merged": 0, "conflicts": 0}
+        self.on_round: Callable[[dict[str, int]], None] | None = None
+        self.on_progress: Progress | None = None
 
     def start(self) -> None:
         """Starts the loop in the background; returns at once."""
@@ -59,12 +68,29 @@ class ServerLink:
                 open_local=lambda: ReplicaStore(connect(path)),
                 open_remote=lambda identity: PostgresStore(self._url, identity),
                 lock_path=path.with_name(f"{path.name}.lock"),
+                on_round=self._take_round,
+                progress=self._take_progress,
             )
             self._loop.start()
         except Exception:
             logger.exception("the sync loop could not be started")
         finally:
             self._ready.set()
+
+    def _take_round(self, result: RoundResult) -> None:
+        counts = {name: getattr(result, name) for name in self._done}
+        for name, count in counts.items():
+            self._done[name] += count
+        if self.on_round is not None:
+            self.on_round(counts)
+
+    def _take_progress(self, done: int, total: int, phase: str) -> None:
+        if self.on_progress is not None:
+            self.on_progress(done, total, phase)
+
+    def done(self) -> dict[str, int]:
+        """What all rounds since the start did together: `pushed`, `pulled`, `merged`, `conflicts`."""
+        return dict(self._done)
 
     def wake(self) -> None:
         """There is something to send."""

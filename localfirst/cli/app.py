@@ -10,9 +10,10 @@ import logging
 import sys
 from collections.abc import Iterable
 from importlib import import_module
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from localfirst.cli import failure
 
@@ -32,6 +33,14 @@ COMMANDS: dict[str, str] = {
     "doctor": "localfirst.cli.doctor",
 }
 """Commands in the order of `--help`, and the modules that hold them."""
+
+
+class _Program(TyperGroup):
+    """Lists the commands in the order of `COMMANDS`."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """The names of the commands that are loaded."""
+        return [name for name in COMMANDS if name in self.commands]
 
 
 def run() -> None:
@@ -55,6 +64,7 @@ def build(names: Iterable[str]) -> typer.Typer:
     """The program with these commands."""
     app = typer.Typer(
         name="localfirst",
+        cls=_Program,
         no_args_is_help=True,
         add_completion=False,
         pretty_exceptions_enable=False,

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 import pydantic
 from localfirst_schema.entities import Entity
-from localfirst_schema.errors import UnavailableError, VersionMismatchError
+from localfirst_schema.errors import LocalfirstError, VersionMismatchError
 from localfirst_schema.validation import as_validation_error
 
 from localfirst import settings
@@ -76,7 +76,6 @@ class Command:
             return
         view(result)
         if (words := wording.warnings(result)) is not None:
-            sys.stdout.flush()
             terminal.note(words)
 
 
@@ -130,7 +129,7 @@ def _tell_unsent(session: Session) -> None:
             replica = connect(session.settings.replica)
             unsent = outbox.count(replica)
             replica.close()
-    except UnavailableError:
+    except LocalfirstError:
         return
     if unsent:
         are = "is" if unsent == 1 else "are"

@@ -46,6 +46,8 @@ def report(error: BaseException, *, as_json: bool) -> int:
 
 def _tell_misuse(error: typer.TyperException, *, as_json: bool) -> None:
     sentence = error.format_message().strip()
+    if sentence and sentence[-1] not in ".?!)":
+        sentence += "."
     context = getattr(error, "ctx", None)
     if type(error).__name__ == "NoArgsIsHelpError" and not as_json:
         # The help has been printed: it is what such an error is made of.
@@ -74,9 +76,9 @@ def _print_json(error: LocalfirstError) -> None:
 
 
 def _print_sentence(error: LocalfirstError) -> None:
-    from localfirst.cli import terminal
+    from localfirst.cli import terminal, wording
 
-    terminal.complain(error.message)
+    terminal.complain(wording.for_a_person(error.message))
 
 
 def _forget_output() -> None:

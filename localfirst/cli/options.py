@@ -8,15 +8,17 @@ import typer
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON, on one line.")]
 By = Annotated[
-    str | None, typer.Option("--by", metavar="NAME", help="Who does it. [default: LOCALFIRST_CLIENT, else your user name]")
+    str | None, typer.Option("--by", metavar="NAME", help="Who does it. (default: LOCALFIRST_CLIENT, else your user name)")
 ]
 Version = Annotated[
     int | None,
-    typer.Option("--version", metavar="N", help="Refuse unless this is the present version. [default: the present one]"),
+    typer.Option("--version", metavar="N", help="Refuse unless this is the present version. (default: the present one)"),
 ]
 Limit = Annotated[int | None, typer.Option("--limit", "-n", metavar="N", help="At most so many, 1 to 100.")]
 Offset = Annotated[int | None, typer.Option("--offset", metavar="N", help="Leave out so many at the beginning.")]
-Metadata = Annotated[str | None, typer.Option("--metadata", metavar="JSON", help='Metadata as an object, \'{"priority":"high"}\'.')]
+Metadata = Annotated[
+    str | None, typer.Option("--metadata", metavar="JSON", help='Metadata as an object, \'{"priority":"high"}\'.')
+]
 Pairs = Annotated[
     list[str] | None,
     typer.Option("-m", metavar="KEY=VALUE", help="One key of the metadata: JSON, else text; null removes it. Repeatable."),

@@ -78,7 +78,7 @@ def text(value: object, style: str = "") -> Text:
     """A value as text to be drawn; None is a dash."""
     from rich.text import Text
 
-    if value is None or value == "":
+    if value is None:
         return Text("–", style="dim")
     return Text(clean(str(value)), style=style)
 
@@ -101,6 +101,7 @@ def heading(words: str) -> None:
 
 def note(sentence: str) -> None:
     """Something a person should know besides, on standard error."""
+    sys.stdout.flush()
     err().print(text(sentence, "dim"), soft_wrap=True)
 
 
@@ -108,6 +109,7 @@ def complain(sentence: str) -> None:
     """What went wrong, on standard error."""
     from rich.text import Text
 
+    sys.stdout.flush()
     err().print(Text.assemble(("Error: ", "bold red"), clean(sentence)), soft_wrap=True)
 
 
@@ -152,3 +154,17 @@ def inline(value: Any) -> str:
     import msgspec
 
     return value if isinstance(value, str) else msgspec.json.encode(value).decode()
+
+
+def count_shown(shown: int, total: int) -> None:
+    """Says, where that is so, that there is more than what was shown."""
+    if shown < total:
+        note(f"{shown} of {total}; --offset and --limit show others.")
+
+
+def bar(done: int, total: int, width: int, words: str) -> None:
+    """A share of a whole as a bar, with the numbers beside it."""
+    from rich.text import Text
+
+    filled = round(width * done / total) if total else 0
+    out().print(Text.assemble(("━" * filled, "green"), ("━" * (width - filled), "dim"), " ", clean(words)))

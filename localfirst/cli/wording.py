@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -16,7 +17,30 @@ _WARNINGS = {
     "pending_local_changes": "some of it is not on the server yet",
     "conflict_pending": "a conflict is open (see `localfirst conflicts list`)",
 }
+_COMMANDS = {
+    "create_work_item": "item create",
+    "update_work_item": "item update",
+    "query_work_item": "item show",
+    "list_work_items": "item list",
+    "ready_work_items": "item ready",
+    "get_history": "item history",
+    "create_vendor": "vendor create",
+    "update_vendor_status": "vendor update",
+    "list_vendors": "vendor list",
+    "list_conflicts": "conflicts list",
+}
+"""Tools that the operations' errors speak of, and the commands that do the same."""
+
 _STEPS = ((60, "s", 1), (3600, "min", 60), (86_400, "h", 3600), (30 * 86_400, "d", 86_400))
+
+
+def for_a_person(sentence: str) -> str:
+    """An operation's sentence with commands where it names tools."""
+    return re.sub(r"\b[a-z]+(?:_[a-z]+)+\b", _command_for, sentence)
+
+
+def _command_for(found: re.Match[str]) -> str:
+    return f"`localfirst {_COMMANDS[found[0]]}`" if found[0] in _COMMANDS else found[0]
 
 
 def warnings(result: Mapping[str, Any]) -> str | None:

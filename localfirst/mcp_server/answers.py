@@ -18,12 +18,11 @@ _lenient_encoder = msgspec.json.Encoder(enc_hook=str)
 
 
 def success(result: dict[str, Any], announcement: str | None, payloads: Payloads | None) -> dict[str, Any]:
-    """The answer for `result`, which holds JSON types only; `announcement` follows as a text of its own."""
-    structured = _encoder.encode(result)
-    answer = _answer(result, structured, structured.decode(), payloads)
+    """The answer for `result`, which holds JSON types only; `announcement` becomes a field of it, so that the text stays its JSON."""
     if announcement is not None:
-        answer["content"].append({"type": "text", "text": announcement})
-    return answer
+        result = result | {"announcement": announcement}
+    structured = _encoder.encode(result)
+    return _answer(result, structured, structured.decode(), payloads)
 
 
 def failure(error: LocalfirstError, payloads: Payloads | None) -> dict[str, Any]:

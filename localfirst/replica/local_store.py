@@ -195,6 +195,7 @@ class ReplicaStore:
         """A new random id; the queue is kept and numbered from 1."""
         connection = self._connection
         with immediate(connection):
+            self._check_fence()
             first = connection.execute("SELECT number FROM outbox ORDER BY history_id LIMIT 1").get or 1
             connection.execute("UPDATE outbox SET number = number - ?, txn = txn - ?", (first - 1, first - 1))
             connection.execute(

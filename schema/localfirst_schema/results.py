@@ -29,12 +29,13 @@ def _listed(model: type[BaseModel]) -> WithJsonSchema:
 
 
 class Result(BaseModel):
-    """What every result has."""
+    """What every result has; `announcement` in the first answer of a server's life, if there is something to say."""
 
     model_config = ConfigDict(extra="allow", defer_build=True)
 
     success: Literal[True]
     warnings: list[Warning_]
+    announcement: str | None = None
 
 
 class Read(Result):

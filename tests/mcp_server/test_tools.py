@@ -165,13 +165,13 @@ def test_the_client_is_known_by_its_name(mode: str) -> None:
 
 
 @each_mode
-def test_the_announcement_comes_once_beside_the_first_success(mode: str) -> None:
+def test_the_announcement_comes_once_in_the_first_success(mode: str) -> None:
     async def conversation(client: Client) -> None:
         refused(await client.call_tool("crash", {}))
         first = await client.call_tool("noop", {})
-        assert [one.text for one in first.content] == ['{"success":true,"warnings":[]}', "Two conflicts await you."]
-        assert first.structured_content == {"success": True, "warnings": []}
-        assert len((await client.call_tool("noop", {})).content) == 1
+        announced = {"success": True, "warnings": [], "announcement": "Two conflicts await you."}
+        assert first.structured_content == json.loads(first.content[0].text) == announced
+        assert (await client.call_tool("noop", {})).structured_content == {"success": True, "warnings": []}
 
     talk(mode, conversation, TEST_ANNOUNCEMENT="Two conflicts await you.")
 

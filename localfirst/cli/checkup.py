@@ -1,0 +1,97 @@
+"""The doctor's round: settings, replica, server, synchronisation, log. Nothing is repaired and nothing created.
+
+A replica that is missing or broken is told of and not opened in the usual way, since that would begin a new one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from localfirst_schema.errors import LocalfirstError
+
+from localfirst import settings
+from localfirst.cli import replica_check
+from localfirst.cli.finding import Finding
+from localfirst.log import log_path
+from localfirst.operations.registry import BY_NAME
+from localfirst.session import Session
+from localfirst.settings import Settings
+
+
+def findings() -> Iterator[Finding]:
+    """Every finding, as soon as it is known."""
+    try:
+        loaded = settings.load()
+    except LocalfirstError as error:
+        yield Finding("settings", "broken", error.message)
+        return
+    yield from _settings(loaded)
+    replica = list(replica_check.findings(loaded.replica))
+    yield from replica
+    if loaded.replica.exists() and all(finding.level != "broken" for finding in replica):
+        yield from _session(loaded)
+    elif loaded.database_url is not None:
+        yield Finding("server", "warning", "not asked, since there is no replica to ask for")
+    yield Finding("log", "ok", str(log_path()))
+
+
+def _settings(loaded: Settings) -> Iterator[Finding]:
+    if loaded.project is not None:
+        yield Finding("project", "ok", f"{loaded.project} in {loaded.root}")
+    elif loaded.database_url is not None:
+        words = (
+            f"{loaded.root} has no name, so nothing is sent to the server; run `localfirst init --project NAME`, or set"
+            " LOCALFIRST_PROJECT to the name that all who work on it share"
+        )
+        yield Finding("project", "broken", words)
+    else:
+        yield Finding("project", "ok", f"local, without a name, in {loaded.root}")
+    file = loaded.root / settings.FILE_NAME
+    if file.exists() and (mode := _open_to_others(file)) and "database_url" in file.read_text(errors="replace"):
+        yield Finding("settings", "warning", f"{file} holds the server's address and others can read it ({mode}); chmod 600 it")
+
+
+def _open_to_others(path: Path) -> str | None:
+    mode = path.stat().st_mode & 0o777
+    return f"mode {mode:03o}" if mode & 0o044 else None
+
+
+def _session(loaded: Settings) -> Iterator[Finding]:
+    try:
+        session = Session(loaded)
+    except LocalfirstError as error:
+        yield Finding("replica", "broken", error.message)
+        return
+    try:
+        status = BY_NAME["sync_status"]
+        state = status.run(session, status.arguments())
+        yield _server(state["server"], is_online=state["online"], problem=state["last_error"])
+        if state["server"] is not None:
+            yield _unsent(state["pending_mutations"], is_online=state["online"])
+        yield _conflicts(state["open_conflicts"])
+    finally:
+        session.close()
+
+
+def _server(server: str | None, *, is_online: bool, problem: str | None) -> Finding:
+    if server is None:
+        return Finding("server", "ok", "none is configured: the project stays on this machine")
+    if is_online:
+        return Finding("server", "ok", f"{server} answers")
+    return Finding("server", "broken", f"{server} cannot be used: {problem or 'it does not answer'}")
+
+
+def _unsent(number: int, *, is_online: bool) -> Finding:
+    if not number:
+        return Finding("sync", "ok", "every change is on the server")
+    when = "on their way" if is_online else "kept here until the server answers"
+    return Finding(
+        "sync", "ok" if is_online else "warning", f"{number} changes are {when}" if number > 1 else f"1 change is {when}"
+    )
+
+
+def _conflicts(number: int) -> Finding:
+    if not number:
+        return Finding("conflicts", "ok", "none is open")
+    return Finding("conflicts", "warning", f"{number} open; `localfirst conflicts list` shows them")

@@ -1,0 +1,148 @@
+"""`localfirst conflicts`: fields that were changed on two machines at once and differently."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+from localfirst_schema.entities import ENTITY
+from localfirst_schema.errors import NotFoundError, ValidationError
+
+from localfirst.cli import ids, options, terminal, wording
+from localfirst.cli.command import Command, Result, command, given
+from localfirst.cli.group import add_group
+from localfirst.cli.terminal import Column
+from localfirst.replica.rows import find
+
+MOST_LISTED = 100
+
+
+def list_(
+    entity: Annotated[
+        str | None, typer.Option("--entity", metavar="work_item|vendor|…", help="Only conflicts of such things.")
+    ] = None,
+    limit: options.Limit = None,
+    as_json: options.AsJson = False,
+) -> None:
+    """List open conflicts, newest first."""
+    with command(as_json=as_json) as this:
+        this.answer(this.run("list_conflicts", **given(entity=entity, limit=limit)), lambda result: _page(this, result))
+
+
+def show(
+    conflict: Annotated[
+        str, typer.Argument(metavar="ID", help="The conflict's id, or the first six or more characters of it.")
+    ],
+    as_json: options.AsJson = False,
+) -> None:
+    """Show the two sides of a conflict beside what both began with."""
+    with command(as_json=as_json) as this:
+        result = this.run("list_conflicts", limit=MOST_LISTED)
+        found = _one(result.pop("conflicts"), conflict.strip().lower())
+        result.pop("total_count")
+        this.answer(found | result, lambda shown: _sides(this, shown))
+
+
+def _one(conflicts: list[Result], beginning: str) -> Result:
+    if len(beginning) < ids.SHORTEST_GIVEN:
+        raise ValidationError("id", f"must be the first {ids.SHORTEST_GIVEN} or more characters of a conflict's id")
+    found = [conflict for conflict in conflicts if conflict["conflict_id"].startswith(beginning)]
+    if not found:
+        raise NotFoundError(
+            f"no open conflict has an id that begins with {beginning}; `localfirst conflicts list` shows them.", id=beginning
+        )
+    if len(found) > 1:
+        candidates = [conflict["conflict_id"] for conflict in found]
+        message = f"{beginning} is the beginning of several ids: {', '.join(candidates)}; give more of the one you mean."
+        raise ValidationError("id", "must be the beginning of one id only", message, candidates=candidates)
+    return found[0]
+
+
+def _page(this: Command, result: Result) -> None:
+    if not result["conflicts"]:
+        terminal.say("No conflicts are open.")
+        return
+    columns = (
+        Column("conflict", "id"),
+        Column("of", "faint"),
+        Column("what"),
+        Column("fields"),
+        Column("mine by", "faint"),
+        Column("theirs by", "faint"),
+        Column("when", "faint"),
+    )
+    rows = (
+        (
+            _short(one["conflict_id"], result["conflicts"]),
+            one["entity"].replace("_", " "),
+            _name(this, one),
+            ", ".join(one["fields"]),
+            one["my_by"],
+            one["their_by"],
+            wording.ago(one["created_at"]),
+        )
+        for one in result["conflicts"]
+    )
+    terminal.table(columns, rows)
+    if len(result["conflicts"]) < result["total_count"]:
+        terminal.note(f"{len(result['conflicts'])} of {result['total_count']}.")
+
+
+def _short(conflict_id: str, conflicts: list[Result]) -> str:
+    """As much of a conflict's id as tells it from the others of the page."""
+    others = [other["conflict_id"] for other in conflicts if other["conflict_id"] != conflict_id]
+    length = ids.SHORTEST_SHOWN
+    while length < len(conflict_id) and any(other.startswith(conflict_id[:length]) for other in others):
+        length += 1
+    return conflict_id[:length]
+
+
+def _name(this: Command, conflict: Result) -> str:
+    """What a person knows the row by."""
+    entity = ENTITY.get(conflict["entity"])
+    row = find(this.session.replica, entity, conflict["id"]) if entity is not None else None
+    known = (row or {}).get("title") or (row or {}).get("name")
+    return str(known or conflict["id"])
+
+
+def _sides(this: Command, conflict: Result) -> None:
+    terminal.say(f"{conflict['entity'].replace('_', ' ')}: {_name(this, conflict)}", "bold")
+    terminal.fields(
+        (
+            ("conflict", conflict["conflict_id"]),
+            ("id", conflict["id"]),
+            ("why", conflict["reason"]),
+            ("since", wording.local_time(conflict["created_at"])),
+        )
+    )
+    terminal.heading("The two sides (the server's stands until somebody settles it)")
+    sides = [conflict["base"], conflict["mine"], conflict["theirs"]]
+    columns = (
+        Column("field", "id"),
+        Column(_side("base", None, conflict["base_version"])),
+        Column(_side("mine", conflict["my_by"], conflict["my_version"])),
+        Column(_side("theirs", conflict["their_by"], conflict["their_version"])),
+    )
+    terminal.table(columns, ([name, *(_value(side, name) for side in sides)] for name in conflict["fields"]))
+
+
+def _side(name: str, by: str | None, version: int | None) -> str:
+    return name + (f" ({by})" if by else "") + (f", v{version}" if version is not None else "")
+
+
+def _value(side: dict[str, Any], field: str) -> str | None:
+    """The value of a field, which may be a path into the metadata (`metadata.priority`)."""
+    value: Any = side
+    if field in side:
+        value = side[field]
+    else:
+        for part in field.split("."):
+            value = value.get(part) if isinstance(value, dict) else None
+    return None if value is None else terminal.inline(value)
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the group to the program."""
+    add_group(
+        app, "conflicts", "Fields that were changed on two machines at once and differently.", {"list": list_, "show": show}
+    )

@@ -1,0 +1,80 @@
+"""`localfirst init`: begins a project's replica, and says how to connect an MCP client."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from localfirst import settings
+from localfirst.cli import options, terminal
+from localfirst.cli.command import Result, command
+from localfirst.cli.settings_file import write_project
+
+
+def init(
+    project: Annotated[
+        str | None,
+        typer.Option(
+            "--project", metavar="NAME", help="Also write this name, shared by all who work on it, to .localfirst.toml."
+        ),
+    ] = None,
+    as_json: options.AsJson = False,
+) -> None:
+    """Create this directory's replica, and show how to connect an MCP client."""
+    if project is not None:
+        write_project(settings.load().root / settings.FILE_NAME, project)
+    loaded = settings.load()
+    is_new = not loaded.replica.exists()
+    with command(as_json=as_json) as this:
+        result: Result = {
+            "success": True,
+            "warnings": [],
+            "created": is_new,
+            "project": loaded.project,
+            "project_id": this.session.project_id,
+            "root": str(loaded.root),
+            "replica": str(loaded.replica),
+            "server": this.session.link.server() if this.session.link is not None else None,
+            "mcp": client_settings(loaded.root),
+        }
+        this.answer(result, _welcome)
+
+
+def client_settings(root: Path) -> dict[str, Any]:
+    """What an MCP client's settings have to say."""
+    program = Path(sys.executable).with_name("localfirst")
+    found = str(program) if program.exists() else shutil.which("localfirst")
+    start = {"command": found, "args": ["mcp"]} if found else {"command": sys.executable, "args": ["-m", "localfirst", "mcp"]}
+    return {"mcpServers": {"localfirst": {**start, "cwd": str(root)}}}
+
+
+def _welcome(result: Result) -> None:
+    import json
+
+    terminal.say("The replica is ready." if result["created"] else "The replica was there already.", "bold green")
+    terminal.fields(
+        (
+            ("project", result["project"] or "local, without a name"),
+            ("root", result["root"]),
+            ("replica", result["replica"]),
+            ("server", result["server"] or "none: everything stays on this machine"),
+        )
+    )
+    if result["project"] is None:
+        terminal.note(
+            "To share the project, give it the same name everywhere: `localfirst init --project NAME`, or a git remote."
+        )
+    if result["server"] is None:
+        terminal.note("To share it through PostgreSQL, set LOCALFIRST_DATABASE_URL.")
+    terminal.heading("Connect an MCP client")
+    terminal.say(json.dumps(result["mcp"], indent=2, ensure_ascii=False))
+    terminal.say('\nNext: `localfirst item create "…"`, `localfirst status`, `localfirst doctor`.')
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command to the program."""
+    app.command("init")(init)

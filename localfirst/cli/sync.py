@@ -1,0 +1,102 @@
+"""`localfirst sync`: a round at once, how synchronisation stands, and the loop as a service of its own."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated
+
+import typer
+from localfirst_schema.errors import ValidationError
+
+from localfirst.cli import options, terminal, watch, wording
+from localfirst.cli.command import Command, Result, command
+
+
+def sync(
+    watched: Annotated[
+        bool, typer.Option("--watch", help="Go on until SIGTERM or Ctrl-C, as a service of its own; a line per round.")
+    ] = False,
+    status: Annotated[bool, typer.Option("--status", help="Only say how it stands.")] = False,
+    as_json: options.AsJson = False,
+) -> None:
+    """Send everything that waits to the server, and fetch what others changed."""
+    if watched and status:
+        raise ValidationError("--watch", "cannot be combined with --status")
+    with command(as_json=as_json) as this:
+        if watched:
+            watch.watch(this.session, as_json=as_json)
+        elif status:
+            this.answer(this.run("sync_status"), show_status)
+        else:
+            this.answer(_round(this, draw=not as_json and sys.stderr.isatty()), _done)
+
+
+def _round(this: Command, *, draw: bool) -> Result:
+    """A whole round; the counts are those of all rounds of this process, since the first begins before it is asked for."""
+    if this.session.link is None or not draw:
+        result = this.run("sync_now")
+    else:
+        with _progress(this):
+            result = this.run("sync_now")
+    return result | (this.session.link.done() if this.session.link is not None else {})
+
+
+@contextmanager
+def _progress(this: Command) -> Iterator[None]:
+    """Draws a bar while something is sent or fetched, and a spinner before."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
+
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    words = {"push": "Sending", "pull": "Receiving"}
+    assert this.session.link is not None
+    with Progress(*columns, console=terminal.err(), transient=True) as progress:
+        task = progress.add_task("Connecting", total=None)
+
+        def show(done: int, total: int, phase: str) -> None:
+            progress.update(task, description=words.get(phase, phase), completed=done, total=total)
+
+        this.session.link.on_progress = show
+        try:
+            yield
+        finally:
+            this.session.link.on_progress = None
+
+
+def _done(result: Result) -> None:
+    parts = [f"{result['pushed']} sent", f"{result['pulled']} received"]
+    if result["merged"]:
+        parts.append(f"{result['merged']} merged")
+    terminal.say(f"In step with the server: {', '.join(parts)} ({result['duration_ms']:.0f} ms).")
+    if result["conflicts"]:
+        are = "is" if result["conflicts"] == 1 else "are"
+        terminal.note(f"{wording.count(result['conflicts'], 'new conflict')} {are} open: see `localfirst conflicts list`.")
+
+
+def show_status(result: Result) -> None:
+    """How this replica stands to the server."""
+    if result["server"] is None:
+        terminal.say("No server is configured: this project stays on this machine.")
+        terminal.fields(_counts(result))
+        return
+    state = "answers" if result["online"] else "does not answer"
+    terminal.fields(
+        (
+            ("server", f"{result['server']} ({state})"),
+            ("last in step", wording.ago(result["last_sync_at"]) or "never"),
+            ("position", f"{result['cursor']} of {'?' if result['server_head'] is None else result['server_head']}"),
+            *_counts(result),
+            ("problem", result["last_error"]),
+        )
+    )
+
+
+def _counts(result: Result) -> tuple[tuple[str, object], ...]:
+    conflicts = result["open_conflicts"]
+    return ("unsent changes", result["pending_mutations"]), ("open conflicts", conflicts or "none")
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command to the program."""
+    app.command("sync")(sync)

@@ -1,0 +1,72 @@
+"""`localfirst sync --watch`: the sync loop as a service, with a line for each round that did something."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import time
+from collections.abc import Mapping
+from types import FrameType
+from typing import Any, NoReturn
+
+import msgspec
+from localfirst_schema import timestamps
+from localfirst_schema.errors import UnavailableError
+
+from localfirst.session import Session
+
+LOOK_EVERY_S = 1.0
+"""How often it is looked whether the server still answers; rounds tell of themselves."""
+
+
+class _StopRequested(BaseException):
+    """SIGTERM or SIGINT."""
+
+
+def watch(session: Session, *, as_json: bool) -> None:
+    """Stays until SIGTERM or SIGINT. Raises UnavailableError without a server; one that is away is waited for."""
+    if session.link is None:
+        raise UnavailableError("no server is configured; set LOCALFIRST_DATABASE_URL to synchronise with one.")
+    lines = _Lines(as_json=as_json)
+    signal.signal(signal.SIGTERM, _stop)
+    signal.signal(signal.SIGINT, _stop)
+    try:
+        session.link.on_round = lines.round
+        lines.event("watching", f"keeps {session.settings.project or 'this project'} in step with {session.link.server()}")
+        problem: str | None = None
+        while True:
+            if (now := session.link.last_error()) != problem:
+                problem = now
+                lines.event("waiting" if problem else "answering", problem or "the server answers")
+            time.sleep(LOOK_EVERY_S)
+    except _StopRequested:
+        lines.event("stopped", "stopped")
+
+
+def _stop(_: int, __: FrameType | None) -> NoReturn:
+    # The clean end takes a second at most; a second signal does not make it unclean.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    raise _StopRequested
+
+
+class _Lines:
+    """One line of standard output for each event, at once: in words, or as JSON."""
+
+    def __init__(self, *, as_json: bool) -> None:
+        self._as_json = as_json
+
+    def round(self, counts: Mapping[str, int]) -> None:
+        """Called by the loop's thread after a round that did something."""
+        words = {"pushed": "sent", "pulled": "received", "merged": "merged", "conflicts": "in conflict"}
+        self._write("round", ", ".join(f"{counts[name]} {word}" for name, word in words.items() if counts[name]), counts)
+
+    def event(self, name: str, words: str) -> None:
+        """Something that is not a round."""
+        self._write(name, words, {"message": words})
+
+    def _write(self, event: str, words: str, more: Mapping[str, Any]) -> None:
+        at = timestamps.now()
+        line = msgspec.json.encode({"at": at, "event": event, **more}).decode() if self._as_json else f"{at} {words}"
+        sys.stdout.write(f"{line}\n")
+        sys.stdout.flush()

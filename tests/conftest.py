@@ -1,0 +1,25 @@
+"""Fixtures that all tests share."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+from postgres import Server
+
+
+@pytest.fixture(scope="session")
+def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A real PostgreSQL, started for the first test that needs one and stopped after the last."""
+    base = tmp_path_factory.getbasetemp()
+    server = Server(base.parent if "PYTEST_XDIST_WORKER" in os.environ else base)
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def database_url(postgres_server: Server) -> Iterator[str]:
+    """A fresh, migrated database without a project."""
+    with postgres_server.database() as url:
+        yield url

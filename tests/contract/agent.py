@@ -1,0 +1,136 @@
+"""An agent: the SDK's own client on one server process, called from plain (not asynchronous) tests.
+
+The client checks every result against the output schema that the tool gave, so each call that returns at all has
+passed that check. `call` also holds every result to what the contract says of all results.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from anyio.from_thread import BlockingPortal, start_blocking_portal
+from mcp.client import Client
+from mcp.client.stdio import StdioServerParameters, stdio_client
+from mcp.types import CallToolResult, Implementation, TextContent, Tool
+
+from contract.laptop import PROGRAM, Laptop
+
+WARNINGS = {
+    "database_unavailable",
+    "using_fallback_cache",
+    "using_git_history_fallback",
+    "using_markdown_fallback",
+    "stale_cache",
+    "pending_local_changes",
+    "conflict_pending",
+}
+ERRORS = {
+    "ValidationError",
+    "NotFoundError",
+    "VersionMismatchError",
+    "CycleError",
+    "DuplicateError",
+    "InvalidStateError",
+    "UnavailableError",
+}
+
+Answer = dict[str, Any]
+
+
+class Refusal(Exception):
+    """A tool error: `kind` is its contract name."""
+
+    def __init__(self, answer: Answer, text: str) -> None:
+        super().__init__(f"{answer['error']}: {text} {answer['details']}")
+        self.kind: str = answer["error"]
+        self.details: Answer = answer["details"]
+        self.text = text
+
+
+def text_of(result: CallToolResult) -> str:
+    assert len(result.content) == 1, "one text, no more"
+    (content,) = result.content
+    assert isinstance(content, TextContent)
+    return content.text
+
+
+def checked(result: CallToolResult) -> Answer:
+    """The answer, or the refusal raised, after the checks that hold for every result."""
+    answer, text = result.structured_content, text_of(result)
+    assert isinstance(answer, dict), f"no structured content beside: {text}"
+    if result.is_error:
+        assert set(answer) >= {"error", "message", "details"}, answer
+        assert answer["error"] in ERRORS, answer
+        assert isinstance(answer["details"], dict), answer
+        assert text.strip() == text != "", "the text of an error says what to do next"
+        assert "\n" not in text, f"one sentence was promised: {text!r}"
+        assert "Traceback" not in text
+        raise Refusal(answer, text)
+    assert json.loads(text) == answer, "the text is the same JSON"
+    assert answer["success"] is True
+    assert set(answer["warnings"]) <= WARNINGS
+    return answer
+
+
+class Agent:
+    """One client with one server process; several may work on one laptop."""
+
+    def __init__(self, portal: BlockingPortal, client: Client) -> None:
+        self._portal = portal
+        self.client = client
+
+    def call(self, tool: str, /, **arguments: Any) -> Answer:
+        return checked(self.raw(tool, **arguments))
+
+    def raw(self, tool: str, /, **arguments: Any) -> CallToolResult:
+        return self._portal.call(self.client.call_tool, tool, arguments)
+
+    def refused(self, tool: str, /, **arguments: Any) -> Refusal:
+        try:
+            answer = self.call(tool, **arguments)
+        except Refusal as refusal:
+            return refusal
+        raise AssertionError(f"{tool}({arguments!r:.300}) should have been refused, and answered {answer!r:.300}")
+
+    def invalid(self, field: str, tool: str, /, **arguments: Any) -> Refusal:
+        """Refused as a `ValidationError` whose details name the field and the constraint."""
+        refusal = self.refused(tool, **arguments)
+        assert refusal.kind == "ValidationError", refusal
+        assert field in str(refusal.details["field"]), refusal
+        assert refusal.details["constraint"], refusal
+        return refusal
+
+    def create(self, title: str, /, item_type: str = "task", **arguments: Any) -> Answer:
+        return self.call("create_work_item", item_type=item_type, title=title, **arguments)
+
+    def update(self, item: Answer, /, **arguments: Any) -> Answer:
+        return self.call("update_work_item", id=item["id"], version=item["version"], **arguments)
+
+    def read(self, item: Answer, /, **arguments: Any) -> Answer:
+        return self.call("query_work_item", id=item["id"], **arguments)
+
+    def tools(self) -> dict[str, Tool]:
+        return {tool.name: tool for tool in self._portal.call(self.client.list_tools).tools}
+
+
+@contextmanager
+def working(
+    laptop: Laptop, name: str = "tester", *, mode: str = "auto", cwd: Path | None = None, **more: str
+) -> Iterator[Agent]:
+    """An agent on this laptop, with a server process of its own that ends with it."""
+    environment = {key: value for key, value in {**laptop.environment, **more}.items() if value}
+    parameters = StdioServerParameters(
+        command=str(PROGRAM), args=["mcp"], env=environment, cwd=str(cwd or laptop.project)
+    )
+    client = Client(
+        stdio_client(parameters),
+        mode=mode,
+        client_info=Implementation(name=name, version="1"),
+        read_timeout_seconds=30,
+    )
+    with start_blocking_portal() as portal, portal.wrap_async_context_manager(client):
+        yield Agent(portal, client)

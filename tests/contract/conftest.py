@@ -1,0 +1,50 @@
+"""A laptop and an agent for a module to share, and fresh ones for a test that needs the place to itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from contract.agent import Agent, working
+from contract.laptop import Laptop
+
+Start = Callable[..., Agent]
+
+
+@pytest.fixture(scope="module")
+def shared_laptop(tmp_path_factory: pytest.TempPathFactory) -> Laptop:
+    return Laptop(tmp_path_factory.mktemp("laptop"))
+
+
+@pytest.fixture(scope="module")
+def agent(shared_laptop: Laptop) -> Iterator[Agent]:
+    """Shared by the tests of a module, which therefore keep to names of their own."""
+    with working(shared_laptop) as started:
+        yield started
+
+
+@pytest.fixture
+def laptop(tmp_path: Path) -> Laptop:
+    return Laptop(tmp_path)
+
+
+@pytest.fixture
+def start(laptop: Laptop) -> Iterator[Start]:
+    """Starts agents on the test's own laptop; they stop with the test."""
+    with ExitStack() as stack:
+
+        def started(name: str = "tester", **how: Any) -> Agent:
+            return stack.enter_context(working(laptop, name, **how))
+
+        yield started
+
+
+@pytest.fixture
+def name() -> str:
+    """A name that nothing else has."""
+    return f"n{uuid4().hex}"

@@ -1,0 +1,40 @@
+"""A project in a fresh database, and replicas reduced to their outboxes that push to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from localfirst_schema.identifiers import project_id
+from localfirst_sync.postgres.connection import Connection, connect
+from localfirst_sync.postgres.migrate import ensure_project
+from sync_sender import Sender
+
+PROJECT_NAME = "example.org/team/project"
+
+
+@pytest.fixture
+def project() -> str:
+    """The id of the project."""
+    return project_id(PROJECT_NAME)
+
+
+@pytest.fixture
+def server(database_url: str, project: str) -> Iterator[Connection]:
+    """A connection to a database in which the project has been started."""
+    connection = connect(database_url)
+    ensure_project(connection, project, PROJECT_NAME)
+    yield connection
+    connection.close()
+
+
+@pytest.fixture
+def ann(server: Connection, project: str) -> Sender:
+    """A replica's outbox."""
+    return Sender(server, project, "ann")
+
+
+@pytest.fixture
+def bob(server: Connection, project: str) -> Sender:
+    """Another replica's outbox."""
+    return Sender(server, project, "bob")
