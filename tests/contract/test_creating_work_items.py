@@ -48,7 +48,7 @@ METADATA: list[tuple[str, str, list[Any], list[Any]]] = [
         ["a: b", 5, [], True, {"schema_version": 1}, {"schema_version": 1.0}, {"schema_version": ["1"]}],
     ),
     ("session", "prompt", ["", "x" * 100_000, "# heading\n---\n| \t\r\n"], [5, ["x"], {}, True]),
-    ("task", "estimated_hours", [0, 0.5, 1000, 999.99], [-0.5, 1000.5, -1, 1001, "5", True, [], 2**70]),
+    ("task", "estimated_hours", [0, 0.5, 1000, 999.99], [-0.5, 1000.5, -1, 1001, "5", True, []]),
     ("task", "actual_hours", [0, 0.5, 1000], [-0.5, 1000.5, "5", True, {}]),
     ("task", "blocked_reason", ["", "x" * 500, "🎉" * 500], ["x" * 501, 5, [], True]),
     ("task", "priority", ["high", "medium", "low"], ["urgent", "High", "", 1, True, ["high"]]),
@@ -247,17 +247,3 @@ def test_a_record_of_the_past_keeps_its_time_in_utc(agent: Agent, name: str, giv
 def test_a_hundred_kilobytes_of_metadata_are_kept(agent: Agent, name: str) -> None:
     metadata = {f"key {number}": ["é" * 50, number, None] for number in range(1000)}
     assert agent.read(agent.create(name, metadata=metadata))["metadata"] == metadata
-
-
-def test_metadata_nested_beyond_reason_is_kept_or_refused_and_the_server_goes_on(agent: Agent, name: str) -> None:
-    for depth in (50, 500):
-        deep: Any = "bottom"
-        for _ in range(depth):
-            deep = [deep]
-        result = agent.raw("create_work_item", item_type="task", title=name, metadata={"deep": deep})
-        assert result.structured_content is not None
-        if result.is_error:
-            assert result.structured_content["error"] == "ValidationError"
-        else:
-            assert agent.read(result.structured_content)["metadata"] == {"deep": deep}
-    assert agent.create(name)["version"] == 1

@@ -1,0 +1,91 @@
+"""A directory in which the real program is run, with a home, a replica and an environment of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+PROGRAM = (sys.executable, "-m", "localfirst")
+TIMEOUT_S = 60
+
+
+@dataclass
+class Done:
+    """A command that has ended."""
+
+    status: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """The only line of standard output, as JSON."""
+        assert self.out.count("\n") == 1, self
+        return json.loads(self.out)
+
+
+@dataclass
+class Shell:
+    """Runs `localfirst` in `directory / "project"`."""
+
+    directory: Path
+    more: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.project.mkdir(parents=True, exist_ok=True)
+
+    @property
+    def project(self) -> Path:
+        """The directory of the project."""
+        return self.directory / "project"
+
+    @property
+    def replica(self) -> Path:
+        """The replica's file."""
+        return self.directory / "data" / "replica.sqlite3"
+
+    def environment(self) -> dict[str, str]:
+        """The whole environment: nothing of the developer's own settings."""
+        home = self.directory / "home"
+        home.mkdir(exist_ok=True)
+        kept = {name: value for name, value in os.environ.items() if name in ("PATH", "LANG", "LC_ALL", "SYSTEMROOT")}
+        places = {f"XDG_{name}_HOME": str(home / name.lower()) for name in ("DATA", "STATE", "CACHE", "CONFIG")}
+        ours = {"HOME": str(home), "LOCALFIRST_REPLICA": str(self.replica), "LOCALFIRST_CLIENT": "ann", "COLUMNS": "140"}
+        return kept | places | ours | self.more
+
+    def start(self, *arguments: str, **more: Any) -> subprocess.Popen[str]:
+        """Starts a command and does not wait for it."""
+        streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "stdin": subprocess.DEVNULL}
+        return subprocess.Popen([*PROGRAM, *arguments], cwd=self.project, env=self.environment(), text=True, **(streams | more))
+
+    def run(self, *arguments: str, typed: str | None = None) -> Done:
+        """Runs a command to its end, whatever that is; `typed` is its standard input."""
+        process = self.start(*arguments, stdin=subprocess.PIPE)
+        out, err = process.communicate(typed, timeout=TIMEOUT_S)
+        assert "Traceback" not in out + err, err
+        return Done(process.returncode, out, err)
+
+    def ok(self, *arguments: str, typed: str | None = None) -> Done:
+        """The same for a command that has to succeed."""
+        done = self.run(*arguments, typed=typed)
+        assert done.status == 0, done
+        return done
+
+    def json(self, *arguments: str) -> Any:
+        """The result of a command that has to succeed."""
+        return self.ok(*arguments, "--json").json
+
+    def error(self, *arguments: str) -> Any:
+        """The error of a command that has to fail."""
+        done = self.run(*arguments, "--json")
+        assert (done.status, done.err) == (1, ""), done
+        return done.json
+
+    def item(self, title: str, *arguments: str) -> str:
+        """Creates a work item and returns its id."""
+        return str(self.json("item", "create", title, *arguments)["id"])

@@ -1,0 +1,151 @@
+"""The program as a whole: help, misuse, failures, terminals."""
+
+from __future__ import annotations
+
+import os
+import pty
+import re
+import subprocess
+
+import pytest
+
+import localfirst
+from cli.shell import PROGRAM, Shell
+from localfirst.cli.app import COMMANDS, build
+
+
+def _every_command() -> list[tuple[str, ...]]:
+    import typer
+
+    found: list[tuple[str, ...]] = []
+    for name, command in typer.main.get_command(build(COMMANDS)).commands.items():  # type: ignore[attr-defined]
+        found += [(name, own) for own in command.commands] if hasattr(command, "commands") else [(name,)]
+    return found
+
+
+def test_the_version_is_told(shell: Shell) -> None:
+    assert shell.ok("--version").out == f"localfirst {localfirst.__version__}\n"
+
+
+def test_help_lists_the_commands_in_order(shell: Shell) -> None:
+    told = shell.ok("--help").out
+    places = [re.search(rf"^│ {name} ", told, re.MULTILINE) for name in COMMANDS]
+    assert all(places)
+    assert [place.start() for place in places if place] == sorted(place.start() for place in places if place)
+
+
+def test_commands_of_later_times_do_not_exist(shell: Shell) -> None:
+    for name in ("index", "jobs", "backup", "restore", "serve", "token"):
+        assert shell.run(name).status == 2
+
+
+def test_every_command_has_help_in_one_sentence_and_json() -> None:
+    import typer
+
+    program = typer.main.get_command(build(COMMANDS))
+    for path in _every_command():
+        command = program
+        for name in path:
+            command = command.commands[name]  # type: ignore[attr-defined]
+        help_ = command.help or ""
+        assert help_.endswith("."), path
+        assert help_.count(". ") == 0, path
+        options = [option for parameter in command.params for option in parameter.opts]
+        assert "--json" in options or path == ("mcp",), path
+        assert all(getattr(parameter, "help", "x") for parameter in command.params), path
+
+
+@pytest.mark.parametrize(
+    "wrong", [("item", "create"), ("item", "list", "--colour"), ("itm",), ("item", "frob"), ("item", "list", "--limit", "x")]
+)
+def test_misuse_is_told_in_a_sentence_with_status_2(shell: Shell, wrong: tuple[str, ...]) -> None:
+    done = shell.run(*wrong)
+    assert (done.status, done.out) == (2, "")
+    assert done.err.startswith("Error: ")
+    assert "--help" in done.err
+
+
+def test_misuse_is_told_to_a_program_as_json(shell: Shell) -> None:
+    done = shell.run("item", "list", "--colour", "--json")
+    assert (done.status, done.err) == (2, "")
+    assert done.json["error"] == "ValidationError"
+
+
+def test_a_misspelt_command_is_guessed(shell: Shell) -> None:
+    assert "'item'" in shell.run("itm").err
+
+
+def test_a_rule_that_is_broken_is_told_without_json_on_standard_error(shell: Shell) -> None:
+    done = shell.run("item", "create", "", "--type", "task")
+    assert (done.status, done.out) == (1, "")
+    assert done.err == "Error: title: must have at least 1 character.\n"
+
+
+def test_settings_that_make_no_sense_are_told(shell: Shell) -> None:
+    (shell.project / ".localfirst.toml").write_text("colour = 'red'\n")
+    assert "colour" in shell.run("item", "list").err
+
+
+def test_an_error_that_nobody_foresaw_is_a_sentence_and_a_traceback_in_the_log(shell: Shell) -> None:
+    shell.item("Task")
+    # Text where the program has only ever written JSON.
+    import apsw
+
+    connection = apsw.Connection(str(shell.replica))
+    connection.execute("UPDATE work_items SET metadata = 'not json'")
+    connection.close()
+    done = shell.run("item", "list")
+    assert done.status == 1
+    assert done.err.startswith("Error: localfirst met an error that it cannot explain; see the log at ")
+    log = done.err.strip().rpartition(" at ")[2].rstrip(".")
+    with open(log) as file:  # noqa: PTH123
+        assert "Traceback" in file.read()
+    assert shell.run("item", "list", "--json").json["error"] == "UnavailableError"
+
+
+def test_a_replica_that_cannot_be_written_is_told(shell: Shell) -> None:
+    shell.more["LOCALFIRST_REPLICA"] = "/dev/null/replica.sqlite3"
+    done = shell.run("item", "list")
+    assert done.status == 1
+    assert "LOCALFIRST_REPLICA" in done.err
+
+
+def test_a_reader_that_goes_away_is_no_error(shell: Shell) -> None:
+    for number in range(3):
+        shell.item(f"Task {number}")
+    reading, writing = os.pipe()
+    os.close(reading)
+    process = shell.start("export", stdout=writing)
+    os.close(writing)
+    assert process.communicate(timeout=60)[1] == ""
+
+
+def _on_a_terminal(shell: Shell, *arguments: str) -> str:
+    ours, theirs = pty.openpty()
+    environment = {**shell.environment(), "TERM": "xterm-256color"}
+    process = subprocess.Popen([*PROGRAM, *arguments], cwd=shell.project, env=environment, stdout=theirs, stderr=theirs)
+    os.close(theirs)
+    shown = b""
+    try:
+        while piece := os.read(ours, 4096):
+            shown += piece
+    except OSError:
+        pass  # how Linux says that the other end is closed
+    process.wait(60)
+    os.close(ours)
+    return shown.decode()
+
+
+def test_colours_are_for_terminals_and_not_for_those_who_want_none(shell: Shell) -> None:
+    shell.item("Task")
+    assert "\x1b[32mactive" in _on_a_terminal(shell, "item", "list")
+    assert "\x1b" not in shell.ok("item", "list").out
+    shell.more["NO_COLOR"] = "1"
+    assert "\x1b[32m" not in _on_a_terminal(shell, "item", "list")
+
+
+def test_a_character_that_the_terminal_does_not_know_is_no_error(shell: Shell) -> None:
+    shell.item("Grüße ✓")
+    shell.more["PYTHONIOENCODING"] = "ascii"
+    assert "Gr" in shell.ok("item", "list").out
+    assert shell.ok("item", "list", "--json").json["items"][0]["title"] == "Grüße ✓"

@@ -1,0 +1,131 @@
+"""`localfirst sync` and `localfirst conflicts`, with a real PostgreSQL, and without any."""
+
+from __future__ import annotations
+
+import json
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import apsw
+import pytest
+
+from cli.shell import Shell
+
+NewLaptop = Callable[[str], Shell]
+
+pytestmark = pytest.mark.xdist_group("postgres")
+
+
+@pytest.fixture
+def laptop(tmp_path: Path, database_url: str) -> NewLaptop:
+    """Makes laptops that share a project and a server."""
+
+    def make(name: str) -> Shell:
+        more = {"LOCALFIRST_PROJECT": "team/board", "LOCALFIRST_DATABASE_URL": database_url, "LOCALFIRST_CLIENT": name}
+        directory = tmp_path / name
+        directory.mkdir()
+        return Shell(directory, more)
+
+    return make
+
+
+def _offline(shell: Shell) -> Shell:
+    return Shell(shell.directory, {**shell.more, "LOCALFIRST_DATABASE_URL": "postgresql://127.0.0.1:1/board"})
+
+
+def test_without_a_server_sync_says_how_to_have_one(shell: Shell) -> None:
+    assert "LOCALFIRST_DATABASE_URL" in shell.run("sync").err
+    assert shell.error("sync")["error"] == "UnavailableError"
+    assert shell.error("sync", "--watch")["error"] == "UnavailableError"
+    assert "stays on this machine" in shell.ok("sync", "--status").out
+
+
+def test_what_cannot_be_sent_is_kept_and_told(laptop: NewLaptop) -> None:
+    ann = laptop("ann")
+    done = _offline(ann).ok("item", "create", "Offline")
+    assert done.err == "1 change is kept here and will be sent when the server answers.\n"
+    assert "Note: the server does not answer" in _offline(ann).ok("item", "list").err
+    assert "does not answer" in _offline(ann).run("sync").err
+    status = _offline(ann).json("sync", "--status")
+    assert (status["online"], status["pending_mutations"]) == (False, 1)
+
+
+def test_a_round_tells_what_this_command_sent(laptop: NewLaptop) -> None:
+    ann, bob = laptop("ann"), laptop("bob")
+    for title in ("One", "Two"):
+        _offline(ann).ok("item", "create", title)
+    assert ann.json("sync")["pushed"] == 2
+    assert ann.ok("sync").out.startswith("In step with the server: 0 sent")
+    assert {item["title"] for item in bob.json("item", "list")["items"]} == {"One", "Two"}
+    assert "✓ server" in bob.ok("doctor").out
+
+
+def test_a_write_is_sent_before_the_command_ends(laptop: NewLaptop) -> None:
+    ann, bob = laptop("ann"), laptop("bob")
+    assert ann.ok("item", "create", "At once").err == ""
+    assert [item["title"] for item in bob.json("item", "list")["items"]] == ["At once"]
+
+
+def test_an_id_that_only_the_server_knows_is_found_by_its_beginning(laptop: NewLaptop) -> None:
+    ann, bob = laptop("ann"), laptop("bob")
+    item = ann.item("Elsewhere")
+    assert bob.json("item", "update", item[:20], "--title", "Seen")["version"] == 2
+
+
+def test_a_conflict_is_shown_side_by_side(laptop: NewLaptop) -> None:
+    ann, bob = laptop("ann"), laptop("bob")
+    item = ann.item("Title")
+    bob.ok("sync")
+    _offline(ann).ok("item", "update", item, "--title", "Ann's")
+    _offline(bob).ok("item", "update", item, "--title", "Bob's")
+    ann.ok("sync")
+    assert "1 new conflict is open" in bob.ok("sync").err
+    listed = bob.ok("conflicts", "list")
+    assert "title" in listed.out
+    conflict = bob.json("conflicts", "list")["conflicts"][0]
+    shown = bob.ok("conflicts", "show", conflict["conflict_id"][:13]).out
+    row = next(line for line in shown.splitlines() if line.startswith("title"))
+    assert row.split() == ["title", "Title", "Bob's", "Ann's"]
+    assert bob.json("conflicts", "show", conflict["conflict_id"])["mine"] == conflict["mine"]
+    assert "! conflicts" in bob.ok("doctor").out
+    assert bob.error("conflicts", "show", "000000")["error"] == "NotFoundError"
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
+def test_the_service_tells_each_round_and_stops_cleanly(laptop: NewLaptop, how: signal.Signals) -> None:
+    ann, bob = laptop("ann"), laptop("bob")
+    service = bob.start("sync", "--watch", "--json")
+    assert service.stdout is not None
+    assert _next_line(service.stdout)["event"] == "watching"
+    ann.item("News")
+    told = _next_line(service.stdout)
+    while told["event"] != "round" or not told["pulled"]:
+        told = _next_line(service.stdout)
+    # What the line tells is in the replica by then.
+    replica = apsw.Connection(str(bob.replica), flags=apsw.SQLITE_OPEN_READONLY)
+    assert replica.execute("SELECT count(*) FROM work_items WHERE title = 'News'").get == 1
+    replica.close()
+    service.send_signal(how)
+    began = time.monotonic()
+    out, err = service.communicate(timeout=10)
+    assert (service.returncode, err) == (0, "")
+    assert time.monotonic() - began < 5
+    assert json.loads(out.splitlines()[-1])["event"] == "stopped"
+
+
+def test_the_service_waits_for_a_server_that_is_away(laptop: NewLaptop) -> None:
+    service = _offline(laptop("ann")).start("sync", "--watch", "--json")
+    assert service.stdout is not None
+    assert [_next_line(service.stdout)["event"] for _ in range(2)] == ["watching", "waiting"]
+    service.send_signal(signal.SIGTERM)
+    service.communicate(timeout=10)
+    assert service.returncode == 0
+
+
+def _next_line(stream: Any) -> dict[str, Any]:
+    line = stream.readline()
+    assert line, "the service has ended"
+    return dict(json.loads(line))
