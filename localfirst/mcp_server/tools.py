@@ -33,8 +33,8 @@ def tool_list(operations: Iterable[Operation]) -> list[dict[str, Any]]:
             "name": operation.name,
             "title": operation.title,
             "description": operation.description,
-            "inputSchema": _schema(operation.arguments, "validation"),
-            "outputSchema": _schema(operation.result, "serialization"),
+            "inputSchema": _input_schema(operation.arguments),
+            "outputSchema": _or_error(_schema(operation.result, "serialization")),
             "annotations": _annotations(operation),
         }
         for operation in operations
@@ -61,6 +61,36 @@ def _schema(model: type[BaseModel], mode: Literal["validation", "serialization"]
     # A model without fields has none, and clients look for it.
     schema.setdefault("properties", {})
     return schema
+
+
+def _input_schema(model: type[BaseModel]) -> dict[str, Any]:
+    """The schema of arguments; a null is offered only where it means something (it clears the field).
+
+    A null elsewhere is taken as absent. Not to offer it keeps the schemas short, and simple clients, which turn text into
+    the one type that they read, working.
+    """
+    schema = _schema(model, "validation")
+    clearable = getattr(model, "clearable", frozenset())
+    for name, value in schema["properties"].items():
+        if value.get("default", 0) is None:
+            del value["default"]
+        if name in clearable:
+            continue
+        if isinstance(value.get("type"), list):
+            value["type"] = value["type"][0]
+        if None in value.get("enum", ()):
+            value["enum"] = [option for option in value["enum"] if option is not None]
+    return schema
+
+
+def _or_error(schema: dict[str, Any]) -> dict[str, Any]:
+    """The schema of a result, or of an error: some clients hold the structured content of an error to it too."""
+    required = schema.pop("required", [])
+    properties = {**_ERROR_PROPERTIES, **schema["properties"]}
+    return {**schema, "properties": properties, "anyOf": [{"required": required}, {"required": list(_ERROR_PROPERTIES)}]}
+
+
+_ERROR_PROPERTIES = {"error": {"type": "string"}, "message": {"type": "string"}, "details": {"type": "object"}}
 
 
 class _Untitled(GenerateJsonSchema):

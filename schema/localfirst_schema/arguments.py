@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -57,6 +57,8 @@ class CreateWorkItem(Arguments):
 
 class UpdateWorkItem(Arguments):
     """`version` is the one that was read; a null clears a field, `parent_id: null` moves the item to the root."""
+
+    clearable: ClassVar[frozenset[str]] = frozenset({"parent_id", "branch_name", "commit_hash", "pr_number"})
 
     id: Id
     version: Version
@@ -238,6 +240,8 @@ class CreateEnhancement(Arguments):
 class UpdateEnhancement(Arguments):
     """`version` is the one that was read; a null clears a field."""
 
+    clearable: ClassVar[frozenset[str]] = frozenset({"description", "target_quarter", "requires_constitutional_principles"})
+
     id: Id
     version: Version
     title: Title | None = None
@@ -265,6 +269,8 @@ class ListEnhancements(Arguments):
 
 class UpdateProjectConfiguration(Arguments):
     """`version` is the one that was read; a null clears a field."""
+
+    clearable: ClassVar[frozenset[str]] = frozenset({"current_session_id", "git_branch", "git_head_commit"})
 
     version: Version
     active_context_type: ContextType | None = None

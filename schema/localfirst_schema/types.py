@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
@@ -16,6 +16,9 @@ class Arguments(BaseModel):
     """Base of all arguments: unknown ones and silent conversions (the text "1" for the number 1) are refused."""
 
     model_config = ConfigDict(extra="forbid", strict=True, defer_build=True)
+
+    clearable: ClassVar[frozenset[str]] = frozenset()
+    """The arguments for which an explicit null means something: it clears the field."""
 
     def given(self, *names: str) -> dict[str, Any]:
         """Those of the named arguments that the caller gave (an explicit null counts)."""

@@ -35,9 +35,11 @@ def _constraint(problem: Any) -> str:
         return "is required"
     if kind == "extra_forbidden":
         return "is not an argument of this tool"
-    if kind in ("string_too_short", "string_too_long"):
+    if kind in ("string_too_short", "string_too_long", "too_short", "too_long"):
         limit = context.get("min_length", context.get("max_length"))
-        return f"must have {'at least' if kind.endswith('short') else 'at most'} {limit} characters"
+        # Text that a validator has returned is a value of no type to pydantic.
+        unit = "item" if context.get("field_type") in ("List", "Dictionary") else "character"
+        return f"must have {'at least' if kind.endswith('short') else 'at most'} {limit} {unit}{'' if limit == 1 else 's'}"
     text = str(problem["msg"])
     for start in ("Input should be ", "Value error, ", "String should "):
         if text.startswith(start):

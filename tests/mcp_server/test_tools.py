@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import anyio
+import jsonschema
 import pytest
 from mcp.client.client import Client
 from mcp.client.stdio import StdioServerParameters, stdio_client
@@ -73,7 +74,9 @@ def test_each_tool_has_schemas_and_annotations(mode: str) -> None:
             "default": 50,
         }
         assert typed.output_schema is not None
-        assert typed.output_schema["required"] == ["success", "warnings", "text"]
+        result, error = (option["required"] for option in typed.output_schema["anyOf"])
+        assert result == ["success", "warnings", "text"]
+        assert error == ["error", "message", "details"]
         hints = {
             name: (
                 tools[name].annotations.read_only_hint,
@@ -233,3 +236,18 @@ def test_the_newest_protocol_works_without_a_handshake() -> None:
         nameless = {key: value for key, value in ENVELOPE.items() if not key.endswith("clientInfo")}
         answer = client.ask("tools/call", {"name": "name", "arguments": {}, "_meta": nameless})
         assert answer["result"]["structuredContent"]["client_name"] is None
+
+
+@each_mode
+def test_an_error_agrees_with_the_output_schema_too(mode: str) -> None:
+    """Some clients validate the structured content of errors as well, and show nothing of one that does not agree."""
+
+    async def conversation(client: Client) -> None:
+        schemas = {tool.name: tool.output_schema for tool in (await client.list_tools()).tools}
+        answer = await client.call_tool("noop", {"unknown": 1})
+        assert answer.is_error
+        jsonschema.validate(answer.structured_content, schemas["noop"])
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate({"neither": "nor"}, schemas["noop"])
+
+    talk(mode, conversation)

@@ -349,8 +349,9 @@ CREATE TABLE localfirst.history (
 );
 CREATE INDEX history_row ON localfirst.history (project_id, entity_id, version);
 
--- Changes of the transactions under way that the triggers wrote; numbering moves them into the history.
-CREATE TABLE localfirst.history_pending (
+-- Changes of the transactions under way that the triggers wrote; numbering moves them into the history before the commit.
+-- A crash ends all transactions, so that nothing here has to survive one.
+CREATE UNLOGGED TABLE localfirst.history_pending (
     change_id bigint GENERATED ALWAYS AS IDENTITY,
     tx xid8 NOT NULL DEFAULT pg_current_xact_id(),
     project_id uuid NOT NULL,
@@ -362,8 +363,9 @@ CREATE TABLE localfirst.history_pending (
     structural boolean NOT NULL
 );
 CREATE INDEX history_pending_tx ON localfirst.history_pending (tx, project_id);
+CREATE INDEX history_pending_structural ON localfirst.history_pending (tx, project_id) WHERE structural;
 
-CREATE TABLE localfirst.history_markers (
+CREATE UNLOGGED TABLE localfirst.history_markers (
     tx xid8 NOT NULL DEFAULT pg_current_xact_id(),
     project_id uuid NOT NULL,
     PRIMARY KEY (tx, project_id)

@@ -94,9 +94,11 @@ BEGIN
         SELECT project, last + row_number() OVER (ORDER BY change_id), new_tag, entity, entity_id, version, by, now(), 'accepted', fields
         FROM moved;
         GET DIAGNOSTICS numbered = ROW_COUNT;
-        UPDATE localfirst.project_heads SET head = last + numbered, tag = new_tag WHERE project_id = project;
         DELETE FROM localfirst.history_markers WHERE tx = pg_current_xact_id() AND project_id = project;
-        PERFORM pg_notify('localfirst_' || replace(project::text, '-', ''), '');
+        IF numbered > 0 THEN
+            UPDATE localfirst.project_heads SET head = last + numbered, tag = new_tag WHERE project_id = project;
+            PERFORM pg_notify('localfirst_' || replace(project::text, '-', ''), '');
+        END IF;
     END LOOP;
     RETURN NULL;
 END
@@ -263,22 +265,27 @@ BEGIN
         END);
 
     EXECUTE format($sql$
-        CREATE FUNCTION localfirst.%1$s() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $body$
+        CREATE FUNCTION localfirst.%1$s() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog
+        SET work_mem = '64MB' AS $body$ -- the old rows of a large update are hashed: in memory, not in files
         BEGIN
             INSERT INTO localfirst.history_pending (project_id, entity, entity_id, version, by, fields, structural)
             SELECT n.project_id, %2$L, n.id, n.version, n.updated_by, ('{' || concat_ws(',', %3$s) || '}')::jsonb, %4$s
             FROM new_rows AS n JOIN old_rows AS o ON o.project_id = n.project_id AND o.id = n.id
             WHERE n.version <> o.version;
-            INSERT INTO localfirst.history_markers (project_id)
-            SELECT DISTINCT n.project_id FROM new_rows AS n JOIN old_rows AS o ON o.project_id = n.project_id AND o.id = n.id
-            WHERE n.version <> o.version ON CONFLICT DO NOTHING;
+            IF NOT FOUND THEN
+                RETURN NULL;
+            END IF;
+            INSERT INTO localfirst.history_markers (project_id) SELECT DISTINCT project_id FROM new_rows ON CONFLICT DO NOTHING;
             %5$s
             RETURN NULL;
         END $body$;
         $sql$, tab || '_log_update', entity, changed, structural,
         CASE WHEN tab = 'work_items' THEN
+            -- Asked of the log first: joining the rows again costs as much as logging them.
+            'IF EXISTS (SELECT FROM localfirst.history_pending WHERE tx = pg_current_xact_id() AND structural) THEN '
             'PERFORM localfirst.derive_paths(n.project_id, array_agg(n.id)) FROM new_rows AS n JOIN old_rows AS o '
-            'ON o.project_id = n.project_id AND o.id = n.id WHERE n.parent_id IS DISTINCT FROM o.parent_id GROUP BY n.project_id;'
+            'ON o.project_id = n.project_id AND o.id = n.id WHERE n.parent_id IS DISTINCT FROM o.parent_id GROUP BY n.project_id; '
+            'END IF;'
         END);
 
     -- A deleted row comes back as a tombstone in the same statement.

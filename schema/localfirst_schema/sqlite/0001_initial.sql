@@ -202,3 +202,23 @@ CREATE INDEX conflicts_open ON conflicts (entity_id) WHERE resolved_at IS NULL;
 CREATE VIRTUAL TABLE work_items_text USING fts5 (
     title, body, content = '', contentless_delete = 1, tokenize = 'porter unicode61 remove_diacritics 2'
 );
+
+-- Work items whose vector does not match their text: noted in the transaction that writes the text, taken off when the
+-- vector is written. The vectors are in the sqlite-vec table work_item_vectors (rowid is work_items.local_id), which the
+-- first search makes: its dimensions are the model's, and its extension is loaded where somebody searches only.
+CREATE TABLE work_item_vector_queue (
+    local_id INTEGER PRIMARY KEY
+) STRICT;
+
+CREATE TABLE work_item_vector_texts (
+    local_id INTEGER PRIMARY KEY,
+    text_hash BLOB NOT NULL,                -- of the text that the vector was made of
+    generation INTEGER NOT NULL             -- of work_item_vector_model when it was written
+) STRICT;
+CREATE INDEX work_item_vector_texts_written ON work_item_vector_texts (generation);
+
+CREATE TABLE work_item_vector_model (
+    singleton INTEGER PRIMARY KEY CHECK (singleton = 1),
+    model TEXT NOT NULL,
+    generation INTEGER NOT NULL             -- raised by every transaction that writes vectors
+) STRICT;
