@@ -10,6 +10,8 @@ from pathlib import Path
 
 import platformdirs
 
+from localfirst.private_files import create_folder
+
 MAX_BYTES = 1_000_000
 BACKUPS = 3
 
@@ -43,7 +45,7 @@ def log_to_file() -> None:
     logger.setLevel(os.environ.get("LOCALFIRST_LOG_LEVEL", "INFO").upper())
     path = log_path()
     try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        create_folder(path.parent)
         handler = _PrivateFile(path, maxBytes=MAX_BYTES, backupCount=BACKUPS, delay=True, encoding="utf-8")
     except OSError:
         return

@@ -65,6 +65,10 @@ class Session:
         """
         return self._freshness.before_read(row_id)
 
+    def of_replica(self) -> dict[str, Any]:
+        """The same fields for an answer about the replica itself: nobody is asked."""
+        return self._freshness.of_replica()
+
     def catch_up(self) -> bool:
         """Pulls what the server has beyond this replica; False if there is no server or it is away."""
         return self._freshness.catch_up()

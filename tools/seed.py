@@ -76,7 +76,8 @@ def seed(session: Session, *, vendors: int, items: int, deployments: int, enhanc
         }
         call(
             session, "record_deployment", metadata=content,
-            vendor_ids=rnd.sample(vendor_ids, min(3, len(vendor_ids))), work_item_ids=rnd.sample(item_ids, min(3, len(item_ids))),
+            vendor_ids=rnd.sample(vendor_ids, min(3, len(vendor_ids))),
+            work_item_ids=rnd.sample(item_ids, min(3, len(item_ids))),
         )  # fmt: skip
     for number in range(enhancements):
         call(

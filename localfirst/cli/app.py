@@ -31,6 +31,7 @@ COMMANDS: dict[str, str] = {
     "conflicts": "localfirst.cli.conflicts",
     "export": "localfirst.cli.export",
     "doctor": "localfirst.cli.doctor",
+    "demo": "localfirst.cli.demo",
 }
 """Commands in the order of `--help`, and the modules that hold them."""
 

@@ -45,7 +45,7 @@ class Command:
         try:
             checked = found.arguments.model_validate(arguments)
         except pydantic.ValidationError as error:
-            raise as_validation_error(error) from None
+            raise as_validation_error(error, arguments, known=list(found.arguments.model_fields)) from None
         result = found.run(self.session, checked)
         self.wrote = self.wrote or found.effect != "read"
         return result

@@ -28,15 +28,11 @@ def doctor(as_json: options.AsJson = False) -> None:
 
 
 def _show(finding: Finding) -> None:
-    from rich.table import Table
+    from rich.text import Text
 
     mark, style = _MARKS[finding.level]
-    row = Table.grid(padding=(0, 1))
-    row.add_column(width=1)
-    row.add_column(width=10, style="dim")
-    row.add_column(overflow="fold")
-    row.add_row(terminal.text(mark, style), finding.subject, terminal.text(finding.words))
-    terminal.out().print(row)
+    line = Text.assemble((mark, style), " ", (f"{finding.subject:<10}", "dim"), " ", terminal.text(finding.words))
+    terminal.out().print(line, soft_wrap=True)  # paths stay whole, so that they can be copied
 
 
 def register(app: typer.Typer) -> None:

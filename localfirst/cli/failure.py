@@ -37,6 +37,8 @@ def report(error: BaseException, *, as_json: bool) -> int:
         return error.exit_code
     if not isinstance(error, LocalfirstError):
         error = _unforeseen(error)
+    elif error.__cause__ is not None:
+        logger.warning("%s", error.message, exc_info=error.__cause__)
     if as_json:
         _print_json(error)
     else:

@@ -48,7 +48,8 @@ def _sync_line(this: Command) -> None:
         terminal.say("No server: this project stays on this machine.", "dim")
         return
     parts = [f"{state['server']} {'answers' if state['online'] else 'does not answer'}"]
-    parts.append(f"last in step {wording.ago(state['last_sync_at']) or 'never'}")
+    last = wording.ago(state["last_sync_at"])
+    parts.append(f"in step {last}" if last else "never in step yet")
     if state["pending_mutations"]:
         parts.append(f"{wording.count(state['pending_mutations'], 'change')} unsent")
     if state["open_conflicts"]:

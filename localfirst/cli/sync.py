@@ -78,7 +78,6 @@ def show_status(result: Result) -> None:
     """How this replica stands to the server."""
     if result["server"] is None:
         terminal.say("No server is configured: this project stays on this machine.")
-        terminal.fields(_counts(result))
         return
     state = "answers" if result["online"] else "does not answer"
     terminal.fields(
@@ -86,15 +85,11 @@ def show_status(result: Result) -> None:
             ("server", f"{result['server']} ({state})"),
             ("last in step", wording.ago(result["last_sync_at"]) or "never"),
             ("position", f"{result['cursor']} of {'?' if result['server_head'] is None else result['server_head']}"),
-            *_counts(result),
+            ("unsent changes", result["pending_mutations"]),
+            ("open conflicts", result["open_conflicts"] or "none"),
             ("problem", result["last_error"]),
         )
     )
-
-
-def _counts(result: Result) -> tuple[tuple[str, object], ...]:
-    conflicts = result["open_conflicts"]
-    return ("unsent changes", result["pending_mutations"]), ("open conflicts", conflicts or "none")
 
 
 def register(app: typer.Typer) -> None:

@@ -118,7 +118,7 @@ def table(columns: Sequence[Column], rows: Iterable[Sequence[object]]) -> None:
     from rich import box
     from rich.table import Table
 
-    drawn = Table(box=box.SIMPLE_HEAD, header_style="bold", pad_edge=False, show_edge=False)
+    drawn = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), header_style="bold", pad_edge=False, show_edge=False)
     for column in columns:
         drawn.add_column(
             column.header,

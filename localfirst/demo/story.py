@@ -58,7 +58,7 @@ async def _tell(console: Console, folder: Path, socket: Path, version: str) -> N
     with psycopg.connect(url, autocommit=True) as server:
         server.execute(f"CREATE DATABASE {_DATABASE}")
     url = f"postgresql://postgres@/{_DATABASE}?host={socket.parent}"
-    _head(console, f"1. {version} is running; two laptops, each with its own replica and MCP server")
+    _head(console, f"1. {version} is running; two laptops, A and B")
     async with AsyncExitStack() as stack:
         a = await stack.enter_async_context(Laptop("A", folder / "a", socket, _DATABASE))
         b = await stack.enter_async_context(Laptop("B", folder / "b", socket, _DATABASE))
@@ -123,20 +123,19 @@ async def _work_apart(console: Console, a: Laptop, b: Laptop) -> None:
     await a.call("update_vendor_status", name="Copperfield", version=1, operational=True)
     console.print("A  repairs the vendor Copperfield: operational")
     await b.call("update_vendor_status", name="Copperfield", version=1, metadata={"extractor_version": "0.11.9"})
-    console.print("B  gives the same vendor a new extractor version: 0.11.9     [dim](same row, another field)[/dim]")
+    console.print("B  gives the same vendor a new extractor version: 0.11.9 [dim](same row)[/dim]")
     await a.call("update_work_item", id=task["id"], version=1, title="Fix the OCR fallback for scanned PDFs")
     console.print("A  renames a task:  “Fix the OCR fallback for scanned PDFs”")
     answer = await b.call("update_work_item", id=task["id"], version=1, title="Replace the OCR fallback")
-    console.print("B  renames it too:  “Replace the OCR fallback”               [dim](same row, same field)[/dim]")
-    console.print(f"   B's answer says: {', '.join(answer['warnings'])}; kept in B's replica, pending_sync: true")
+    console.print("B  renames it too:  “Replace the OCR fallback” [dim](same field)[/dim]")
+    console.print(f"   B is told: {', '.join(answer['warnings'])}; the change waits in its replica")
     await b.call("create_work_item", item_type="research", title="Written on a plane")
     console.print("B  creates “Written on a plane”")
     try:
         await a.call("update_work_item", id=task["id"], version=1, status="completed")
     except ToolError as refused:
-        console.print(
-            f"A  a second agent holds version 1: [red]{refused.content['error']}[/red] {refused.content['message'][:96]}…"
-        )
+        console.print(f"A  a second agent still holds version 1: [red]{refused.content['error']}[/red]")
+        console.print(f"   [dim]“{refused.content['message']}”[/dim]")
         _expect(refused.content["error"] == "VersionMismatchError", "the stale version is caught")
     else:
         raise DemoFailed("a stale version was accepted")
@@ -145,19 +144,23 @@ async def _work_apart(console: Console, a: Laptop, b: Laptop) -> None:
 async def _reconnect(console: Console, a: Laptop, b: Laptop) -> None:
     _head(console, "4. The cable is plugged in again")
     begin = time.monotonic()
-    await a.cable.plug_in()
-    await b.cable.plug_in()
+    done: dict[str, Any] = {}
     for laptop in (a, b, a):
+        if laptop is not a or not done:
+            await laptop.cable.plug_in()
         done = await _sync(laptop)
         console.print(
             f"{laptop.name}  pushed {done['pushed']}, pulled {done['pulled']}, merged {done['merged']},"
             f" conflicts {done['conflicts']}"
         )
+    waiting = [(await laptop.call("sync_status"))["pending_mutations"] for laptop in (a, b)]
+    _expect(waiting == [0, 0], "both queues are empty")
     console.print(f"[dim]{time.monotonic() - begin:.1f} s after the cable was back both queues are empty.[/dim]")
     vendor = await b.call("query_vendor_status", name="Copperfield")
     _expect(vendor["operational"] and vendor["metadata"]["extractor_version"] == "0.11.9", "both fields of the vendor stand")
+    extractor = vendor["metadata"]["extractor_version"]
     console.print(
-        f"   Copperfield: {vendor['status']} [dim](from A)[/dim], v{vendor['metadata']['extractor_version']} [dim](from B)[/dim],"
+        f"   Copperfield: {vendor['status']} [dim](from A)[/dim], v{extractor} [dim](from B)[/dim],"
         f" version {vendor['version']}: merged by itself"
     )
     conflicts = (await a.call("list_conflicts"))["conflicts"]
@@ -167,7 +170,7 @@ async def _reconnect(console: Console, a: Laptop, b: Laptop) -> None:
     values = [clash[side]["title"] for side in ("base", "theirs", "mine")]
     table.add_row("title", f"v{clash['base_version']} {values[0]}", values[1], f"{values[2]} [dim]({clash['my_by']})[/dim]")
     console.print(table)
-    console.print("   Nobody's words are lost; both laptops and PostgreSQL show the same conflict until somebody settles it.")
+    console.print("   Nobody's words are lost; the same conflict is on both laptops and the server.")
 
 
 async def _sync(laptop: Laptop) -> dict[str, Any]:

@@ -18,7 +18,7 @@ _lenient_encoder = msgspec.json.Encoder(enc_hook=str)
 
 
 def success(result: dict[str, Any], announcement: str | None, payloads: Payloads | None) -> dict[str, Any]:
-    """The answer for `result`, which holds JSON types only; `announcement` becomes a field of it, so that the text stays its JSON."""
+    """The answer for `result`, which holds JSON types only; `announcement` becomes a field of it (the text stays its JSON)."""
     if announcement is not None:
         result = result | {"announcement": announcement}
     structured = _encoder.encode(result)

@@ -70,7 +70,7 @@ def _input_schema(model: type[BaseModel]) -> dict[str, Any]:
     the one type that they read, working.
     """
     schema = _schema(model, "validation")
-    clearable = getattr(model, "clearable", frozenset())
+    clearable: frozenset[str] = getattr(model, "clearable", frozenset())
     for name, value in schema["properties"].items():
         if value.get("default", 0) is None:
             del value["default"]

@@ -8,7 +8,9 @@ answer that carries only the token, and `encode` puts the bytes in its place.
 from __future__ import annotations
 
 import itertools
+import json
 import os
+import re
 from typing import Any, NamedTuple
 
 import mcp_types as types
@@ -81,15 +83,36 @@ def decode(line: bytes | bytearray) -> types.JSONRPCMessage:
     try:
         # Nearly every message is a request; trying the four kinds at once costs four times as much.
         return types.JSONRPCRequest.model_validate_json(line, by_name=False)
-    except ValidationError:
+    except ValidationError as error:
+        if _is_json_invalid(error) and (value := _leniently(line)) is not None:
+            return types.jsonrpc_message_adapter.validate_python(value, by_name=False)
         text = line.decode("utf-8", "replace")
         return types.jsonrpc_message_adapter.validate_json(text, by_name=False)
 
 
+def _leniently(line: bytes | bytearray) -> Any:
+    """The line as Python's own parser reads it, or None: it takes lone surrogates and more nesting than pydantic's.
+
+    Such values are refused by the arguments' own checks, with the name of the field; here they would only be a line that is
+    not JSON, answered to nobody, and the caller would wait in vain.
+    """
+    try:
+        return json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _is_json_invalid(error: ValidationError) -> bool:
+    return any(one["type"] == "json_invalid" for one in error.errors(include_url=False, include_input=False))
+
+
 def refusal(line: bytes | bytearray, error: ValidationError) -> types.JSONRPCError | None:
     """The JSON-RPC answer to a line that is no message; `None` for a broken answer, which is never answered."""
-    if any(one["type"] == "json_invalid" for one in error.errors(include_url=False, include_input=False)):
-        return _error(None, types.PARSE_ERROR, "Parse error: the line is not valid JSON")
+    if _is_json_invalid(error):
+        request_id = _outer_id(line)
+        if request_id is None:
+            return _error(None, types.PARSE_ERROR, "Parse error: the line is not valid JSON")
+        return _error(request_id, types.PARSE_ERROR, "Parse error: the message is nested too deeply, or not valid JSON")
     try:
         value = msgspec.json.decode(line)
     except (msgspec.DecodeError, UnicodeDecodeError):
@@ -102,6 +125,24 @@ def refusal(line: bytes | bytearray, error: ValidationError) -> types.JSONRPCErr
         if isinstance(given, str) or (isinstance(given, int) and not isinstance(given, bool)):
             request_id = given
     return _error(request_id, types.INVALID_REQUEST, "Invalid request: the line is not a JSON-RPC 2.0 message")
+
+
+_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|[{}\[\]]|-?\d+')
+
+
+def _outer_id(line: bytes | bytearray) -> int | str | None:
+    """The request's id in a line that no parser takes, found by counting brackets."""
+    depth, key = 0, b""
+    for found in _TOKEN.finditer(line):
+        token = found[0]
+        if token in (b"{", b"["):
+            depth += 1
+        elif token in (b"}", b"]"):
+            depth -= 1
+        elif depth == 1 and key == b'"id"':
+            return int(token[:19]) if token[:1] != b'"' else token[1:-1].decode("utf-8", "replace")
+        key = token if depth == 1 else b""
+    return None
 
 
 def _error(request_id: int | str | None, code: int, message: str) -> types.JSONRPCError:

@@ -54,14 +54,18 @@ def check_not_deleted(entity: Entity, row: Row, changes: dict[str, Any]) -> None
 def require_some(changes: dict[str, Any], *names: str) -> None:
     """Raises ValidationError if the caller named nothing to change."""
     if not changes:
-        raise ValidationError("arguments", f"must name something to change: {', '.join(names)}")
+        raise ValidationError(
+            "arguments",
+            f"must name something to change: {', '.join(names)}",
+            f"give what is to be changed: {', '.join(names)}.",
+        )
 
 
 def refuse_null(changes: dict[str, Any], *names: str) -> None:
     """Raises ValidationError for a null where the field cannot be cleared."""
     for name in names:
         if name in changes and changes[name] is None:
-            raise ValidationError(name, "must not be null")
+            raise ValidationError(name, "must not be null", f"{name} must not be null: leave it out to keep it as it is.")
 
 
 def written(session: Session, entity: Entity, row: Row) -> dict[str, Any]:

@@ -27,7 +27,7 @@ def _link_id(session: Session, arguments: LinkWorkItems) -> str:
 def link(session: Session, arguments: LinkWorkItems) -> dict[str, Any]:
     """Links two items; linking again what is linked answers with the link as it is."""
     if arguments.source_id == arguments.target_id:
-        raise CycleError("a work item cannot depend on itself.", id=arguments.source_id)
+        raise CycleError("a work item cannot depend on itself; name two different items.", id=arguments.source_id)
     for end in (arguments.source_id, arguments.target_id):
         require(session, WORK_ITEM, end)
     with session.act(arguments.created_by) as act:
@@ -40,7 +40,8 @@ def link(session: Session, arguments: LinkWorkItems) -> dict[str, Any]:
                 waiting, awaited = awaited, waiting
             if waits_for(act.connection, awaited, waiting):
                 raise CycleError(
-                    "this link would close a cycle: the one item waits for the other already, directly or through others.",
+                    "this link would close a cycle: the one item waits for the other already, directly or through others;"
+                    " take one of those links away first, or leave this one out.",
                     source_id=arguments.source_id,
                     target_id=arguments.target_id,
                 )

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 from localfirst_schema.arguments import GetHistory, RevertWorkItem
-from localfirst_schema.entities import ENTITY, WORK_ITEM
+from localfirst_schema.entities import ENTITY, WORK_ITEM, Entity
 from localfirst_schema.errors import NotFoundError, ValidationError
-from localfirst_schema.json_merge import apply
+from localfirst_schema.json_merge import ABSENT, merge
 from localfirst_schema.results import History, WorkItemWritten
 from localfirst_schema.wire import Fields, Row, decode_fields, decode_json
 
@@ -17,28 +18,77 @@ from localfirst.operations.work_items import apply_changes
 from localfirst.replica.rows import find
 from localfirst.session import Session
 
-_SELECT = """
+_CHANGES = """
     SELECT version, by, at, fields, outcome FROM history WHERE entity_id = ? AND entity = ?
-    ORDER BY version DESC, history_id DESC LIMIT ?
+    ORDER BY version DESC, history_id DESC
 """
 _REVERTIBLE = ("title", "status", "parent_id", "branch_name", "commit_hash", "pr_number", "metadata")
+
+
+class Step(NamedTuple):
+    """One change, with the content of the row before and after it."""
+
+    version: int
+    by: str | None
+    at: str
+    fields: Fields
+    outcome: str
+    before: dict[str, Any]
+    after: dict[str, Any]
+
+
+def steps(session: Session, entity: Entity, row: Row) -> Iterator[Step]:
+    """The changes of a row, newest first: its present content, with one change after the other undone.
+
+    A value is taken back only where the change has left its own: of a change that was merged, or lost to a conflict, that is
+    the part which went in.
+    """
+    after = {name: decode_json(row[name]) if name in entity.json_columns and row[name] else row[name] for name in row}
+    for version, by, at, text, outcome in session.replica.execute(_CHANGES, (row["id"], entity.name)):
+        fields = decode_fields(str(text))
+        before = dict(after)
+        for name, change in fields.items():
+            if name in before:
+                undone = merge(change.get("new"), change.get("old"), after[name], [])
+                before[name] = None if undone is ABSENT else undone
+        yield Step(int(version), by, at, fields, outcome, before, after)
+        after = before
 
 
 def get_history(session: Session, arguments: GetHistory) -> dict[str, Any]:
     """The changes of one thing, newest first."""
     source = session.read(arguments.id)
-    require(session, ENTITY[arguments.entity], arguments.id)
-    changes = [
-        {"version": version, "by": by, "at": at, "fields": _old_and_new(decode_fields(fields)), "outcome": outcome}
-        for version, by, at, fields, outcome in session.replica.execute(
-            _SELECT, (arguments.id, arguments.entity, arguments.limit)
+    entity = ENTITY[arguments.entity]
+    row = require(session, entity, arguments.id)
+    changes: list[dict[str, Any]] = []
+    for step in steps(session, entity, row):
+        if len(changes) == arguments.limit:
+            break
+        changes.append(
+            {
+                "version": step.version,
+                "by": step.by,
+                "at": step.at,
+                "fields": _old_and_new(entity, step),
+                "outcome": step.outcome,
+            }
         )
-    ]
     return {"entity": arguments.entity, "id": arguments.id, "changes": changes} | source
 
 
-def _old_and_new(fields: Fields) -> Fields:
-    return {name: {"old": change.get("old"), "new": change.get("new")} for name, change in fields.items()}
+def _old_and_new(entity: Entity, step: Step) -> Fields:
+    """Old and new values, whole: the log keeps of a JSON document only the keys that differ.
+
+    A change that was lost never became the row's content: of it the keys that it would have changed are shown.
+    """
+    shown: Fields = {}
+    for name, change in step.fields.items():
+        if name in entity.json_columns and step.outcome != "lost":
+            created = step.version == 1
+            shown[name] = {"old": None if created else step.before[name], "new": step.after[name]}
+        else:
+            shown[name] = {"old": change.get("old"), "new": change.get("new")}
+    return shown
 
 
 def revert(session: Session, arguments: RevertWorkItem) -> dict[str, Any]:
@@ -52,36 +102,23 @@ def revert(session: Session, arguments: RevertWorkItem) -> dict[str, Any]:
         check_version(WORK_ITEM, row, arguments.version)
         check_not_deleted(WORK_ITEM, row, {})
         earlier = _content_at(session, row, arguments.to_version)
-        changes = {name: value for name, value in earlier.items() if value != _content(row)[name]}
-        if "metadata" in changes:
-            row = apply_changes(act, row, changes | {"metadata": {}}, metadata_whole=changes["metadata"])
-        else:
-            row = apply_changes(act, row, changes)
+        present = {**row, "metadata": decode_json(row["metadata"])}
+        changes = {name: earlier[name] for name in _REVERTIBLE if earlier[name] != present[name]}
+        row = apply_changes(act, row, changes, metadata_whole=changes.get("metadata"))
     return written(session, WORK_ITEM, row)
 
 
-def _content(row: Row) -> dict[str, Any]:
-    return {name: decode_json(row[name]) if name == "metadata" else row[name] for name in _REVERTIBLE}
-
-
 def _content_at(session: Session, row: Row, version: int) -> dict[str, Any]:
-    """The content at `version`: the present one with every later change undone."""
-    content = _content(row)
-    seen = row["version"] + 1
-    for at_version, _, _, fields, outcome in session.replica.execute(_SELECT, (row["id"], WORK_ITEM.name, 1_000_000)):
-        if at_version == version:
-            return content
-        if at_version < version:
+    nearest = row["version"]
+    for step in steps(session, WORK_ITEM, row):
+        if step.version == version:
+            return step.after
+        if step.version < version:
             break
-        seen = at_version
-        if outcome != "lost":
-            for name, change in decode_fields(fields).items():
-                if name == "metadata":
-                    content[name] = apply(change["new"], change["old"] or {}, content[name])
-                elif name in content:
-                    content[name] = change["old"]
+        nearest = step.version
     raise NotFoundError(
-        f"there is no version {version} of this item in the history (the nearest later one is {seen}); get_history lists them.",
+        f"there is no version {version} of this item in the history (the nearest later one is {nearest}); get_history lists"
+        " them.",
         entity="work_item",
         id=row["id"],
         version=version,

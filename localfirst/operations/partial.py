@@ -6,6 +6,7 @@ from typing import Any
 
 from localfirst_schema.entities import WORK_ITEM
 from localfirst_schema.errors import NotFoundError
+from localfirst_schema.values import check_json
 
 from localfirst.replica.act import Act
 from localfirst.session import Session
@@ -20,6 +21,8 @@ def keep_blind_update(session: Session, act: Act, item_id: str, version: int, ch
         raise NotFoundError(
             f"there is no work item {item_id} in this project; list or search to find its id.", entity="work_item", id=item_id
         )
+    if "metadata" in changes:
+        check_json("metadata", changes["metadata"])
     values = {name: value for name, value in changes.items() if name not in ("deleted", "metadata")}
     if "deleted" in changes:
         values["deleted_at"] = act.at if changes["deleted"] else None

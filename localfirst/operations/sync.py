@@ -39,9 +39,7 @@ def sync_status(session: Session, arguments: Nothing) -> dict[str, Any]:
     """How this replica stands to the server."""
     cursor, last_sync_at = session.replica.execute("SELECT cursor_seq, last_sync_at FROM replica").fetchall()[0]
     head = session.link.head() if session.link is not None else None
-    return {
-        "success": True,
-        "warnings": [],
+    return session.of_replica() | {
         "online": head is not None,
         "server": session.link.server() if session.link is not None else None,
         "last_sync_at": last_sync_at,

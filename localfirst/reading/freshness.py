@@ -42,13 +42,22 @@ class Freshness:
         if self.has_conflict(row_id):
             warnings.append("conflict_pending")
         if self._link is None:
-            return {"success": True, "data_source": "sqlite_cache", "warnings": warnings}
+            return self._from_replica(row_id, warnings)
         waiting = self._has_waiting(row_id)
         if self._server_first and self._is_level():
             if not waiting and not self._has_waiting(row_id):
                 return {"success": True, "data_source": "postgresql", "warnings": warnings}
         elif self._server_first or not self._link.is_online():
             warnings[:0] = ["database_unavailable", "using_fallback_cache"]
+        return self._from_replica(row_id, warnings)
+
+    def of_replica(self) -> dict[str, Any]:
+        """The common fields of a result that speaks of the replica itself; asks nobody."""
+        return self._from_replica(None, ["conflict_pending"] if self.has_conflict(None) else [])
+
+    def _from_replica(self, row_id: str | None, warnings: list[str]) -> dict[str, Any]:
+        if self._link is None:
+            return {"success": True, "data_source": "sqlite_cache", "warnings": warnings}
         if self._has_waiting(row_id):
             warnings.append("pending_local_changes")
         age = self._age_minutes()

@@ -15,6 +15,8 @@ from pathlib import Path
 import apsw
 from localfirst_schema.errors import LocalfirstError, UnavailableError
 
+from localfirst.private_files import create_file
+
 BUSY_TIMEOUT_MS = 10_000
 """How long a writer waits for another process's transaction; those are milliseconds long: in health it is never reached."""
 
@@ -52,10 +54,7 @@ def connect(path: Path) -> apsw.Connection:
 def create_private(path: Path) -> None:
     """Makes the folder 0700 and the file 0600 where they do not exist yet; SQLite gives -wal and -shm the file's mode."""
     try:
-        if not path.parent.is_dir():
-            path.parent.mkdir(parents=True, mode=0o700, exist_ok=True)
-        if not path.exists():
-            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+        create_file(path)
     except OSError as error:
         raise UnavailableError(
             f"the replica cannot be created at {path} ({error.strerror}); set LOCALFIRST_REPLICA to a writable place."

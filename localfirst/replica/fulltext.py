@@ -1,6 +1,7 @@
 """The full-text rows of the work items: title, and all text in the metadata.
 
-Counterpart: the table `work_items_text`, written in the transaction that writes the row.
+Counterpart: the table `work_items_text`, written in the transaction that writes the row. The same call notes that the item's
+vector is stale (`localfirst.search.vector_store` brings it up to date): whoever changes text cannot forget it.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from localfirst_schema.wire import decode_json
 
 _DELETE = "DELETE FROM work_items_text WHERE rowid = ?"
 _INSERT = "INSERT INTO work_items_text (rowid, title, body) VALUES (?, ?, ?)"
+_VECTOR_IS_STALE = "INSERT OR IGNORE INTO work_item_vector_queue (local_id) VALUES (?)"
 
 
 def body_of(metadata: str) -> str:
@@ -36,13 +38,16 @@ def index(connection: apsw.Connection, local_id: int, title: str, metadata: str,
     if not is_new:
         connection.execute(_DELETE, (local_id,))
     connection.execute(_INSERT, (local_id, title, body_of(metadata)))
+    connection.execute(_VECTOR_IS_STALE, (local_id,))
 
 
 def index_many(connection: apsw.Connection, rows: Iterable[tuple[int, str, str]]) -> None:
     """Indexes many work items, given as (local_id, title, metadata), whether or not they were indexed before."""
     documents = [(local_id, title, body_of(metadata)) for local_id, title, metadata in rows]
-    connection.executemany(_DELETE, [(local_id,) for local_id, _, _ in documents])
+    local_ids = [(local_id,) for local_id, _, _ in documents]
+    connection.executemany(_DELETE, local_ids)
     connection.executemany(_INSERT, documents)
+    connection.executemany(_VECTOR_IS_STALE, local_ids)
 
 
 def is_consistent(connection: apsw.Connection) -> bool:

@@ -12,7 +12,7 @@ from localfirst_schema.entities import ENTITIES, VENDOR, WORK_ITEM, Entity
 from localfirst_schema.errors import UnavailableError
 from localfirst_schema.wire import EMPTY_HASH, Row, chain_hash
 from localfirst_sync.decision import rebase
-from localfirst_sync.ports import BEGINNING, CONFLICT_COLUMNS, CONFLICT_TABLE, Cursor, Fenced, Identity, Push, Pushed
+from localfirst_sync.ports import BEGINNING, CONFLICT_COLUMNS, CONFLICT_TABLE, Cursor, Fenced, Identity, PullSink, Push, Pushed
 
 from localfirst.replica import fulltext, outbox
 from localfirst.replica.act import upsert_sql, write_row
@@ -131,8 +131,9 @@ class ReplicaStore:
         """A spool for one pull."""
         return Spool()
 
-    def finish_pull(self, sink: Spool, reached: Cursor) -> int:
+    def finish_pull(self, sink: PullSink, reached: Cursor) -> int:
         """Applies a complete pull; see `LocalStore.finish_pull`."""
+        assert isinstance(sink, Spool), "the sink is the one that begin_pull gave"
         connection = self._connection
         foreign = 0
         with immediate(connection):

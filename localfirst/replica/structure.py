@@ -99,7 +99,9 @@ def waits_for(connection: apsw.Connection, waiting: str, target: str) -> bool:
 
 
 def require_alive(row: Row | None, what: str, row_id: str) -> Row:
-    """The row, or a NotFoundError if there is none or it is deleted."""
-    if row is None or row["deleted_at"] is not None:
+    """The row. Raises NotFoundError if there is none, InvalidStateError if it is deleted."""
+    if row is None:
         raise NotFoundError(f"there is no {what} {row_id} in this project; list them to see which there are.", id=row_id)
+    if row["deleted_at"] is not None:
+        raise InvalidStateError(f"the {what} {row_id} is deleted; undelete it first, or choose another one.", id=row_id)
     return row

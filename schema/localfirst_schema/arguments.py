@@ -8,12 +8,15 @@ from pydantic import Field
 
 from localfirst_schema.types import (
     Arguments,
+    Body,
     BranchName,
     CommitHash,
     ContextType,
     DependencyType,
+    Description,
     EnhancementStatus,
     EntityName,
+    GitBranch,
     Id,
     ItemType,
     Json,
@@ -23,6 +26,7 @@ from localfirst_schema.types import (
     Priority,
     PrNumber,
     Quarter,
+    Query,
     Status,
     Text,
     Title,
@@ -106,7 +110,7 @@ class ReadyWorkItems(Arguments):
 class SearchWorkItems(Arguments):
     """Words, or a description of what is sought."""
 
-    query: Annotated[Text, Field(min_length=1, max_length=10_000)]
+    query: Query
     limit: Limit = 10
 
 
@@ -138,7 +142,7 @@ class AddComment(Arguments):
     """A comment is never changed afterwards."""
 
     work_item_id: Id
-    body: Annotated[Text, Field(min_length=1, max_length=100_000)]
+    body: Body
     created_by: Who | None = None
 
 
@@ -229,7 +233,7 @@ class CreateEnhancement(Arguments):
     """Something planned."""
 
     title: Title
-    description: Annotated[Text, Field(max_length=10_000)] | None = None
+    description: Description | None = None
     priority: Priority = "medium"
     status: EnhancementStatus = "planned"
     target_quarter: Quarter | None = None
@@ -245,7 +249,7 @@ class UpdateEnhancement(Arguments):
     id: Id
     version: Version
     title: Title | None = None
-    description: Annotated[Text, Field(max_length=10_000)] | None = None
+    description: Description | None = None
     priority: Priority | None = None
     status: EnhancementStatus | None = None
     target_quarter: Quarter | None = None
@@ -275,7 +279,7 @@ class UpdateProjectConfiguration(Arguments):
     version: Version
     active_context_type: ContextType | None = None
     current_session_id: Id | None = None
-    git_branch: Annotated[Text, Field(min_length=1, max_length=250)] | None = None
+    git_branch: GitBranch | None = None
     git_head_commit: CommitHash | None = None
     default_token_budget: Annotated[int, Field(ge=1000, le=1_000_000)] | None = None
     updated_by: Who | None = None

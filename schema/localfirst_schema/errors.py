@@ -45,7 +45,9 @@ class ValidationError(CallerError):
     """A field breaks a rule. `details` names the `field` and the `constraint`."""
 
     def __init__(self, field: str, constraint: str, message: str | None = None, **details: Any) -> None:
-        super().__init__(message or f"{field}: {constraint}.", field=field, constraint=constraint, **details)
+        super().__init__(
+            message or f"{field} {constraint}: correct this and try again.", field=field, constraint=constraint, **details
+        )
 
 
 class NotFoundError(CallerError):

@@ -113,5 +113,5 @@ def check(model: type[BaseModel], metadata: dict[str, Any]) -> dict[str, Any]:
     try:
         model.model_validate(checked)
     except pydantic.ValidationError as error:
-        raise as_validation_error(error, "metadata") from None
+        raise as_validation_error(error, checked, prefix="metadata") from None
     return checked

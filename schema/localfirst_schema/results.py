@@ -331,7 +331,7 @@ class Synced(Result):
     duration_ms: float
 
 
-class SyncStatus(Result):
+class SyncStatus(Read):
     """How this replica stands to the server."""
 
     online: bool

@@ -39,13 +39,6 @@ def _uuid(value: str) -> str:
         raise ValueError("must be a UUID") from None
 
 
-def _json(value: Any) -> Any:
-    try:
-        return values.check_json("value", value)
-    except ValidationError as error:
-        raise ValueError(f"{error.details['constraint']} (at {error.details['field']})") from None
-
-
 def _moment(value: str) -> str:
     try:
         return timestamps.canonical(value)
@@ -76,13 +69,18 @@ def _name(value: str) -> str:
 Text = Annotated[str, AfterValidator(_text)]
 Id = Annotated[str, AfterValidator(_uuid), Field(description="UUID", json_schema_extra={"format": "uuid"})]
 Moment = Annotated[str, AfterValidator(_moment), Field(description="time, RFC 3339")]
-Json = Annotated[dict[str, Any], AfterValidator(_json)]
+Json = dict[str, Any]
+"""Checked by `metadata.check`, which can name the key."""
 CommitHash = Annotated[str, AfterValidator(_commit), Field(description="40 hexadecimal digits")]
 Quarter = Annotated[str, AfterValidator(_quarter), Field(description="for example Q1 2026")]
-Title = Annotated[Text, Field(min_length=1, max_length=200)]
-VendorName = Annotated[Text, AfterValidator(_name), Field(min_length=1, max_length=200)]
-BranchName = Annotated[Text, Field(min_length=1, max_length=100)]
-Who = Annotated[Text, Field(min_length=1, max_length=100)]
+Title = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_text)]
+VendorName = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_text), AfterValidator(_name)]
+BranchName = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_text)]
+Who = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_text)]
+Query = Annotated[str, Field(min_length=1, max_length=10_000), AfterValidator(_text)]
+Body = Annotated[str, Field(min_length=1, max_length=100_000), AfterValidator(_text)]
+Description = Annotated[str, Field(max_length=10_000), AfterValidator(_text)]
+GitBranch = Annotated[str, Field(min_length=1, max_length=250), AfterValidator(_text)]
 PrNumber = Annotated[int, Field(ge=1, le=2**63 - 1)]
 Version = Annotated[int, Field(ge=1, le=2**63 - 1, description="the version that you read")]
 Limit = Annotated[int, Field(ge=1, le=100)]

@@ -1,48 +1,98 @@
-"""Turns what pydantic says of bad input into the contract's `ValidationError`."""
+"""Turns what pydantic says of bad input into the contract's `ValidationError`.
+
+What users read are the field's name, the rule that it breaks, and one sentence that says what to do. Rejected values are not
+repeated: they are the caller's and may be secret.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypedDict
 
 import pydantic
 
 from localfirst_schema.errors import ValidationError
 
-
-def as_validation_error(error: pydantic.ValidationError, prefix: str = "") -> ValidationError:
-    """The first problem as the error, all of them in its details (`errors`: field and constraint of each)."""
-    problems = [
-        {"field": field_name(problem["loc"], prefix), "constraint": _constraint(problem)}
-        for problem in error.errors(include_url=False, include_input=False, include_context=True)
-    ]
-    first = problems[0]
-    message = f"{first['field']}: {first['constraint']}." + (f" ({len(problems) - 1} more)" if len(problems) > 1 else "")
-    return ValidationError(first["field"], first["constraint"], message, errors=problems)
+MAX_ERRORS_TOLD = 20
+MAX_ERRORS_IN_SENTENCE = 4
 
 
-def field_name(location: Sequence[int | str], prefix: str = "") -> str:
-    """``("metadata", "priority", 0)`` as ``metadata.priority[0]``."""
-    name = prefix
-    for part in location:
-        name += f"[{part}]" if isinstance(part, int) else (f".{part}" if name else str(part))
-    return name or "arguments"
+class Mistake(TypedDict):
+    """One field and the rule it breaks."""
+
+    field: str
+    constraint: str
 
 
-def _constraint(problem: Any) -> str:
-    kind, context = problem["type"], problem.get("ctx", {})
+def as_validation_error(
+    error: pydantic.ValidationError,
+    given: dict[str, Any],
+    *,
+    prefix: str = "",
+    known: Sequence[str] = (),
+    advice: str = "correct this and try again",
+) -> ValidationError:
+    """The first mistake as the error's field and constraint; with several, all of them in its details (`errors`).
+
+    Args:
+        given: what was validated.
+        prefix: the name of the field that held it.
+        known: the arguments that there are, to be told when one is not known.
+        advice: what to do, as the end of the sentence.
+    """
+    found = mistakes(error, given, prefix, known)[:MAX_ERRORS_TOLD]
+    told = [f"{one['field']} {one['constraint']}" for one in found[:MAX_ERRORS_IN_SENTENCE]]
+    if len(found) > MAX_ERRORS_IN_SENTENCE:
+        told.append(f"{len(found) - MAX_ERRORS_IN_SENTENCE} more are listed in the details")
+    more: dict[str, Any] = {"errors": found} if len(found) > 1 else {}
+    return ValidationError(found[0]["field"], found[0]["constraint"], f"{'; '.join(told)}: {advice}.", **more)
+
+
+def mistakes(error: pydantic.ValidationError, given: dict[str, Any], prefix: str, known: Sequence[str]) -> list[Mistake]:
+    """Every field that breaks a rule, once."""
+    constraints: dict[str, list[str]] = {}
+    for one in error.errors(include_url=False):
+        told = constraints.setdefault(_field(given, one["loc"], one["type"], prefix), [])
+        constraint = _constraint(one, known)
+        if constraint not in told:
+            told.append(constraint)
+    # Several errors of one field are the alternatives of a union, none of which fits.
+    return [Mistake(field=field, constraint=" or ".join(told)) for field, told in constraints.items()]
+
+
+def _field(given: dict[str, Any], location: tuple[int | str, ...], kind: str, prefix: str) -> str:
+    """The dotted path of the field, without the names of union members that pydantic puts in between."""
+    path: list[str] = [prefix] if prefix else []
+    value: Any = given
+    for position, step in enumerate(location):
+        last = position == len(location) - 1
+        if isinstance(value, dict) and (step in value or (last and kind == "missing")):
+            value = value.get(step)
+        elif isinstance(value, list) and isinstance(step, int) and step < len(value):
+            value = value[step]
+        else:
+            continue
+        path.append(str(step))
+    return ".".join(path) or "arguments"
+
+
+def _constraint(error: Any, known: Sequence[str]) -> str:
+    """The broken rule, as the end of a sentence that begins with the field's name."""
+    kind: str = error["type"]
     if kind == "missing":
         return "is required"
     if kind == "extra_forbidden":
-        return "is not an argument of this tool"
-    if kind in ("string_too_short", "string_too_long", "too_short", "too_long"):
-        limit = context.get("min_length", context.get("max_length"))
-        # Text that a validator has returned is a value of no type to pydantic.
-        unit = "item" if context.get("field_type") in ("List", "Dictionary") else "character"
-        return f"must have {'at least' if kind.endswith('short') else 'at most'} {limit} {unit}{'' if limit == 1 else 's'}"
-    text = str(problem["msg"])
-    for start in ("Input should be ", "Value error, ", "String should "):
-        if text.startswith(start):
-            rest = text[len(start) :]
-            return rest if start.startswith("Value") else ("must be " + rest if start.startswith("Input") else "must " + rest)
-    return text[:1].lower() + text[1:]
+        if len(error["loc"]) > 1:
+            return "is not known here"
+        return f"is not an argument of this tool (it takes {', '.join(known) or 'none'})"
+    if kind in ("value_error", "assertion_error"):
+        reason = str(error.get("ctx", {}).get("error", "")).strip().rstrip(".")
+        return reason or "is not valid"
+    if kind in ("dict_type", "model_type", "model_attributes_type", "dataclass_type", "mapping_type"):
+        return "must be an object"
+    message: str = error["msg"]
+    if kind.endswith(("_parsing", "_type", "_from_float")):
+        # What follows the comma says what the parser stumbled over.
+        message = message.split(", ")[0]
+    return re.sub(r"^[A-Z]\w* should ", "must ", message)

@@ -6,6 +6,7 @@ Pure: the rows and the structure are loaded by the caller, who also writes what 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from typing import Any, NamedTuple, TypeAlias
@@ -13,12 +14,14 @@ from typing import Any, NamedTuple, TypeAlias
 import msgspec
 from localfirst_schema import timestamps
 from localfirst_schema.entities import ENTITIES, ENTITY, Entity
-from localfirst_schema.identifiers import is_uuid, natural_id
+from localfirst_schema.identifiers import natural_id
 from localfirst_schema.wire import Fields, Mutation, Row, decode_fields, encode_json
 
 from localfirst_sync.conflict import CONFLICT, Draft, Record, settles, trees
 from localfirst_sync.decision import Outcome, decide, raised, refused
 from localfirst_sync.structure import Key, Structure
+
+_is_id = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}").fullmatch
 
 
 class Change(NamedTuple):
@@ -187,29 +190,31 @@ def _read(mutation: Mutation) -> Change:
         fields = decode_fields(mutation.fields)
     except msgspec.DecodeError:
         return _unreadable(mutation, entity, "unreadable")
-    if entity is None:
-        fit = settles(mutation, fields)
-        unfit = None if fit else "unknown_entity"
-    else:
-        unfit = None if fields.keys() <= _SENDABLE[entity.name] else "unknown_field"
-    if any("old" not in sides or "new" not in sides for sides in fields.values()):
-        unfit = "unreadable"
-    if not is_uuid(mutation.id):
+    if not _is_id(mutation.id):
         return _unreadable(mutation, entity, "invalid_id")
-    if entity is not None and unfit is None and not _references_are_ids(entity, fields):
-        unfit = "invalid_reference"
-    return Change(mutation, entity, fields, unfit)
+    return Change(mutation, entity, fields, _unfitness(mutation, entity, fields))
+
+
+def _unfitness(mutation: Mutation, entity: Entity | None, fields: Fields) -> str | None:
+    for sides in fields.values():
+        if "old" not in sides or "new" not in sides:
+            return "unreadable"
+    if entity is None:
+        return None if settles(mutation, fields) else "unknown_entity"
+    if not fields.keys() <= _SENDABLE[entity.name]:
+        return "unknown_field"
+    return None if not entity.references or _references_are_ids(entity, fields) else "invalid_reference"
 
 
 def _references_are_ids(entity: Entity, fields: Fields) -> bool:
     named = (fields[column]["new"] for column in entity.references if column in fields)
-    return all(value is None or (isinstance(value, str) and is_uuid(value)) for value in named)
+    return all(value is None or (isinstance(value, str) and _is_id(value)) for value in named)
 
 
 def _unreadable(mutation: Mutation, entity: Entity | None, reason: str) -> Change:
     """What cannot be stored as it is, is stored as text."""
-    if not is_uuid(mutation.id):
-        mutation = msgspec.structs.replace(mutation, id=natural_id("", mutation.entity, mutation.id), fields=mutation.fields)
+    if not _is_id(mutation.id):
+        mutation = msgspec.structs.replace(mutation, id=natural_id("", mutation.entity, _plain(mutation.id)))
     payload: dict[str, Any] = {"payload": {"old": None, "new": _plain(mutation.fields)}}
     return Change(msgspec.structs.replace(mutation, fields=encode_json(payload)), entity, payload, reason)
 

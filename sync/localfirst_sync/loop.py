@@ -19,7 +19,7 @@ from localfirst_schema.errors import LocalfirstError
 
 from localfirst_sync.lock import HeldElsewhere, ReplicaLock
 from localfirst_sync.ports import Fenced, Identity, LocalStore, RemoteStore
-from localfirst_sync.round import RoundResult, push_outbox, sync_round
+from localfirst_sync.round import Progress, RoundResult, push_outbox, sync_round
 from localfirst_sync.wake import Wake
 
 logger = logging.getLogger("localfirst.sync")
@@ -47,6 +47,8 @@ class SyncLoop:
         open_local: opens the replica; called in the loop's thread.
         open_remote: makes the server's store; called in the loop's thread.
         lock_path: the lock file beside the replica.
+        on_round: told, in the loop's thread, of each round that did something.
+        progress: told, in the loop's thread, how far a round is.
 
     Attributes:
         online: whether the server answered the last time.
@@ -64,10 +66,14 @@ class SyncLoop:
         open_remote: Callable[[Identity], RemoteStore],
         lock_path: Path,
         poll_s: float = POLL_S,
+        on_round: Callable[[RoundResult], None] | None = None,
+        progress: Progress | None = None,
     ) -> None:
         self._open_local = open_local
         self._open_remote = open_remote
         self._lock = ReplicaLock(lock_path)
+        self._on_round = on_round
+        self._progress = progress
         self._poll_s = self._slow_poll_s = poll_s
         self._came_unannounced = False
         self._local: LocalStore | None = None
@@ -161,7 +167,7 @@ class SyncLoop:
             self._local = self._open_local()
         if self._remote is None:
             self._remote = self._open_remote(self._local.identity())
-        result = sync_round(self._local, self._remote, self._lock)
+        result = sync_round(self._local, self._remote, self._lock, progress=self._progress)
         now = time.monotonic()
         if is_waited_for or now - self._marked >= MARK_S:
             self._local.mark_synced()
@@ -177,6 +183,8 @@ class SyncLoop:
         if result[:4] != (0, 0, 0, 0):
             self.last_result = result
             logger.debug("round: %s", result)
+            if self._on_round is not None:
+                self._on_round(result)
 
     def _answered_by_server(self) -> None:
         if not self.online:

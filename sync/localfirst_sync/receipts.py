@@ -56,19 +56,24 @@ def repeated(push: Push, known: Known) -> list[Verdict]:
         if known.last_hash != push.acked_hash:
             raise IdentityTaken(0)
         return []
-    verdicts: list[Verdict] = []
-    hashes: list[bytes] = []
-    for receipt in known.receipts:
-        if receipt.first_number != first + len(verdicts):
-            raise IdentityTaken(0)  # answered, and acknowledged by somebody else: the receipts are gone
-        verdicts += _decode(receipt.verdicts)
-        hashes += [receipt.hashes[at : at + HASH_BYTES] for at in range(0, len(receipt.hashes), HASH_BYTES)]
-    if first + len(verdicts) - 1 != known.last_number:
+    answered = {
+        verdict.number: (verdict, past.hashes[place * HASH_BYTES : (place + 1) * HASH_BYTES])
+        for past in known.receipts
+        for place, verdict in enumerate(_decode(past.verdicts))
+    }
+    if any(number not in answered for number in range(first, known.last_number + 1)):
+        raise IdentityTaken(0)  # answered, and acknowledged by somebody else: the receipts are gone
+    if push.acked_number in answered and answered[push.acked_number][1] != push.acked_hash:
         raise IdentityTaken(0)
-    for place, (ours, theirs) in enumerate(zip(push.hashes, hashes, strict=False)):
+    verdicts: list[Verdict] = []
+    for mutation, ours in zip(push.mutations, push.hashes, strict=True):
+        if mutation.number > known.last_number:
+            break
+        verdict, theirs = answered[mutation.number]
         if ours != theirs:
-            raise IdentityTaken(place)
-    return verdicts[: len(push.mutations)]
+            raise IdentityTaken(len(verdicts))
+        verdicts.append(verdict)
+    return verdicts
 
 
 def receipt(push: Push, already: int, verdicts: Sequence[Verdict]) -> Receipt:

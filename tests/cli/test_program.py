@@ -78,7 +78,9 @@ def test_a_misspelt_command_is_guessed(shell: Shell) -> None:
 def test_a_rule_that_is_broken_is_told_without_json_on_standard_error(shell: Shell) -> None:
     done = shell.run("item", "create", "", "--type", "task")
     assert (done.status, done.out) == (1, "")
-    assert done.err == "Error: title: must have at least 1 character.\n"
+    assert done.err.startswith("Error: title")
+    assert "at least 1" in done.err
+    assert done.err.count("\n") == 1
 
 
 def test_settings_that_make_no_sense_are_told(shell: Shell) -> None:

@@ -123,9 +123,7 @@ def working(
 ) -> Iterator[Agent]:
     """An agent on this laptop, with a server process of its own that ends with it."""
     environment = {key: value for key, value in {**laptop.environment, **more}.items() if value}
-    parameters = StdioServerParameters(
-        command=str(PROGRAM), args=["mcp"], env=environment, cwd=str(cwd or laptop.project)
-    )
+    parameters = StdioServerParameters(command=str(PROGRAM), args=["mcp"], env=environment, cwd=str(cwd or laptop.project))
     client = Client(
         stdio_client(parameters),
         mode=mode,

@@ -75,9 +75,10 @@ def test_a_revert_can_itself_be_reverted(agent: Agent, name: str) -> None:
 
 
 def test_a_stale_revert_is_a_mismatch(agent: Agent, name: str) -> None:
-    item = agent.update(agent.create(name), title="new")
-    refusal = agent.refused("revert_work_item", id=item["id"], version=1, to_version=1)
+    item = agent.update(agent.update(agent.create(name), title="new"), title="newer")
+    refusal = agent.refused("revert_work_item", id=item["id"], version=2, to_version=1)
     assert refusal.kind == "VersionMismatchError"
+    assert agent.read(item)["title"] == "newer"
 
 
 def test_there_is_no_going_back_to_a_version_that_never_was(agent: Agent, name: str) -> None:

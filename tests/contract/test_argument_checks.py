@@ -203,7 +203,9 @@ def test_the_bounds_of_a_history_are_within_it(agent: Agent, name: str, value: i
     assert len(agent.call("get_history", entity="work_item", id=item["id"], limit=value)["changes"]) == 1
 
 
-@pytest.mark.parametrize("entity", ["work_item", "work_item_dependency", "vendor", "deployment", "enhancement", "configuration"])
+@pytest.mark.parametrize(
+    "entity", ["work_item", "work_item_dependency", "vendor", "deployment", "enhancement", "configuration"]
+)
 def test_each_entity_has_a_history_and_conflicts(agent: Agent, entity: str) -> None:
     assert agent.refused("get_history", entity=entity, id=NOBODY).kind == "NotFoundError"
     assert agent.call("list_conflicts", entity=entity)["total_count"] == 0

@@ -99,7 +99,9 @@ def test_each_type_may_have_each_status(agent: Agent, name: str, item_type: str,
     assert (item["item_type"], item["status"]) == (item_type, status)
 
 
-@pytest.mark.parametrize("title", ["x", "x" * 200, "é" * 200, "🎉" * 200, "'; DROP TABLE work_items; --", "a\nb\tc", "  padded  "])
+@pytest.mark.parametrize(
+    "title", ["x", "x" * 200, "é" * 200, "🎉" * 200, "'; DROP TABLE work_items; --", "a\nb\tc", "  padded  "]
+)
 def test_a_title_is_kept_as_it_is_given(agent: Agent, title: str) -> None:
     item = agent.create(title)
     assert agent.read(item)["title"] == title

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 from contract.agent import Agent, Answer, Refusal
@@ -69,7 +71,7 @@ def test_an_item_is_not_linked_to_itself(agent: Agent, kind: str) -> None:
 @pytest.mark.parametrize("length", [2, 3, 6])
 def test_a_ring_of_links_is_a_cycle(agent: Agent, kind: str, length: int) -> None:
     ring = items(agent, length)
-    for source, target in zip(ring, ring[1:], strict=False):
+    for source, target in pairwise(ring):
         link(agent, source, kind, target)
     assert refused(agent, ring[-1], kind, ring[0]).kind == "CycleError"
     assert agent.read(ring[-1])["dependencies"] != []

@@ -66,9 +66,7 @@ def test_one_unknown_id_and_nothing_is_recorded(agent: Agent, name: str, unknown
 
 def test_an_id_given_twice_is_one(agent: Agent, name: str) -> None:
     vendor, item = agent.call("create_vendor", name=name), agent.create(name)
-    made = agent.call(
-        "record_deployment", metadata=METADATA, vendor_ids=[vendor["id"]] * 2, work_item_ids=[item["id"]] * 2
-    )
+    made = agent.call("record_deployment", metadata=METADATA, vendor_ids=[vendor["id"]] * 2, work_item_ids=[item["id"]] * 2)
     read = agent.call("query_deployment", id=made["id"])
     assert (len(read["affected_vendors"]), len(read["related_work_items"])) == (1, 1)
 

@@ -69,7 +69,9 @@ REQUIRED = {
 }
 ARGUMENTS = {
     "create_work_item": "id item_type title parent_id status metadata branch_name commit_hash pr_number created_by created_at",
-    "update_work_item": "id version title status parent_id metadata branch_name commit_hash pr_number deleted updated_by created_by",
+    "update_work_item": (
+        "id version title status parent_id metadata branch_name commit_hash pr_number deleted updated_by created_by"
+    ),
     "query_work_item": "id include_children include_dependencies max_depth",
     "list_work_items": "item_type status parent_id root_only include_deleted include_archived limit offset",
     "ready_work_items": "limit item_type",
@@ -85,9 +87,7 @@ ARGUMENTS = {
     "query_deployment": "id",
     "list_deployments": "limit offset since",
     "create_enhancement": "title description priority status target_quarter requires_constitutional_principles",
-    "update_enhancement": (
-        "id version title description priority status target_quarter requires_constitutional_principles"
-    ),
+    "update_enhancement": ("id version title description priority status target_quarter requires_constitutional_principles"),
     "list_enhancements": "priority status target_quarter",
     "update_project_configuration": (
         "version active_context_type current_session_id git_branch git_head_commit default_token_budget"
@@ -113,7 +113,9 @@ def test_every_tool_has_a_description_and_schemas_of_its_arguments_and_its_resul
         assert tool.input_schema["type"] == "object", name
         assert tool.output_schema is not None, name
         assert tool.output_schema["type"] == "object", name
-        assert set(tool.output_schema["required"]) >= {"success", "warnings"}, name
+        result, error = tool.output_schema["anyOf"]
+        assert set(result["required"]) >= {"success", "warnings"}, name
+        assert set(error["required"]) == {"error", "message", "details"}, name
 
 
 @pytest.mark.parametrize("tool", sorted(ARGUMENTS))

@@ -50,7 +50,7 @@ def test_max_depth_cuts_the_tree(agent: Agent, name: str) -> None:
 
 
 def test_children_and_dependencies_can_be_left_out(agent: Agent, name: str) -> None:
-    parent, child = chain(agent, name, 2)
+    parent, _ = chain(agent, name, 2)
     agent.call("link_work_items", source_id=parent["id"], target_id=agent.create(name)["id"], dependency_type="blocks")
     assert agent.read(parent, include_children=False).get("children", []) == []
     assert agent.read(parent, include_dependencies=False).get("dependencies", []) == []

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from contract.agent import Agent, Answer
@@ -18,10 +16,9 @@ def under(agent: Agent, parent: Answer, **filters: object) -> list[str]:
 
 
 @pytest.fixture
-def parent(agent: Agent, name: str) -> Iterator[Answer]:
+def parent(agent: Agent, name: str) -> Answer:
     """Lists are asked for below it, so that other tests do not show in them."""
-    made = agent.create(name, "project")
-    yield made
+    return agent.create(name, "project")
 
 
 def test_the_newest_change_comes_first(agent: Agent, parent: Answer) -> None:
@@ -39,9 +36,7 @@ def test_a_list_of_everything_begins_with_the_last_change(agent: Agent, name: st
 def test_a_list_is_read_page_by_page(agent: Agent, parent: Answer) -> None:
     for number in range(7):
         agent.create(str(number), parent_id=parent["id"])
-    pages = [
-        agent.call("list_work_items", parent_id=parent["id"], limit=3, offset=offset) for offset in (0, 3, 6, 9, 2**40)
-    ]
+    pages = [agent.call("list_work_items", parent_id=parent["id"], limit=3, offset=offset) for offset in (0, 3, 6, 9, 2**40)]
     assert [[item["title"] for item in page["items"]] for page in pages] == [["6", "5", "4"], ["3", "2", "1"], ["0"], [], []]
     assert {page["total_count"] for page in pages} == {7}
     assert [(page["limit"], page["offset"]) for page in pages[:2]] == [(3, 0), (3, 3)]
@@ -104,9 +99,7 @@ def test_only_active_items_are_ready(agent: Agent) -> None:
 
 
 def test_the_most_urgent_is_the_first_to_be_ready(agent: Agent) -> None:
-    items = [
-        agent.create(priority, metadata={"priority": priority}) for priority in ("low", "high", "medium")
-    ]
+    items = [agent.create(priority, metadata={"priority": priority}) for priority in ("low", "high", "medium")]
     assert ready(agent, items) == ["high", "medium", "low"]
 
 

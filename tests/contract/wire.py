@@ -70,15 +70,20 @@ class Wire:
     def call_text(self, tool: str, arguments: str) -> dict[str, Any]:
         return self.request_text("tools/call", f'{{"name": "{tool}", "arguments": {arguments}}}')
 
-    def reply(self, number: int | None) -> dict[str, Any]:
-        """The next message with this id; whatever comes before it is passed over."""
-        deadline = time.monotonic() + PATIENCE_S
-        while True:
-            message = json.loads(self.line(deadline))
-            if message.get("id") == number and "method" not in message:
-                return message
+    def reply(self, number: int) -> dict[str, Any]:
+        """The answer to this request, or one to nobody; notifications before it are passed over."""
+        while "id" not in (message := self.message()):
+            pass
+        assert message["id"] in (number, None), message
+        return message
 
-    def line(self, deadline: float) -> str:
+    def message(self) -> dict[str, Any]:
+        message: dict[str, Any] = json.loads(self.line())
+        assert message["jsonrpc"] == "2.0"
+        return message
+
+    def line(self) -> str:
+        deadline = time.monotonic() + PATIENCE_S
         assert self.process.stdout is not None
         while b"\n" not in self._unread:
             ready, _, _ = select.select([self.process.stdout], [], [], max(0.0, deadline - time.monotonic()))

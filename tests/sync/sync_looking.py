@@ -53,3 +53,13 @@ def _dicts(server: Connection, query: str, *arguments: object) -> list[dict[str,
     assert cursor.description is not None
     names = [column.name for column in cursor.description]
     return [dict(zip(names, found, strict=True)) for found in cursor.fetchall()]
+
+
+def misplaced(server: Connection) -> list[dict[str, Any]]:
+    """Work items whose path or depth is not what their parent's says."""
+    return _dicts(
+        server,
+        "SELECT w.id::text, w.path, p.path AS above FROM localfirst.work_items AS w"
+        " LEFT JOIN localfirst.work_items AS p ON p.project_id = w.project_id AND p.id = w.parent_id"
+        " WHERE (w.path, w.depth) <> (coalesce(p.path || '/', '') || w.id, coalesce(p.depth + 1, 0))",
+    )

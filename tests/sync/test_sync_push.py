@@ -216,7 +216,9 @@ def test_any_number_of_rows_goes_in_one_push(server: Connection, ann: Sender, co
     items = [ann.create("work_item", task(f"number\t{n}\n\\N \x01,")) for n in range(count)]
     assert {verdict.outcome for verdict in ann.push()} == {"accepted"}
     for n, item in enumerate(items):
-        ann.change("work_item", item, 1, {"title": (f"number\t{n}\n\\N \x01,", f"{n}\\t\r\n"), "metadata": ({"priority": "high"}, {})})
+        ann.change(
+            "work_item", item, 1, {"title": (f"number\t{n}\n\\N \x01,", f"{n}\\t\r\n"), "metadata": ({"priority": "high"}, {})}
+        )
     assert {verdict.outcome for verdict in ann.push()} == {"accepted"}
     titles = server.execute("SELECT title, version, metadata FROM localfirst.work_items").fetchall()
     assert sorted(map(str, titles)) == sorted(str((f"{n}\\t\r\n", 2, {})) for n in range(count))

@@ -22,9 +22,7 @@ def move(sender: Sender, item: str, version: int, old: str | None, new: str | No
 
 def depend(sender: Sender, project: str, one: str, other: str, kind: str = "depends_on") -> str:
     link = natural_id(project, "work_item_dependency", one, other, kind)
-    return sender.create(
-        "work_item_dependency", {"work_item_id": one, "depends_on_id": other, "dependency_type": kind}, link
-    )
+    return sender.create("work_item_dependency", {"work_item_id": one, "depends_on_id": other, "dependency_type": kind}, link)
 
 
 def test_five_levels_fit_and_a_sixth_does_not(server: Connection, ann: Sender) -> None:

@@ -2,10 +2,11 @@
 
     .venv/bin/python tools/bench/sync.py [--push 10000] [--pull 100000] [--rounds 5]
 
-Push: rows of a replica are changed, then sent. The floor replays what was sent to PostgreSQL (with its pipelines, the triggers of
-the tables in place but idle, as they are for the engine; then on copies of the tables without triggers and without constraints) and what was
-done in SQLite. Pull: a new replica takes everything; the floor streams the same queries into the same statements. Also: a
-round with nothing to do, one changed row from replica to replica, and an `UPDATE` of all rows by SQL with and without triggers.
+Push: rows of a replica are changed, then sent. The floor replays what was sent to PostgreSQL, with its pipelines, and what was
+done in SQLite; once with the triggers of the tables in place but idle, as they are for the engine, and once on copies of the
+tables without triggers and without constraints. Pull: a new replica takes everything; the floor streams the same queries into
+the same statements. Also: a round with nothing to do, one changed row from replica to replica, and an `UPDATE` of all rows by
+SQL with and without triggers.
 """
 
 from __future__ import annotations
@@ -139,7 +140,7 @@ def bench_push(folder: Path, url: str, rows: int, rounds: int) -> list[tuple[str
                 recorder.events.clear()
                 copy = snapshot_outbox(side)
                 times["engine"].append(timed(lambda: push_outbox(side.local, side.remote)))
-            events = [e for e in recorder.events]
+            events = list(recorder.events)
             side.remote._connection = recorder._connection
             for name, rename in (("same SQL", lambda q: q), ("same SQL, plain tables", to_plain)):
                 reset(server, before, rename)

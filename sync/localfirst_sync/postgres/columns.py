@@ -6,6 +6,7 @@ record sets or `COPY`; what is derived (`status` of a vendor) is computed by the
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cache
 
 from localfirst_schema.entities import VENDOR, Column, Entity, Kind
@@ -46,14 +47,14 @@ def written_columns(entity: Entity) -> tuple[str, ...]:
     return tuple(name for name in entity.column_names if (entity.name, name) not in _GENERATED)
 
 
-def record_type(entity: Entity) -> str:
-    """The column definition list of a JSON record set with `written_columns`."""
-    return ", ".join(f"{name} {_TYPE[entity.by_name[name].kind]}" for name in written_columns(entity))
+def record_type(entity: Entity, names: Iterable[str]) -> str:
+    """The column definition list of a record set or a temporary table with these columns."""
+    return ", ".join(f"{name} {_TYPE[entity.by_name[name].kind]}" for name in names)
 
 
-def assignments(entity: Entity, source: str) -> str:
-    """``SET`` list for everything but the id."""
-    return ", ".join(f"{name} = {source}.{name}" for name in written_columns(entity) if name != "id")
+def assignments(names: Iterable[str]) -> str:
+    """``SET`` list that takes the columns from the row `r`."""
+    return ", ".join(f"{name} = r.{name}" for name in names)
 
 
 def _read(column: Column, table: str) -> str:

@@ -13,6 +13,7 @@ from typing import TypeAlias
 import psycopg
 from localfirst_schema.errors import UnavailableError
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.pq import ExecStatus
 
 from localfirst_sync.postgres.failure import unavailable
 
@@ -21,6 +22,7 @@ logger = logging.getLogger("localfirst.sync")
 Connection: TypeAlias = psycopg.Connection[tuple[object, ...]]
 
 CONNECT_TIMEOUT_S = 5
+PREPARED_MAX = 200
 STATEMENT_TIMEOUT_MS = 60_000
 LOCK_TIMEOUT_MS = 5_000
 IDLE_IN_TRANSACTION_TIMEOUT_MS = 15_000
@@ -40,14 +42,19 @@ _SESSION = {
 def connect(dsn: str, *, connect_timeout_s: int = CONNECT_TIMEOUT_S) -> Connection:
     """A new connection in autocommit mode. Raises `UnavailableError`, which never repeats anything of `dsn`."""
     try:
-        return psycopg.connect(conninfo(dsn, connect_timeout_s=connect_timeout_s), autocommit=True)
-    except psycopg.Error as error:
-        if not _pooler_refuses_options(error):
-            raise unavailable(error) from None
-    try:
-        return psycopg.connect(conninfo(dsn, connect_timeout_s=connect_timeout_s, options=False), autocommit=True)
+        try:
+            connection = psycopg.connect(conninfo(dsn, connect_timeout_s=connect_timeout_s), autocommit=True)
+        except psycopg.Error as error:
+            if not _pooler_refuses_options(error):
+                raise
+            connection = psycopg.connect(conninfo(dsn, connect_timeout_s=connect_timeout_s, options=False), autocommit=True)
     except psycopg.Error as error:
         raise unavailable(error) from None
+    # Only what says so is prepared: a statement that psycopg prepares by itself within a pipeline that then fails is
+    # remembered as prepared although it never was.
+    connection.prepare_threshold = 2**31
+    connection.prepared_max = PREPARED_MAX
+    return connection
 
 
 def conninfo(dsn: str, *, connect_timeout_s: int = CONNECT_TIMEOUT_S, options: bool = True) -> str:
@@ -67,6 +74,16 @@ def conninfo(dsn: str, *, connect_timeout_s: int = CONNECT_TIMEOUT_S, options: b
         ours = " ".join(f"-c {name}={value}" for name, value in _SESSION.items())
         settings["options"] = f"{ours} {given.get('options') or ''}".strip()
     return make_conninfo("", **settings)
+
+
+def roll_back(connection: Connection, to_savepoint: str | None = None) -> None:
+    """Rolls back, wholly or to a savepoint. Raises psycopg.OperationalError when the connection is broken.
+
+    It goes past psycopg, which forgets all prepared statements when it sees a rollback.
+    """
+    command = "ROLLBACK" if to_savepoint is None else f"ROLLBACK TO SAVEPOINT {to_savepoint}"
+    if connection.pgconn.exec_(command.encode()).status != ExecStatus.COMMAND_OK:
+        raise psycopg.OperationalError("the transaction could not be rolled back")
 
 
 def describe_server(dsn: str) -> str:

@@ -87,13 +87,13 @@ def name_of_refusal(error: psycopg.Error) -> str:
 def _classify(error: Exception) -> tuple[str, str]:
     if isinstance(error, psycopg.Error) and error.sqlstate in _BY_SQLSTATE:
         return _BY_SQLSTATE[error.sqlstate]
-    text = str(error).lower()
-    for phrase, cause, words in _BY_PHRASE:
-        if phrase in text:
-            return cause, words
+    text, code = str(error).lower(), getattr(error, "sqlstate", None)
+    if not code:
+        for phrase, cause, words in _BY_PHRASE:
+            if phrase in text:
+                return cause, words
     if isinstance(error, psycopg.ProgrammingError) and not error.sqlstate:
         return "settings", "LOCALFIRST_DATABASE_URL cannot be read as the address of a PostgreSQL database"
     if isinstance(error, psycopg.OperationalError):
         return "connection", "the connection to PostgreSQL was lost"
-    code = getattr(error, "sqlstate", None)
     return "server", f"PostgreSQL reported an error (SQLSTATE {code})" if code else "PostgreSQL reported an error"

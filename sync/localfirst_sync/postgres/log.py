@@ -9,6 +9,7 @@ import msgspec
 from localfirst_schema.wire import HASH_BYTES
 
 from localfirst_sync.ports import Cursor, Identity
+from localfirst_sync.postgres.bulk import copy_rows
 from localfirst_sync.postgres.connection import Connection
 from localfirst_sync.receipts import UNKNOWN, Known, Receipt
 
@@ -22,6 +23,10 @@ _RECEIPTS = """
 SELECT first_number, last_number, hashes, verdicts FROM localfirst.push_receipts
 WHERE project_id = %s AND replica_id = %s AND last_number > %s ORDER BY first_number
 """
+
+_HISTORY_COLUMNS = (
+    "project_id", "seq", "tag", "entity", "entity_id", "version", "by", "at", "outcome", "fields", "replica_id", "number",
+)  # fmt: skip
 
 _WRITE_HISTORY = """
 INSERT INTO localfirst.history (project_id, seq, tag, entity, entity_id, version, by, at, outcome, fields, replica_id, number)
@@ -100,6 +105,16 @@ def write_history(connection: Connection, identity: Identity, first: Cursor, ent
         ]  # fmt: skip
         arguments = (identity.project_id, first.tag, identity.replica_id, _encode(rows).decode())
         connection.execute(_WRITE_HISTORY, arguments, prepare=True)
+
+
+def copy_history(connection: Connection, identity: Identity, first: Cursor, entries: Sequence[LogEntry]) -> None:
+    """The same for many entries; not within a pipeline."""
+    project, replica, tag = identity.project_id, identity.replica_id, first.tag
+    rows = (
+        (project, seq, tag, e.entity, e.entity_id, e.version, e.by, e.at, e.outcome, e.fields, replica, e.number)
+        for seq, e in enumerate(entries, first.seq)
+    )
+    copy_rows(connection, "localfirst.history", _HISTORY_COLUMNS, rows)
 
 
 def finish(connection: Connection, identity: Identity, after: Cursor, receipt: Receipt, acked_number: int) -> None:

@@ -19,7 +19,7 @@ from localfirst_sync.conflict import CONFLICT
 from localfirst_sync.ports import BEGINNING, CONFLICT_TABLE, Cursor, HistoryRow, PullSink, ServerWasRestored
 from localfirst_sync.postgres.columns import pull_list, time_text
 from localfirst_sync.postgres.conflicts import READ_LIST as CONFLICT_LIST
-from localfirst_sync.postgres.connection import Connection, lost
+from localfirst_sync.postgres.connection import Connection, lost, roll_back
 from localfirst_sync.postgres.failure import unavailable
 
 BATCH = 1000
@@ -60,7 +60,7 @@ def pull(connection: Connection, project_id: str, cursor: Cursor, sink: PullSink
             return _pull(connection, project_id, cursor, sink)
         except BaseException:
             with suppress(psycopg.Error):
-                connection.execute("ROLLBACK")
+                roll_back(connection)
             raise
     except psycopg.Error as error:
         raise unavailable(error) from None

@@ -19,7 +19,8 @@ from localfirst_schema.wire import Verdict
 
 from localfirst_sync.batch import Act, Change, acts, read
 from localfirst_sync.ports import Identity, Push, Pushed
-from localfirst_sync.postgres.connection import Connection
+from localfirst_sync.postgres.bulk import BULK_ROWS
+from localfirst_sync.postgres.connection import Connection, roll_back
 from localfirst_sync.postgres.failure import blames_the_data, is_temporary, name_of_refusal, unavailable
 from localfirst_sync.postgres.transaction import Transaction
 
@@ -72,8 +73,12 @@ def _attempt(connection: Connection, identity: Identity, pushed: Push, changes: 
     else:
         part = transaction.decide(acts(new))
         answers = part.verdicts
+        in_bulk = len(part.history) >= BULK_ROWS
+        if in_bulk:
+            transaction.write_in_bulk(part)
         with connection.pipeline():
-            transaction.write(part)
+            if not in_bulk:
+                transaction.write(part)
             after = transaction.finish(pushed, answers)
             connection.execute("COMMIT")
     if known:
@@ -94,7 +99,7 @@ def _write_in_parts(connection: Connection, transaction: Transaction, some: Sequ
     except psycopg.Error as error:
         if barred is not None or not blames_the_data(error):
             raise
-        connection.execute("ROLLBACK TO SAVEPOINT part")
+        roll_back(connection, to_savepoint="part")
         connection.execute("RELEASE SAVEPOINT part")
         transaction.forget(part)
         refusal = name_of_refusal(error)
@@ -107,4 +112,4 @@ def _write_in_parts(connection: Connection, transaction: Transaction, some: Sequ
 
 def _roll_back(connection: Connection) -> None:
     with suppress(psycopg.Error):
-        connection.execute("ROLLBACK")
+        roll_back(connection)

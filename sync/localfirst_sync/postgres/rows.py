@@ -8,17 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import cache
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgspec
 from localfirst_schema.entities import ENTITIES, Entity
 from localfirst_schema.wire import Row
 
+from localfirst_sync.postgres.bulk import copy_rows
 from localfirst_sync.postgres.columns import assignments, read_list, record_type, written_columns
 from localfirst_sync.postgres.connection import Connection
 from localfirst_sync.structure import Key
 
-Fetch = Callable[[], list[tuple[Any, ...]]]
+Changed: TypeAlias = tuple[Row, Row]
+"""A row as the server has it, and as it is to stand."""
+
+Fetch: TypeAlias = Callable[[], list[tuple[Any, ...]]]
 """Fetches the rows of a statement that was sent within a pipeline."""
 
 _encode = msgspec.json.Encoder().encode
@@ -37,15 +41,26 @@ def _insert(entity: Entity) -> str:
     columns = ", ".join(written_columns(entity))
     return (
         f"INSERT INTO localfirst.{entity.table} (project_id, {columns})"
-        f" SELECT %s::uuid, {columns} FROM jsonb_to_recordset(%s::jsonb) AS r ({record_type(entity)})"
+        f" SELECT %s::uuid, {columns} FROM jsonb_to_recordset(%s::jsonb) AS r ({record_type(entity, written_columns(entity))})"
     )
 
 
 @cache
-def _update(entity: Entity) -> str:
+def _update(entity: Entity, columns: tuple[str, ...]) -> str:
     return (
-        f"UPDATE localfirst.{entity.table} AS t SET {assignments(entity, 'r')}"
-        f" FROM jsonb_to_recordset(%s::jsonb) AS r ({record_type(entity)}) WHERE t.project_id = %s::uuid AND t.id = r.id"
+        f"UPDATE localfirst.{entity.table} AS t SET {assignments(columns)}"
+        f" FROM jsonb_to_recordset(%s::jsonb) AS r ({record_type(entity, ('id', *columns))})"
+        " WHERE t.project_id = %s::uuid AND t.id = r.id"
+    )
+
+
+@cache
+def _update_in_bulk(entity: Entity, columns: tuple[str, ...]) -> tuple[str, str]:
+    incoming = f"CREATE TEMPORARY TABLE incoming_{entity.table} ({record_type(entity, ('id', *columns))}) ON COMMIT DROP"
+    return (
+        incoming,
+        f"UPDATE localfirst.{entity.table} AS t SET {assignments(columns)}"
+        f" FROM pg_temp.incoming_{entity.table} AS r WHERE t.project_id = %s::uuid AND t.id = r.id",
     )
 
 
@@ -69,12 +84,41 @@ def fetch(asked: Sequence[tuple[Entity, Fetch]]) -> dict[Key, Row]:
     return found
 
 
-def write(connection: Connection, project_id: str, entity: Entity, new: Sequence[Row], changed: Sequence[Row]) -> None:
+def write(connection: Connection, project_id: str, entity: Entity, new: Sequence[Row], changed: Sequence[Changed]) -> None:
     """Writes rows of one entity; within a pipeline nothing is waited for."""
     if new:
-        connection.execute(_insert(entity), (project_id, _records(entity, new)), prepare=True)
+        records = _records(entity, new, written_columns(entity))
+        connection.execute(_insert(entity), (project_id, records), prepare=True)
     if changed:
-        connection.execute(_update(entity), (_records(entity, changed), project_id), prepare=True)
+        columns = _changed_columns(entity, changed)
+        records = _records(entity, [row for _, row in changed], ("id", *columns))
+        connection.execute(_update(entity, columns), (records, project_id), prepare=True)
+
+
+def write_in_bulk(
+    connection: Connection, project_id: str, entity: Entity, new: Sequence[Row], changed: Sequence[Changed]
+) -> None:
+    """The same for many rows; not within a pipeline."""
+    if new:
+        columns = written_columns(entity)
+        rows = ((project_id, *(row[name] for name in columns)) for row in new)
+        copy_rows(connection, f"localfirst.{entity.table}", ("project_id", *columns), rows)
+    if changed:
+        columns = _changed_columns(entity, changed)
+        incoming, update = _update_in_bulk(entity, columns)
+        connection.execute(incoming.encode())
+        names = ("id", *columns)
+        copy_rows(connection, f"pg_temp.incoming_{entity.table}", names, ([row[name] for name in names] for _, row in changed))
+        connection.execute(update.encode(), (project_id,))
+
+
+def _changed_columns(entity: Entity, changed: Sequence[Changed]) -> tuple[str, ...]:
+    """The columns in which any of the rows differs: what is not sent need be neither parsed nor compared."""
+    return tuple(
+        name
+        for name in written_columns(entity)
+        if name != "id" and any(old[name] is not row[name] and old[name] != row[name] for old, row in changed)
+    )
 
 
 def _send(connection: Connection, project_id: str, keys: Iterable[Key], lock: str) -> list[tuple[Entity, Fetch]]:
@@ -88,10 +132,11 @@ def _send(connection: Connection, project_id: str, keys: Iterable[Key], lock: st
     ]
 
 
-def _records(entity: Entity, rows: Sequence[Row]) -> str:
-    json_columns = entity.json_columns
-    if not json_columns:
-        return _encode(rows).decode()
-    return _encode(
-        [row | {name: msgspec.Raw(row[name].encode()) for name in json_columns if row[name] is not None} for row in rows]
-    ).decode()
+def _records(entity: Entity, rows: Sequence[Row], columns: Sequence[str]) -> str:
+    json_columns = entity.json_columns.intersection(columns)
+    records = [{name: row[name] for name in columns} for row in rows]
+    for name in json_columns:
+        for record in records:
+            if record[name] is not None:
+                record[name] = msgspec.Raw(record[name].encode())
+    return _encode(records).decode()

@@ -12,7 +12,6 @@ from localfirst_sync.postgres.connection import Connection, close_quietly, conne
 from localfirst_sync.wake import Wake
 
 HEAD_BUDGET_MS = 5_000
-_PREPARED_MAX = 200
 
 
 class PostgresStore:
@@ -72,7 +71,6 @@ class PostgresStore:
         if self._connection is None or self._connection.closed:
             connection = connect(self._dsn)
             try:
-                connection.prepared_max = _PREPARED_MAX
                 migrate.migrate(connection)
                 migrate.ensure_project(connection, self._project_id, self._project_name)
                 listen.listen(connection, self._project_id)

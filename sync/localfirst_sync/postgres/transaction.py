@@ -33,14 +33,15 @@ _DERIVE_PATHS = "SELECT localfirst.derive_paths(%s::uuid, %s::uuid[])"
 
 
 class Part(NamedTuple):
-    """Some acts, decided: the rows and the log to be written for them, the answers, and how everything stood before."""
+    """Some acts, decided: the rows and the log to be written, the answers, and the numbers and rows as they stood before."""
 
     new: dict[str, list[Row]]
-    changed: dict[str, list[Row]]
+    changed: dict[str, list[rows.Changed]]
     moved: list[str]
     conflicts: list[Record]
     history: list[log.LogEntry]
     verdicts: list[Verdict]
+    seq: int
     before: Stand
 
 
@@ -100,7 +101,7 @@ class Transaction:
         settled = [one for act in some for one in self._batch.decide(act, barred)]
         booked = self._book(settled)
         new: defaultdict[str, list[Row]] = defaultdict(list)
-        changed: defaultdict[str, list[Row]] = defaultdict(list)
+        changed: defaultdict[str, list[rows.Changed]] = defaultdict(list)
         moved: list[str] = []
         for key in before.rows:
             old, row = self._rows.get(key), self._batch.rows.get(key)
@@ -110,28 +111,41 @@ class Transaction:
                 row = self._placed(key, row)
                 if old is not None:
                     moved.append(key[1])
-            (new if old is None else changed)[key[0]].append(row)
+            if old is None:
+                new[key[0]].append(row)
+            else:
+                changed[key[0]].append((old, row))
         history = list(chain.from_iterable(_logged(one, booked) for one in settled))
         verdicts = [_verdict(one, booked) for one in settled]
-        return Part(new, changed, moved, list(booked.written.values()), history, verdicts, before)
+        return Part(new, changed, moved, list(booked.written.values()), history, verdicts, self._seq, before)
 
     def write(self, part: Part) -> None:
         """Writes what was decided; within a pipeline nothing is waited for."""
         for entity in ENTITIES:
-            rows.write(
-                self._connection, self._project, entity, part.new.get(entity.name, ()), part.changed.get(entity.name, ())
-            )
+            new, changed = part.new.get(entity.name, ()), part.changed.get(entity.name, ())
+            rows.write(self._connection, self._project, entity, new, changed)
+        log.write_history(self._connection, self._identity, Cursor(part.seq + 1, self._tag), part.history)
+        self._write_rest(part)
+
+    def write_in_bulk(self, part: Part) -> None:
+        """The same for a large part; not within a pipeline."""
+        for entity in ENTITIES:
+            new, changed = part.new.get(entity.name, ()), part.changed.get(entity.name, ())
+            rows.write_in_bulk(self._connection, self._project, entity, new, changed)
+        log.copy_history(self._connection, self._identity, Cursor(part.seq + 1, self._tag), part.history)
+        self._write_rest(part)
+
+    def _write_rest(self, part: Part) -> None:
         if part.moved:
             self._connection.execute(_DERIVE_PATHS, (self._project, part.moved), prepare=True)
         conflicts.write(self._connection, self._project, part.conflicts)
-        log.write_history(self._connection, self._identity, Cursor(self._seq + 1, self._tag), part.history)
-        self._seq += len(part.history)
+        self._seq = part.seq + len(part.history)
         self._rows |= {key: self._batch.rows[key] for key in part.before.rows if key in self._batch.rows}
 
     def forget(self, part: Part) -> None:
         """Takes back a part that the server refused, after the caller has rolled it back there."""
         self._batch.restore(part.before)
-        self._seq -= len(part.history)
+        self._seq = part.seq
         for key, row in part.before.rows.items():
             if row is None:
                 self._rows.pop(key, None)

@@ -1,0 +1,46 @@
+"""What a source of embeddings has to offer, whatever computes them.
+
+The errors:
+
+    EmbeddingUnavailableError   the model cannot be loaded or reached; search goes on by words alone
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol
+
+from localfirst_schema.errors import UnavailableError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Vectors = NDArray[np.float32]
+
+
+class EmbeddingUnavailableError(UnavailableError):
+    """The model cannot be loaded or reached."""
+
+    @property
+    def name(self) -> str:
+        """Users see it as an `UnavailableError`."""
+        return "UnavailableError"
+
+
+class EmbeddingProvider(Protocol):
+    """Texts in, unit vectors out. Vectors of two providers may be compared only if their `model` is equal."""
+
+    @property
+    def model(self) -> str:
+        """Identity of the model, and of everything done to a text before it: equal identities give equal vectors."""
+
+    @property
+    def dimensions(self) -> int:
+        """Length of each vector."""
+
+    def embed(self, texts: Sequence[str]) -> Vectors:
+        """One row per text: float32, shape (number of texts, dimensions), of length 1, or all 0 for a text without words.
+
+        Raises EmbeddingUnavailableError.
+        """

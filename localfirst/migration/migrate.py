@@ -1,0 +1,133 @@
+"""The migration of one file: all of it is in the store and every check matches, or nothing is.
+
+The order: the file is read and understood; the copy is made; the rows are written and compared with the file within one
+transaction of the replica, which is undone unless every check matches. With a server configured the rows go there like any
+other change.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import tempfile
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from localfirst_schema.errors import LocalfirstError
+
+from localfirst.markdown.parse import parse
+from localfirst.markdown.source import read_source, split_lines
+from localfirst.migration.backup import back_up
+from localfirst.migration.plan import Surroundings, plan
+from localfirst.migration.reconcile import Reconciliation, reconcile
+from localfirst.migration.record import source_file
+from localfirst.migration.report import Report
+from localfirst.migration.write import Written, write_plan
+from localfirst.replica.connection import snapshot
+from localfirst.session import Session
+from localfirst.settings import Settings
+
+CLIENT_NAME = "migration"
+
+_VENDORS = "SELECT id FROM vendor_extractors WHERE deleted_at IS NULL"
+_ITEMS = "SELECT id, title FROM work_items WHERE deleted_at IS NULL ORDER BY created_at DESC, id"
+
+logger = logging.getLogger("localfirst.migration")
+
+
+class _Undone(Exception):
+    """Ends the transaction without a trace: a check failed, or it was a dry run."""
+
+
+def migrate(path: Path, settings: Settings, *, dry_run: bool = False) -> Report:
+    """Brings the file at `path` into the project's store. Whatever goes wrong is in the report."""
+    started = time.monotonic()
+    report = Report(dry_run=dry_run)
+    name = os.fsencode(path.name).decode("utf-8", "replace")
+    try:
+        text = read_source(path)
+    except OSError as error:
+        code = "file_not_found" if isinstance(error, FileNotFoundError) else "file_unreadable"
+        report.fail(code, f"{name} cannot be read: {error.strerror or error}.")
+    except LocalfirstError as error:
+        report.fail("invalid_file", error.message)
+    else:
+        with tempfile.TemporaryDirectory(prefix="localfirst-dry-run-") as folder:
+            _open_and_migrate(path, name, text, _aside(settings, Path(folder)) if dry_run else settings, report)
+    report.duration_ms = round(1000 * (time.monotonic() - started), 1)
+    return report
+
+
+def _aside(settings: Settings, folder: Path) -> Settings:
+    """Settings for a dry run: no server, and no new file where there is no replica yet."""
+    replica = settings.replica if settings.replica.exists() else folder / "replica.sqlite3"
+    return settings._replace(database_url=None, replica=replica)
+
+
+def _open_and_migrate(path: Path, name: str, text: str, settings: Settings, report: Report) -> None:
+    try:
+        session = Session(settings)
+    except LocalfirstError as error:
+        report.fail("store_unavailable", error.message)
+        return
+    session.client_name = CLIENT_NAME
+    try:
+        session.catch_up()
+        _migrate(session, path, name, text, report)
+    except LocalfirstError as error:
+        report.fail("store_failed", error.message)
+    except Exception:
+        logger.exception("the migration failed")
+        report.fail("unexpected", "The migration met an error that it cannot explain; see the log.")
+    finally:
+        session.close()
+
+
+def _migrate(session: Session, path: Path, name: str, text: str, report: Report) -> None:
+    document = parse(text)
+    planned = plan(document, _surroundings(session))
+    report.warnings += planned.warnings
+    if planned.refused:
+        report.fail("not_storable", *planned.refused)
+        return
+    if not report.dry_run:
+        try:
+            report.backup = back_up(path, text).name
+        except OSError as error:
+            report.fail("backup_failed", f"the copy beside {name} cannot be written: {error.strerror or error}.")
+            return
+    lines = split_lines(text).lines
+    report.rollback_executed = True
+    try:
+        with session.act() as act:
+            written = write_plan(act, planned, source_file(name, text), lines, session.project_id)
+            done = reconcile(act.connection, session.project_id, document, planned, written, lines)
+            if done.failures or report.dry_run:
+                raise _Undone
+    except _Undone:
+        report.rollback_executed = bool(done.failures)
+    else:
+        report.rollback_executed = False
+    _tell(report, written, done)
+
+
+def _surroundings(session: Session) -> Surroundings:
+    with snapshot(session.replica):
+        vendors: Iterable[Any] = session.replica.execute(_VENDORS)
+        items: Iterable[Any] = session.replica.execute(_ITEMS)
+        # Of several items of one title the oldest is meant: it comes last and stays.
+        by_name = {key: row_id for row_id, title in items for key in (title, row_id)}
+        return Surroundings(session.project_id, frozenset(row_id for (row_id,) in vendors), by_name)
+
+
+def _tell(report: Report, written: Written, done: Reconciliation) -> None:
+    report.warnings += written.warnings
+    report.reconciliation = done.checks
+    report.data_preservation_percentage = done.preserved_percentage
+    if done.failures:
+        report.fail("validation_failed", *done.failures)
+    else:
+        report.success = True
+        report.rows_created = len(written.created)

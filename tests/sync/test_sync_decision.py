@@ -1,0 +1,97 @@
+"""The decision table, row by row."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from localfirst_schema.entities import VENDOR, WORK_ITEM
+from localfirst_schema.wire import Fields, Mutation, Row
+from localfirst_sync.decision import decide, refused
+
+AT = "2026-01-02T03:04:05.000006Z"
+LATER = "2026-02-02T03:04:05.000006Z"
+
+
+def row(**values: Any) -> Row:
+    found: Row = dict.fromkeys(WORK_ITEM.column_names)
+    return (
+        found | {"id": "i", "item_type": "task", "title": "base", "status": "active", "metadata": "{}", "version": 5} | values
+    )
+
+
+def decided(base_version: int, fields: Fields, current: Row | None, version: int | None = None) -> tuple[Any, ...]:
+    mutation = Mutation(1, 1, "work_item", "i", base_version, version or base_version + 1, "me", AT, "")
+    before = None if current is None else dict(current)
+    decision = decide(WORK_ITEM, mutation, fields, current)
+    assert current == before, "the arguments are not changed"
+    return decision.outcome, decision.reason, decision.row
+
+
+def change(**values: tuple[Any, Any]) -> Fields:
+    return {name: {"old": old, "new": new} for name, (old, new) in values.items()}
+
+
+CREATION = change(item_type=(None, "task"), title=(None, "base"), status=(None, "active"), metadata=(None, {}))
+DELETION = change(deleted_at=(None, AT))
+UNDELETION = change(deleted_at=(AT, None))
+TITLE = change(title=("base", "mine"))
+
+
+@pytest.mark.parametrize(
+    ("base_version", "fields", "current", "outcome", "reason", "version"),
+    [
+        pytest.param(0, CREATION, None, "accepted", None, 1, id="absent, creates"),
+        pytest.param(3, TITLE, None, "conflict", "missing", None, id="absent, updates"),
+        pytest.param(3, DELETION, None, "conflict", "missing", None, id="absent, deletes"),
+        pytest.param(0, CREATION, row(deleted_at=AT), "merged", None, 6, id="deleted, creates"),
+        pytest.param(5, UNDELETION, row(deleted_at=AT), "accepted", None, 6, id="deleted, undeletes in step"),
+        pytest.param(4, UNDELETION, row(deleted_at=AT), "conflict", "deleted", 6, id="deleted, undeletes out of step"),
+        pytest.param(4, DELETION, row(deleted_at=LATER), "merged", None, 6, id="deleted, deletes"),
+        pytest.param(4, TITLE, row(deleted_at=AT), "conflict", "deleted", 6, id="deleted, updates"),
+        pytest.param(5, TITLE, row(), "accepted", None, 6, id="alive, in step"),
+        pytest.param(0, CREATION, row(), "duplicate", None, 5, id="alive, creates an equal row"),
+        pytest.param(0, CREATION, row(title="other"), "conflict", "fields", 6, id="alive, creates another row"),
+        pytest.param(4, DELETION, row(), "conflict", "changed", 6, id="alive, deletes what changed"),
+        pytest.param(5, DELETION, row(), "accepted", None, 6, id="alive, deletes in step"),
+        pytest.param(4, change(claimed_by=(None, "me")), row(claimed_by="you"), "lost", "claimed", 6, id="alive, claim taken"),
+        pytest.param(4, change(claimed_by=(None, "me")), row(), "merged", None, 6, id="alive, claim free"),
+        pytest.param(4, TITLE, row(status="blocked"), "merged", None, 6, id="alive, other fields"),
+        pytest.param(4, TITLE, row(title="mine"), "merged", None, 6, id="alive, set alike"),
+        pytest.param(4, TITLE, row(title="theirs"), "conflict", "fields", 6, id="alive, set differently"),
+        pytest.param(4, change(archived_at=(None, LATER)), row(archived_at=AT), "merged", None, 6, id="alive, earlier stands"),
+    ],
+)
+def test_the_table(
+    base_version: int, fields: Fields, current: Row | None, outcome: str, reason: str | None, version: int | None
+) -> None:
+    found = decided(base_version, fields, current)
+    assert found[:2] == (outcome, reason)
+    assert (found[2] and found[2]["version"]) == version
+
+
+def test_what_is_not_accepted_is_past_both_sides() -> None:
+    for current, fields in ((row(title="theirs"), TITLE), (row(status="blocked"), TITLE), (row(), DELETION)):
+        _, _, after = decided(4, fields, current, version=40)
+        assert after["version"] == 41
+
+
+def test_the_parts_of_a_conflict_that_do_not_clash_are_merged() -> None:
+    fields = change(title=("base", "mine"), status=("active", "blocked"), metadata=({}, {"a": 1}))
+    outcome, _, after = decided(4, fields, row(title="theirs", metadata='{"b":2}'))
+    assert outcome == "conflict"
+    assert (after["title"], after["status"], after["metadata"]) == ("theirs", "blocked", '{"b":2,"a":1}')
+
+
+def test_the_earlier_archiving_stands() -> None:
+    _, _, after = decided(4, change(archived_at=(None, LATER)), row(archived_at=AT))
+    assert after["archived_at"] == AT
+
+
+def test_a_refusal_keeps_everything() -> None:
+    mutation = Mutation(1, 1, "vendor", "i", 4, 5, "me", AT, "")
+    current: Row = {"version": 7, "metadata": '{"a":1}', "operational": True}
+    decision = refused(VENDOR, mutation, change(metadata=({"a": 1}, {"a": 2})), current, "why")
+    assert (decision.outcome, decision.reason) == ("conflict", "why")
+    assert decision.row == current | {"version": 8}
+    assert [(c.path, c.base, c.mine, c.theirs) for c in decision.clashes] == [(("metadata",), {"a": 1}, {"a": 2}, {"a": 1})]
