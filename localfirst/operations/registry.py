@@ -10,6 +10,7 @@ from localfirst.operations import (
     claims,
     comments,
     configuration,
+    conflicts,
     dependencies,
     deployments,
     enhancements,
@@ -53,6 +54,7 @@ OPERATIONS: tuple[Operation, ...] = tuple(
         status,
         archiving,
         sync,
+        conflicts,
     )
     for operation in module.OPERATIONS
 )

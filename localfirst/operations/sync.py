@@ -1,25 +1,18 @@
-"""Synchronisation by hand, how it stands, and the conflicts that are open."""
+"""Synchronisation by hand, and how it stands."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from localfirst_schema.arguments import ListConflicts, Nothing
+from localfirst_schema.arguments import Nothing
 from localfirst_schema.errors import UnavailableError
-from localfirst_schema.results import Conflicts, Synced, SyncStatus
-from localfirst_schema.wire import decode_json
+from localfirst_schema.results import Synced, SyncStatus
 
 from localfirst.operations.operation import Operation
 from localfirst.replica import outbox
 from localfirst.session import Session
 
 SYNC_TIMEOUT_S = 300.0
-
-_CONFLICTS = """
-    SELECT id, entity, entity_id, fields, base, mine, theirs, base_version, my_version, their_version, my_by, their_by,
-        created_at, reason
-    FROM conflicts WHERE resolved_at IS NULL AND (?1 IS NULL OR entity = ?1) ORDER BY created_at DESC, id LIMIT ?2
-"""
 
 
 def sync_now(session: Session, arguments: Nothing) -> dict[str, Any]:
@@ -51,23 +44,6 @@ def sync_status(session: Session, arguments: Nothing) -> dict[str, Any]:
     }
 
 
-def list_conflicts(session: Session, arguments: ListConflicts) -> dict[str, Any]:
-    """Open conflicts, newest first."""
-    source = session.read()
-    names = (
-        "conflict_id", "entity", "id", "fields", "base", "mine", "theirs", "base_version", "my_version", "their_version",
-        "my_by", "their_by", "created_at", "reason",
-    )  # fmt: skip
-    found = []
-    for values in session.replica.execute(_CONFLICTS, (arguments.entity, arguments.limit)):
-        conflict = dict(zip(names, values, strict=True))
-        for name in ("fields", "base", "mine", "theirs"):
-            conflict[name] = decode_json(conflict[name])
-        found.append(conflict)
-    count = "SELECT count(*) FROM conflicts WHERE resolved_at IS NULL AND (?1 IS NULL OR entity = ?1)"
-    return {"conflicts": found, "total_count": session.replica.execute(count, (arguments.entity,)).get} | source
-
-
 OPERATIONS = (
     Operation(
         "sync_now",
@@ -86,17 +62,6 @@ OPERATIONS = (
         Nothing,
         SyncStatus,
         sync_status,
-        "read",
-        idempotent=True,
-    ),
-    Operation(
-        "list_conflicts",
-        "List conflicts",
-        "Fields that were changed on two machines at once and differently: base, mine, theirs. The server's value stands"
-        " until somebody settles it.",
-        ListConflicts,
-        Conflicts,
-        list_conflicts,
         "read",
         idempotent=True,
     ),

@@ -22,6 +22,7 @@ _NEXT_NUMBER = """
 _INSERT_HISTORY = """
     INSERT INTO history (entity, entity_id, version, by, at, outcome, fields) VALUES (?, ?, ?, ?, ?, 'accepted', ?)
 """
+_SETTLE = "UPDATE conflicts SET resolved_at = :resolved_at, resolved_by = :resolved_by, resolution = :resolution WHERE id = :id"
 _INSERT_OUTBOX = "INSERT INTO outbox (history_id, number, txn, base_version) VALUES (?, ?, ?, ?)"
 
 
@@ -52,7 +53,7 @@ class Act:
         local_id = write_row(self.connection, entity, before, row)
         if entity is WORK_ITEM and ("title" in fields or "metadata" in fields):
             fulltext.index(self.connection, local_id, row["title"], row["metadata"], is_new=before is None)
-        self._record(entity, row["id"], before["version"] if before else 0, row["version"], fields)
+        self._record(entity.name, row["id"], before["version"] if before else 0, row["version"], fields)
         return row
 
     def blind_change(
@@ -66,10 +67,17 @@ class Act:
         fields: Fields = {name: {"blind": True, "old": None, "new": value} for name, value in values.items()}
         if patch is not None:
             fields["metadata"] = {"blind": True, "old": None, "new": patch}
-        self._record(entity, row_id, version, version + 1, fields)
+        self._record(entity.name, row_id, version, version + 1, fields)
 
-    def _record(self, entity: Entity, row_id: str, base_version: int, version: int, fields: Fields) -> None:
-        bindings = (entity.name, row_id, version, self.by, self.at, encode_json(fields))
+    def settle(self, conflict_id: str, resolution: str) -> None:
+        """Marks a conflict as settled; the change of the row that settles it belongs to the same act."""
+        values = {"resolved_at": self.at, "resolved_by": self.by, "resolution": resolution}
+        self.connection.execute(_SETTLE, {**values, "id": conflict_id})
+        fields: Fields = {name: {"old": None, "new": value} for name, value in values.items()}
+        self._record("conflict", conflict_id, 1, 2, fields)
+
+    def _record(self, entity: str, row_id: str, base_version: int, version: int, fields: Fields) -> None:
+        bindings = (entity, row_id, version, self.by, self.at, encode_json(fields))
         self.connection.execute(_INSERT_HISTORY, bindings)
         history_id = self.connection.last_insert_rowid()
         self.connection.execute(_INSERT_OUTBOX, (history_id, self._number, self._txn, base_version))

@@ -8,7 +8,7 @@ from typing import Any
 
 import apsw
 from localfirst_schema import timestamps
-from localfirst_schema.entities import ENTITIES, VENDOR, WORK_ITEM, Entity
+from localfirst_schema.entities import ENTITIES, ENTITY, VENDOR, WORK_ITEM, Entity
 from localfirst_schema.errors import UnavailableError
 from localfirst_schema.wire import EMPTY_HASH, Row, chain_hash
 from localfirst_sync.decision import rebase
@@ -106,7 +106,9 @@ class ReplicaStore:
                 self._set_cursor(pushed.after)
 
     def _take_version(self, entity: str, row_id: str, version: int) -> None:
-        table = next(e.table for e in ENTITIES if e.name == entity)
+        if entity not in ENTITY:
+            return  # of a conflict the pull brings everything
+        table = ENTITY[entity].table
         self._connection.execute(f"UPDATE {table} SET version = max(version, ?) WHERE id = ?", (version, row_id))
 
     def cursor(self) -> Cursor:
@@ -153,7 +155,7 @@ class ReplicaStore:
                         _INSERT_HISTORY, [(r[1], r[2], r[3], r[4], r[5], r[6], r[7]) for r in others if r[1] != "conflict"]
                     )
                 elif table == CONFLICT_TABLE:
-                    connection.executemany(_UPSERT_CONFLICT, rows)
+                    connection.executemany(_UPSERT_CONFLICT, [row for row in rows if ("conflict", row[0]) not in waiting])
                 else:
                     moved |= self._apply_rows(_ENTITY_OF_TABLE[table], rows, waiting)
             derive_paths(connection, moved)

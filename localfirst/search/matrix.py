@@ -58,8 +58,10 @@ class VectorMatrix:
             return
         if present.generation == self._generation:
             return
+        if present.first_generation > self._generation:
+            self._count, self._rows = 0, {}
         changed = connection.execute(_CHANGED, (self._generation,)).get
-        if changed * RELOAD_SHARE > self._count:
+        if changed * RELOAD_SHARE >= self._count:
             self._load(connection)
         elif changed:
             ensure_loaded(connection)

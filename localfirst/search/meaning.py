@@ -65,6 +65,7 @@ class MeaningIndex:
             return None
 
     def _tell(self, error: Exception) -> None:
-        level = logging.DEBUG if self._was_told else logging.WARNING
-        self._was_told = True
+        # Another process that is writing just now is no news: the next search goes on with the queue.
+        level = logging.DEBUG if self._was_told or isinstance(error.__cause__, apsw.BusyError) else logging.WARNING
+        self._was_told |= level == logging.WARNING
         logger.log(level, "searching by meaning is not, or not fully, possible at the moment: %s", error)

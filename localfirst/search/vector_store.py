@@ -50,9 +50,10 @@ _NEXT_GENERATION = "UPDATE work_item_vector_model SET generation = generation + 
 
 
 class Stored(NamedTuple):
-    """Which model the stored vectors are of, and the number of the last transaction that wrote any."""
+    """Which model the stored vectors are of, since which transaction, and the number of the last one that wrote any."""
 
     model: str
+    first_generation: int
     generation: int
 
 
@@ -66,7 +67,7 @@ class _Queued(NamedTuple):
 
 def stored(connection: apsw.Connection) -> Stored | None:
     """What is stored; None before the first search."""
-    row = connection.execute("SELECT model, generation FROM work_item_vector_model").fetchone()
+    row = connection.execute("SELECT model, first_generation, generation FROM work_item_vector_model").fetchone()
     return Stored(*row) if row else None
 
 
@@ -118,9 +119,11 @@ def _adopt(connection: apsw.Connection, provider: EmbeddingProvider) -> None:
         )
         connection.execute("DELETE FROM work_item_vector_texts")
         connection.execute("INSERT OR IGNORE INTO work_item_vector_queue SELECT local_id FROM work_items")
+        generation = present.generation + 1 if present else 1
         connection.execute(
-            "INSERT OR REPLACE INTO work_item_vector_model (singleton, model, generation) VALUES (1, ?, ?)",
-            (provider.model, present.generation + 1 if present else 1),
+            "INSERT OR REPLACE INTO work_item_vector_model (singleton, model, first_generation, generation)"
+            " VALUES (1, ?, ?, ?)",
+            (provider.model, generation, generation),
         )
 
 

@@ -300,6 +300,15 @@ class TriggerArchiving(Arguments):
 # Sync
 
 
+class ResolveConflict(Arguments):
+    """`mine`: my values of the clashing fields; `theirs`: the row as it stands; `merge`: the values in `fields`."""
+
+    conflict_id: Id
+    resolution: Literal["mine", "theirs", "merge"]
+    fields: Annotated[Json | None, Field(description="with merge: field → value; metadata as a JSON merge patch")] = None
+    resolved_by: Who | None = None
+
+
 class ListConflicts(Arguments):
     """Open conflicts, newest first."""
 

@@ -363,6 +363,16 @@ class Conflict(_Part):
     reason: str
 
 
+class ConflictResolved(Written):
+    """The row after a conflict about it was settled, with all of its fields."""
+
+    conflict_id: str
+    resolution: Literal["mine", "theirs", "merge"]
+    entity: str
+    id: str
+    version: int | None
+
+
 class Conflicts(Read):
     """Open conflicts, newest first."""
 

@@ -28,6 +28,9 @@ POLL_S = 20.0
 DEAF_POLL_S = 1.0
 """The poll behind a pooler, which swallows notices: once a poll has found what no notice had announced."""
 
+BUSY_POLL_S = 0.5
+"""How soon a push is tried again that had to give way to somebody else's locks."""
+
 GATHER_S = 0.02
 """How long a round waits after a local write for more of them: an agent rarely writes once."""
 
@@ -76,6 +79,7 @@ class SyncLoop:
         self._progress = progress
         self._poll_s = self._slow_poll_s = poll_s
         self._came_unannounced = False
+        self._is_held_up = False
         self._local: LocalStore | None = None
         self._remote: RemoteStore | None = None
         self._wake = Wake()
@@ -139,6 +143,7 @@ class SyncLoop:
     def _attempt(self) -> None:
         """One round; what goes wrong is kept in the state."""
         self._wake.clear()
+        self._is_held_up = False
         with self._answers:
             serving = self._asked
         self.last_check_at = timestamps.now()
@@ -151,7 +156,10 @@ class SyncLoop:
             time.sleep(random.uniform(0.02, 0.2))  # noqa: S311 - it spreads processes, it hides nothing
             return
         except LocalfirstError as error:
-            self._failed(error.message)
+            if error.details.get("cause") == "busy":
+                self._held_up(error.message)
+            else:
+                self._failed(error.message)
         except Exception:
             logger.exception("a round of sync failed")
             self._failed("The sync engine failed unexpectedly; its log has the details. It tries again by itself.")
@@ -194,6 +202,13 @@ class SyncLoop:
         self.last_contact = time.monotonic()
         self.last_error = None
 
+    def _held_up(self, message: str) -> None:
+        """The server answers, but rows are locked there: that is no outage."""
+        self._answered_by_server()
+        self.last_error = message
+        self._answer = None
+        self._is_held_up = True
+
     def _failed(self, message: str) -> None:
         if self.online or self._failures == 0:
             logger.warning("sync waits: %s", message)
@@ -210,7 +225,7 @@ class SyncLoop:
 
     def _listen(self, remote: RemoteStore) -> None:
         try:
-            noticed = remote.wait(self._wake, self._poll_s)
+            noticed = remote.wait(self._wake, BUSY_POLL_S if self._is_held_up else self._poll_s)
         except LocalfirstError as error:
             self._failed(error.message)
             return

@@ -140,7 +140,7 @@ class RemoteStore(Protocol):
 
     def push(self, identity: Identity, push: Push) -> Pushed:
         """Decides, writes and numbers a batch in one transaction. Raises `IdentityTaken` when the numbers or the chain
-        say that another replica uses this id, and `Fenced` when a later epoch has been seen."""
+        say that another replica uses this id, `Fenced` when a later epoch has been seen, and `Busy` when rows are locked."""
 
     def pull(self, cursor: Cursor, sink: PullSink) -> Cursor:
         """Streams everything after `cursor` into `sink`, from one snapshot, and returns the head of that snapshot. Raises
@@ -159,6 +159,7 @@ class SyncError(Exception):
     SyncError
     ├── IdentityTaken       take a new replica id, push again
     ├── Fenced              another process syncs this replica: stop this round
+    ├── Busy                rows are held by somebody else: push what can be pushed, pull, try again later
     └── ServerWasRestored   the server has another past than the replica: recover
     """
 
@@ -170,6 +171,14 @@ class IdentityTaken(SyncError):
     def __init__(self, agreed: int) -> None:
         super().__init__("another replica uses this replica's id")
         self.agreed = agreed
+
+
+class Busy(SyncError):
+    """Somebody else holds rows that the push needs, and kept them; the first `free` mutations need none of them."""
+
+    def __init__(self, free: int) -> None:
+        super().__init__("somebody else holds the rows")
+        self.free = free
 
 
 class Fenced(SyncError):

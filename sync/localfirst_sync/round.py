@@ -12,6 +12,7 @@ from localfirst_schema.errors import UnavailableError
 
 from localfirst_sync.lock import ReplicaLock
 from localfirst_sync.ports import (
+    Busy,
     Cursor,
     Fenced,
     HistoryRow,
@@ -72,13 +73,23 @@ def sync_round(
         return RoundResult(0, 0, 0, 0, head)
     try:
         with lock.held(lock_wait_s):
-            sent = push_outbox(local, remote, batch=batch, progress=progress)
+            try:
+                sent = push_outbox(local, remote, batch=batch, progress=progress)
+            except Busy:
+                _pull(local, remote, progress)  # what the others did need not wait as well
+                raise
             if sent.head is not None:
                 return RoundResult(sent.pushed, 0, sent.merged, sent.conflicts, sent.head)
             pulled, head = _pull(local, remote, progress)
             return RoundResult(sent.pushed, pulled, sent.merged, sent.conflicts, head)
     except ServerWasRestored:
         raise _restored() from None
+    except Busy:
+        raise UnavailableError(
+            "Somebody holds rows in PostgreSQL that changes of this replica wait for (an open transaction?)."
+            " They are kept and go out as soon as the rows are free.",
+            cause="busy",
+        ) from None
 
 
 def push_outbox(local: LocalStore, remote: RemoteStore, *, batch: int = BATCH, progress: Progress | None = None) -> Sent:
@@ -111,8 +122,13 @@ def _push_as_somebody(local: LocalStore, remote: RemoteStore, push: Push) -> tup
         except IdentityTaken as taken:
             if taken.agreed:
                 # The copy was made while these waited: they have been answered under the id that both share.
-                agreed = Push(push.acked_number, push.acked_hash, push.mutations[: taken.agreed], push.hashes[: taken.agreed])
+                agreed = _leading(push, taken.agreed)
                 return agreed, remote.push(local.identity(), agreed)
+        except Busy as busy:
+            if not busy.free:
+                raise
+            free = _leading(push, busy.free)
+            return free, remote.push(local.identity(), free)
         except Fenced:
             pass
         local.take_new_identity()
@@ -122,6 +138,10 @@ def _push_as_somebody(local: LocalStore, remote: RemoteStore, push: Push) -> tup
     raise UnavailableError(
         "The server takes this replica for another one again and again; its changes are kept.", cause="identity"
     )
+
+
+def _leading(push: Push, count: int) -> Push:
+    return Push(push.acked_number, push.acked_hash, push.mutations[:count], push.hashes[:count])
 
 
 def _pull(local: LocalStore, remote: RemoteStore, progress: Progress | None) -> tuple[int, Cursor]:

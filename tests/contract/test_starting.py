@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
 import subprocess
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -179,12 +181,56 @@ def test_a_replica_damaged_in_its_middle_is_put_aside_and_rebuilt(laptop: Laptop
     assert len(list(laptop.replica.parent.glob(f"{laptop.replica.name}.corrupt-*"))) >= 1
 
 
-def test_an_empty_file_becomes_a_replica(laptop: Laptop) -> None:
+def test_an_empty_file_becomes_a_private_replica(laptop: Laptop) -> None:
     laptop.replica.parent.mkdir()
-    laptop.replica.touch()
+    laptop.replica.touch(0o644)
     with working(laptop) as agent:
         agent.create("x")
         assert titles(agent) == {"x"}
+    assert mode(laptop.replica) == "0o600"
+
+
+def test_another_applications_database_is_left_alone(laptop: Laptop) -> None:
+    laptop.replica.parent.mkdir()
+    with closing(sqlite3.connect(laptop.replica)) as database, database:
+        database.execute("CREATE TABLE precious (x)")
+    with working(laptop) as agent:
+        agent.refused("create_work_item", item_type="task", title="x")
+    with closing(sqlite3.connect(laptop.replica)) as database:
+        assert database.execute("SELECT name FROM sqlite_schema").fetchall() == [("precious",)]
+
+
+def test_a_replica_belongs_to_one_project(laptop: Laptop) -> None:
+    with working(laptop, LOCALFIRST_PROJECT="example.org/owner/one") as agent:
+        agent.create("of one")
+    with working(laptop, LOCALFIRST_PROJECT="example.org/owner/two") as agent:
+        refusal = agent.refused("create_work_item", item_type="task", title="of two")
+        assert refusal.kind == "InvalidStateError"
+        assert "example.org/owner/one" in refusal.text
+    with working(laptop, LOCALFIRST_PROJECT="example.org/owner/one") as agent:
+        assert titles(agent) == {"of one"}
+
+
+@pytest.mark.parametrize("style", ["LOCALFIRST_{}", "{}"])
+def test_settings_stand_in_the_projects_file(plain: Laptop, style: str) -> None:
+    place = plain.directory / "elsewhere" / "r.db"
+    names = [style.format(name if "LOCALFIRST" in style else name.lower()) for name in ("REPLICA", "CLIENT")]
+    (plain.project / ".localfirst.toml").write_text(f"{names[0]} = {json.dumps(str(place))}\n{names[1]} = 'filed'\n")
+    with working(plain) as agent:
+        assert agent.create("x")["created_by"] == "filed"
+    assert place.is_file()
+    with working(plain, LOCALFIRST_CLIENT="environment") as agent:
+        assert agent.create("y")["created_by"] == "environment", "the environment comes first"
+
+
+@pytest.mark.parametrize("content", ["colour = 'red'", "replica = [", "replica = 5", "\0"])
+def test_a_wrong_settings_file_is_named_and_obeyed_in_no_part(plain: Laptop, content: str) -> None:
+    (plain.project / ".localfirst.toml").write_text(content)
+    with working(plain) as agent:
+        refusal = agent.refused("create_work_item", item_type="task", title="x")
+        assert refusal.kind == "ValidationError"
+        assert ".localfirst.toml" in refusal.text
+    assert replicas(plain) == set()
 
 
 @pytest.mark.parametrize("version", ["2024-11-05", "2025-03-26", "2025-06-18"])

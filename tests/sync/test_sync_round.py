@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import apsw
+import psycopg
 import pytest
 from localfirst_schema import timestamps
 from localfirst_schema.entities import (
@@ -218,7 +219,8 @@ def test_replicas_and_server_converge(new_laptop: NewLaptop, server: Connection,
             laptop.sync()
         elif chance.random() < 0.05:
             server.execute(
-                "UPDATE localfirst.work_items SET title = 'psql' WHERE id = (SELECT min(id::text)::uuid FROM localfirst.work_items)"
+                "UPDATE localfirst.work_items SET title = 'psql'"
+                " WHERE id = (SELECT min(id::text)::uuid FROM localfirst.work_items)"
             )
         else:
             edit(laptop, chance)
@@ -264,3 +266,25 @@ def test_acknowledging_twice_is_the_replica_s_error(new_laptop: NewLaptop) -> No
     a.local.acknowledge(push, a.remote.push(a.local.identity(), push))
     assert a.local.pending_count() == 0
     assert isinstance(a.replica, apsw.Connection)
+
+
+def test_a_row_that_somebody_holds_keeps_back_nothing_but_what_comes_after_it(
+    new_laptop: NewLaptop, server: Connection, database_url: str
+) -> None:
+    a, b = new_laptop("a"), new_laptop("b")
+    held, other = a.create(WORK_ITEM, **task("held")), a.create(WORK_ITEM, **task("other"))
+    level(a, b)
+    with psycopg.connect(database_url) as psql:
+        psql.execute("UPDATE localfirst.work_items SET status = 'blocked' WHERE id = %s", (held,))
+        theirs = b.create(WORK_ITEM, **task("by b"))
+        b.sync()
+        a.change(WORK_ITEM, other, title="goes out")
+        a.change(WORK_ITEM, held, title="has to wait")
+        with pytest.raises(UnavailableError) as failed:
+            a.sync()
+        assert failed.value.details["cause"] == "busy"
+        assert a.local.pending_count() == 1
+        assert history(server, other) == [(1, "accepted"), (2, "accepted")]
+        assert find(a.replica, WORK_ITEM, theirs) is not None
+    a.sync()
+    assert history(server, held) == [(1, "accepted"), (2, "accepted"), (3, "merged")]

@@ -220,5 +220,6 @@ CREATE INDEX work_item_vector_texts_written ON work_item_vector_texts (generatio
 CREATE TABLE work_item_vector_model (
     singleton INTEGER PRIMARY KEY CHECK (singleton = 1),
     model TEXT NOT NULL,
+    first_generation INTEGER NOT NULL,      -- when this model took over
     generation INTEGER NOT NULL             -- raised by every transaction that writes vectors
 ) STRICT;

@@ -1,4 +1,4 @@
-"""Many rows at once by ``COPY``, whose text is made here: faster than a JSON record set from a few hundred rows on."""
+"""Many rows at once by ``COPY``, whose text is made here: faster than a JSON record set from some hundred rows on."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from localfirst_sync.postgres.connection import Connection
 
-BULK_ROWS = 300
+BULK_ROWS = 500
 """From so many rows on `COPY` pays; below, its own round trips cost more than it saves."""
 
 

@@ -19,6 +19,9 @@ from localfirst_sync.postgres.failure import unavailable
 
 logger = logging.getLogger("localfirst.sync")
 
+# It warns of pipelines that fail, with the names of user and database; what fails is told by whoever asked.
+logging.getLogger("psycopg").setLevel(logging.ERROR)
+
 Connection: TypeAlias = psycopg.Connection[tuple[object, ...]]
 
 CONNECT_TIMEOUT_S = 5

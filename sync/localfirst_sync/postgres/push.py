@@ -14,11 +14,11 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 import psycopg
-from localfirst_schema.errors import UnavailableError
 from localfirst_schema.wire import Verdict
 
 from localfirst_sync.batch import Act, Change, acts, read
-from localfirst_sync.ports import Identity, Push, Pushed
+from localfirst_sync.ports import Busy, Identity, Push, Pushed
+from localfirst_sync.postgres import rows
 from localfirst_sync.postgres.bulk import BULK_ROWS
 from localfirst_sync.postgres.connection import Connection, roll_back
 from localfirst_sync.postgres.failure import blames_the_data, is_temporary, name_of_refusal, unavailable
@@ -26,14 +26,14 @@ from localfirst_sync.postgres.transaction import Transaction
 
 logger = logging.getLogger("localfirst.sync")
 
-ATTEMPTS = 5
+ATTEMPTS = 3
 _LONGEST_PAUSE_S = 0.2
 
 
 def push(connection: Connection, identity: Identity, pushed: Push) -> Pushed:
     """Carries out a push.
 
-    Raises `IdentityTaken`, `Fenced`, `ServerWasRestored` or `UnavailableError`; nothing is written then.
+    Raises `IdentityTaken`, `Fenced`, `Busy`, `ServerWasRestored` or `UnavailableError`; nothing is written then.
     """
     changes = read(pushed.mutations)
     careful = False
@@ -52,9 +52,7 @@ def push(connection: Connection, identity: Identity, pushed: Push) -> Pushed:
         except BaseException:
             _roll_back(connection)
             raise
-    raise UnavailableError(
-        "PostgreSQL is busy: somebody else holds the rows. The changes are kept and go out as soon as it is free.", cause="busy"
-    )
+    raise Busy(_free(connection, identity.project_id, changes))
 
 
 def _attempt(connection: Connection, identity: Identity, pushed: Push, changes: Sequence[Change], *, careful: bool) -> Pushed:
@@ -108,6 +106,27 @@ def _write_in_parts(connection: Connection, transaction: Transaction, some: Sequ
     middle = len(some) // 2
     first = _write_in_parts(connection, transaction, some[:middle], None)
     return first + _write_in_parts(connection, transaction, some[middle:], None)
+
+
+def _free(connection: Connection, project_id: str, changes: Sequence[Change]) -> int:
+    """How many leading changes, in whole acts, are about rows that nobody else has locked."""
+    keys = dict.fromkeys(change.key for change in changes if change.entity is not None)
+    try:
+        with connection.pipeline():
+            connection.execute("BEGIN")
+            lockable = rows.send_locks(connection, project_id, keys, skip_locked=True)
+            there = rows.send_reads(connection, project_id, keys)
+        locked = rows.fetch(there).keys() - rows.fetch(lockable).keys()
+    except psycopg.Error as error:
+        raise unavailable(error) from None
+    finally:
+        _roll_back(connection)
+    free = 0
+    for act in acts(changes):
+        if any(change.key in locked for change in act):
+            return free
+        free += len(act)
+    return 0  # not a row but the head is in the way
 
 
 def _roll_back(connection: Connection) -> None:

@@ -64,9 +64,12 @@ def _update_in_bulk(entity: Entity, columns: tuple[str, ...]) -> tuple[str, str]
     )
 
 
-def send_locks(connection: Connection, project_id: str, keys: Iterable[Key]) -> list[tuple[Entity, Fetch]]:
+def send_locks(
+    connection: Connection, project_id: str, keys: Iterable[Key], *, skip_locked: bool = False
+) -> list[tuple[Entity, Fetch]]:
     """Asks for the rows, locked in the order that all pushes share: by entity, then by id."""
-    return _send(connection, project_id, keys, "ORDER BY t.id FOR NO KEY UPDATE")
+    lock = "ORDER BY t.id FOR NO KEY UPDATE"
+    return _send(connection, project_id, keys, f"{lock} SKIP LOCKED" if skip_locked else lock)
 
 
 def send_reads(connection: Connection, project_id: str, keys: Iterable[Key]) -> list[tuple[Entity, Fetch]]:

@@ -1,0 +1,121 @@
+"""Conflicts: what two machines changed at once and differently, and settling it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from localfirst_schema.arguments import ListConflicts, ResolveConflict
+from localfirst_schema.entities import ENTITY, WORK_ITEM
+from localfirst_schema.errors import InvalidStateError, NotFoundError, ValidationError
+from localfirst_schema.results import ConflictResolved, Conflicts
+from localfirst_schema.wire import Row, decode_json
+
+from localfirst.operations.operation import Operation
+from localfirst.operations.present import present
+from localfirst.operations.settling import settled_values, settled_work_item
+from localfirst.replica.rows import find
+from localfirst.session import Session
+
+_NAMES = (
+    "conflict_id", "entity", "id", "fields", "base", "mine", "theirs", "base_version", "my_version", "their_version",
+    "my_by", "their_by", "created_at", "reason",
+)  # fmt: skip
+_SELECT = """
+    SELECT id, entity, entity_id, fields, base, mine, theirs, base_version, my_version, their_version, my_by, their_by,
+        created_at, reason, act_id, resolved_at, resolved_by, resolution
+    FROM conflicts
+"""
+_OPEN = f"{_SELECT} WHERE resolved_at IS NULL AND (?1 IS NULL OR entity = ?1) ORDER BY created_at DESC, id LIMIT ?2"
+_BY_ID = f"{_SELECT} WHERE id = ?"
+_OF_ACT = f"{_SELECT} WHERE act_id = ? AND resolved_at IS NULL ORDER BY my_version, id"
+_COLUMNS = (*_NAMES, "act_id", "resolved_at", "resolved_by", "resolution")
+
+Conflict = dict[str, Any]
+
+
+def list_conflicts(session: Session, arguments: ListConflicts) -> dict[str, Any]:
+    """Open conflicts, newest first."""
+    source = session.read()
+    found = [{name: c[name] for name in _NAMES} for c in _select(session, _OPEN, arguments.entity, arguments.limit)]
+    count = "SELECT count(*) FROM conflicts WHERE resolved_at IS NULL AND (?1 IS NULL OR entity = ?1)"
+    return {"conflicts": found, "total_count": session.replica.execute(count, (arguments.entity,)).get} | source
+
+
+def _select(session: Session, query: str, *bindings: Any) -> list[Conflict]:
+    found = []
+    for values in session.replica.execute(query, bindings):
+        conflict = dict(zip(_COLUMNS, values, strict=True))
+        for name in ("fields", "base", "mine", "theirs"):
+            conflict[name] = decode_json(str(conflict[name]))
+        found.append(conflict)
+    return found
+
+
+def resolve(session: Session, arguments: ResolveConflict) -> dict[str, Any]:
+    """Settles a conflict for everyone; what was one act is settled as one."""
+    session.catch_up()
+    conflict = _require_open(session, arguments.conflict_id)
+    if arguments.resolution == "merge" and not arguments.fields:
+        raise ValidationError("fields", f"is required with merge: the values of {', '.join(conflict['fields'])}")
+    if arguments.resolution != "merge" and arguments.fields is not None:
+        raise ValidationError("fields", "is for merge alone")
+    shown: dict[str, Any] = {}
+    with session.act(arguments.resolved_by) as act:
+        for one in _select(session, _OF_ACT, conflict["act_id"]):
+            entity = ENTITY[one["entity"]]
+            before = find(act.connection, entity, one["id"])
+            given = arguments.fields if one["conflict_id"] == arguments.conflict_id else {}
+            after: Row | None = before
+            if arguments.resolution == "theirs":
+                after = act.change(entity, before, {}) if before is not None else None
+            elif entity is WORK_ITEM:
+                after = settled_work_item(act, before, one, given)
+            else:
+                after = act.change(entity, before, settled_values(entity, before, one, given))
+            act.settle(one["conflict_id"], arguments.resolution)
+            if one["conflict_id"] == arguments.conflict_id and after is not None:
+                shown = present(entity, after)
+    nobody = {"id": conflict["id"], "version": None}
+    settled = {"conflict_id": arguments.conflict_id, "resolution": arguments.resolution, "entity": conflict["entity"]}
+    return nobody | shown | settled | session.written(conflict["id"])
+
+
+def _require_open(session: Session, conflict_id: str) -> Conflict:
+    found = _select(session, _BY_ID, conflict_id)
+    if not found:
+        raise NotFoundError(f"there is no conflict {conflict_id}; list_conflicts shows the open ones.", id=conflict_id)
+    conflict = found[0]
+    if conflict["resolved_at"] is not None:
+        raise InvalidStateError(
+            f"this conflict was settled already ({conflict['resolution']}, by {conflict['resolved_by']}); read the row to see"
+            " how it stands.",
+            id=conflict_id,
+            resolution=conflict["resolution"],
+            resolved_by=conflict["resolved_by"],
+        )
+    return conflict
+
+
+OPERATIONS = (
+    Operation(
+        "list_conflicts",
+        "List conflicts",
+        "Fields that were changed on two machines at once and differently: base, mine, theirs. The server's value stands"
+        " until somebody settles it.",
+        ListConflicts,
+        Conflicts,
+        list_conflicts,
+        "read",
+        idempotent=True,
+    ),
+    Operation(
+        "resolve_conflict",
+        "Settle a conflict",
+        "Settles an open conflict for everyone: `mine` takes my values of the clashing fields, `theirs` leaves the row as it"
+        " stands, `merge` takes the values given in `fields`.",
+        ResolveConflict,
+        ConflictResolved,
+        resolve,
+        "update",
+    ),
+)

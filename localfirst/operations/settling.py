@@ -1,0 +1,76 @@
+"""What a settled conflict makes of a row: my values of the fields that clash, or those that somebody gave."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from localfirst_schema import metadata
+from localfirst_schema.entities import DEPLOYMENT, VENDOR, WORK_ITEM, Entity, Role
+from localfirst_schema.errors import InvalidStateError, ValidationError
+from localfirst_schema.json_merge import apply, merge_patch
+from localfirst_schema.metadata import DeploymentMetadata, VendorMetadata
+from localfirst_schema.wire import Row, decode_json
+from pydantic import BaseModel
+
+from localfirst.operations.work_items import apply_changes
+from localfirst.replica.act import Act
+from localfirst.replica.rows import find
+from localfirst.replica.structure import place_under, require_alive
+
+_METADATA: dict[str, type[BaseModel]] = {VENDOR.name: VendorMetadata, DEPLOYMENT.name: DeploymentMetadata}
+
+
+def settled_work_item(act: Act, row: Row | None, conflict: dict[str, Any], given: dict[str, Any] | None) -> Row:
+    """The work item after settling, under the same rules as any update."""
+    if row is None:
+        created = settled_values(WORK_ITEM, None, conflict, given)
+        parent_id = created.get("parent_id")
+        parent = require_alive(find(act.connection, WORK_ITEM, parent_id), "work item", parent_id) if parent_id else None
+        return act.change(WORK_ITEM, None, created, **place_under(act.connection, created["id"], parent))
+    values = settled_values_of(row, conflict, given, WORK_ITEM.json_columns)
+    deleted_at = values.pop("deleted_at", row["deleted_at"])
+    if row["deleted_at"] is not None and deleted_at == row["deleted_at"] and values:
+        deleted_at = None  # my change of what they deleted brings it back
+    whole = values.get("metadata")
+    if deleted_at != row["deleted_at"]:
+        values["deleted"] = deleted_at is not None
+    values.pop("claimed_by", None)
+    return apply_changes(act, row, values, metadata_whole=whole)
+
+
+def settled_values(entity: Entity, row: Row | None, conflict: dict[str, Any], given: dict[str, Any] | None) -> dict[str, Any]:
+    """The values to be written to a row of another entity, or to create a row that is not there."""
+    if row is None:
+        if conflict["base_version"] != 0:
+            raise InvalidStateError(
+                "the row of this conflict is not there any more, so my change of it cannot be taken; settle it with theirs.",
+                id=conflict["id"],
+            )
+        return {"id": conflict["id"], **conflict["mine"], **(given or {})}
+    values = settled_values_of(row, conflict, given, entity.json_columns)
+    if row["deleted_at"] is not None and "deleted_at" not in values and values:
+        values["deleted_at"] = None
+    for name in given or ():
+        if name not in entity.by_name or entity.by_name[name].role is not Role.DATA or name in entity.immutable:
+            raise ValidationError(f"fields.{name}", f"is not a field of a {entity.name} that can be changed")
+    if "metadata" in values and entity.name in _METADATA:
+        metadata.check(_METADATA[entity.name], values["metadata"])
+    return values
+
+
+def settled_values_of(
+    row: Row, conflict: dict[str, Any], given: dict[str, Any] | None, json_columns: frozenset[str]
+) -> dict[str, Any]:
+    """Column → value: mine where nothing was given; of JSON documents only the keys in question change."""
+    values: dict[str, Any] = {}
+    if given is None:
+        for name, mine in conflict["mine"].items():
+            if name in json_columns and isinstance(mine, dict):
+                values[name] = apply(conflict["base"].get(name) or {}, mine, decode_json(row[name] or "{}"))
+            else:
+                values[name] = mine
+        return values
+    for name, value in given.items():
+        patched = name in json_columns and isinstance(value, dict)
+        values[name] = merge_patch(decode_json(row[name] or "{}"), value) if patched else value
+    return values

@@ -1,0 +1,109 @@
+"""Settling conflicts: by anyone, once, for everyone."""
+
+from __future__ import annotations
+
+import pytest
+from contract.agent import Answer, Refusal, working
+from contract.laptop import Laptop
+
+from end_to_end.conftest import NewLaptop
+from end_to_end.stores import replica_rows, server_rows
+
+AWAY = {"LOCALFIRST_DATABASE_URL": ""}
+
+
+def clash(a: Laptop, b: Laptop, *, of_a: Answer, of_b: Answer) -> Answer:
+    """A task that both laptops change while apart, A reaching the server first; returns the task as it was."""
+    with working(a) as on_a, working(b) as on_b:
+        task = on_a.call("create_work_item", item_type="task", title="Base", metadata={"priority": "low", "kept": 1})
+        on_a.call("sync_now")
+        on_b.call("sync_now")
+    with working(a, "ann", **AWAY) as on_a, working(b, "bob", **AWAY) as on_b:
+        on_a.call("update_work_item", id=task["id"], version=1, **of_a)
+        on_b.call("update_work_item", id=task["id"], version=1, **of_b)
+    for laptop in (a, b, a):
+        with working(laptop) as agent:
+            agent.call("sync_now")
+    return task
+
+
+@pytest.mark.parametrize(
+    ("resolution", "title", "priority"),
+    [("mine", "From B", "high"), ("theirs", "From A", "medium"), ("merge", "Agreed", "medium")],
+)
+def test_anyone_settles_a_conflict_once_for_everyone(
+    resolution: str, title: str, priority: str, new_laptop: NewLaptop, database_url: str
+) -> None:
+    a, b = new_laptop("a"), new_laptop("b")
+    of_a = {"title": "From A", "metadata": {"priority": "medium"}}
+    of_b = {"title": "From B", "metadata": {"priority": "high"}, "status": "blocked"}
+    task = clash(a, b, of_a=of_a, of_b=of_b)
+    with working(a, "carol") as on_a, working(b) as on_b:
+        (conflict,) = on_a.call("list_conflicts")["conflicts"]
+        assert set(conflict["fields"]) == {"title", "metadata.priority"}
+        before = on_a.call("query_work_item", id=task["id"])
+        assert before["status"] == "blocked", "what did not clash is merged"
+        more = {"fields": {"title": "Agreed"}} if resolution == "merge" else {}
+        settled = on_a.call("resolve_conflict", conflict_id=conflict["conflict_id"], resolution=resolution, **more)
+        assert settled["version"] == before["version"] + 1
+        on_a.call("sync_now")
+        item = on_b.call("query_work_item", id=task["id"])
+        assert (item["title"], item["metadata"], item["version"]) == (
+            title,
+            {"priority": priority, "kept": 1},
+            settled["version"],
+        )
+        assert item["warnings"] == []
+        assert on_b.call("list_conflicts")["total_count"] == 0
+        with pytest.raises(Refusal) as again:
+            on_b.call("resolve_conflict", conflict_id=conflict["conflict_id"], resolution="mine")
+        assert again.value.kind == "InvalidStateError"
+    assert replica_rows(a) == replica_rows(b) == server_rows(database_url)
+
+
+def test_an_update_against_a_delete_is_settled_by_bringing_the_row_back(new_laptop: NewLaptop, database_url: str) -> None:
+    a, b = new_laptop("a"), new_laptop("b")
+    task = clash(a, b, of_a={"deleted": True}, of_b={"title": "Still wanted"})
+    with working(b) as on_b:
+        (conflict,) = on_b.call("list_conflicts")["conflicts"]
+        assert conflict["reason"] == "deleted"
+        settled = on_b.call("resolve_conflict", conflict_id=conflict["conflict_id"], resolution="mine")
+        assert (settled["title"], settled["deleted_at"]) == ("Still wanted", None)
+        on_b.call("sync_now")
+    assert server_rows(database_url)["work_items"][task["id"]]["deleted_at"] is None
+
+
+def test_two_settle_the_same_conflict_while_apart_and_the_first_stands(new_laptop: NewLaptop, database_url: str) -> None:
+    a, b = new_laptop("a"), new_laptop("b")
+    task = clash(a, b, of_a={"title": "From A"}, of_b={"title": "From B"})
+    with working(a, **AWAY) as on_a, working(b, **AWAY) as on_b:
+        (conflict,) = on_a.call("list_conflicts")["conflicts"]
+        on_a.call("resolve_conflict", conflict_id=conflict["conflict_id"], resolution="mine")
+        on_b.call("resolve_conflict", conflict_id=conflict["conflict_id"], resolution="merge", fields={"title": "Third"})
+    for laptop in (a, b, a):
+        with working(laptop) as agent:
+            agent.call("sync_now")
+    with working(a) as on_a, working(b) as on_b:
+        assert on_a.call("query_work_item", id=task["id"])["title"] == "From B"
+        left = [agent.call("list_conflicts")["conflicts"] for agent in (on_a, on_b)]
+        assert left[0] == left[1]
+        assert [one["mine"]["title"] for one in left[0]] == ["Third"], (
+            "the later one's words are kept, in a conflict of their own"
+        )
+    assert replica_rows(a) == replica_rows(b) == server_rows(database_url)
+
+
+def test_wrong_ways_to_settle_are_refused(new_laptop: NewLaptop) -> None:
+    a, b = new_laptop("a"), new_laptop("b")
+    clash(a, b, of_a={"title": "From A"}, of_b={"title": "From B"})
+    with working(a) as agent:
+        (conflict,) = agent.call("list_conflicts")["conflicts"]
+        name = conflict["conflict_id"]
+        assert agent.refused("resolve_conflict", conflict_id=name, resolution="merge").kind == "ValidationError"
+        assert (
+            agent.refused("resolve_conflict", conflict_id=name, resolution="mine", fields={"title": "x"}).kind
+            == "ValidationError"
+        )
+        unknown = {"conflict_id": "00000000-0000-4000-8000-000000000000", "resolution": "mine"}
+        assert agent.refused("resolve_conflict", **unknown).kind == "NotFoundError"
+        assert agent.call("list_conflicts")["total_count"] == 1
