@@ -8,7 +8,7 @@ import typer
 from localfirst_schema.entities import ENTITY
 from localfirst_schema.errors import NotFoundError, ValidationError
 
-from localfirst.cli import ids, options, terminal, wording
+from localfirst.cli import ids, metadata, options, terminal, wording
 from localfirst.cli.command import Command, Result, command, given
 from localfirst.cli.group import add_group
 from localfirst.cli.terminal import Column
@@ -41,6 +41,31 @@ def show(
         found = _one(result.pop("conflicts"), conflict.strip().lower())
         result.pop("total_count")
         this.answer(found | result, lambda shown: _sides(this, shown))
+
+
+def resolve(
+    conflict: Annotated[
+        str, typer.Argument(metavar="ID", help="The conflict's id, or the first six or more characters of it.")
+    ],
+    resolution: Annotated[
+        str, typer.Argument(metavar="mine|theirs|merge", help="Whose values of the clashing fields to take.")
+    ],
+    fields: Annotated[
+        str | None, typer.Option("--fields", metavar="JSON", help='With merge: field → value, \'{"title":"Agreed"}\'.')
+    ] = None,
+    by: options.By = None,
+    as_json: options.AsJson = False,
+) -> None:
+    """Settle a conflict for everyone: take mine, leave theirs, or merge with the values in --fields."""
+    with command(as_json=as_json) as this:
+        found = _one(this.run("list_conflicts", limit=MOST_LISTED)["conflicts"], conflict.strip().lower())
+        settled = this.run(
+            "resolve_conflict",
+            conflict_id=found["conflict_id"],
+            resolution=resolution,
+            **given(fields=metadata.patch(fields, None), resolved_by=by),
+        )
+        this.answer(settled, lambda _: terminal.say(f"Settled with {resolution}: {_name(this, found)}."))
 
 
 def _one(conflicts: list[Result], beginning: str) -> Result:
@@ -144,5 +169,8 @@ def _value(side: dict[str, Any], field: str) -> str | None:
 def register(app: typer.Typer) -> None:
     """Adds the group to the program."""
     add_group(
-        app, "conflicts", "Fields that were changed on two machines at once and differently.", {"list": list_, "show": show}
+        app,
+        "conflicts",
+        "Fields that were changed on two machines at once and differently.",
+        {"list": list_, "show": show, "resolve": resolve},
     )

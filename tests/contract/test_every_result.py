@@ -228,6 +228,22 @@ def test_the_warning_codes_of_the_schemas_are_those_of_the_contract(agent: Agent
         assert set(codes) <= WARNINGS, name
 
 
+@pytest.mark.parametrize(
+    "tool", ["update_work_item", "update_vendor_status", "update_enhancement", "update_project_configuration"]
+)
+def test_leaving_an_argument_of_an_update_out_is_not_said_to_be_the_same_as_null(agent: Agent, tool: str) -> None:
+    """Left out, a field stays; null empties it, or moves an item to the root. A client may send defaults along."""
+    for name, schema in agent.tools()[tool].input_schema["properties"].items():
+        assert name in ("updated_by", "created_by") or "default" not in schema, name
+
+
+@pytest.mark.parametrize("length", [201, 10_000])
+def test_an_error_does_not_repeat_a_long_name_at_length(agent: Agent, length: int) -> None:
+    refusal = agent.refused("query_vendor_status", name="x" * length)
+    assert refusal.kind in ("NotFoundError", "ValidationError")
+    assert len(refusal.text) < 1000
+
+
 def test_an_unknown_tool_is_refused_and_the_server_goes_on(agent: Agent, name: str) -> None:
     with pytest.raises(MCPError, match="drop_everything"):
         agent.raw("drop_everything")
