@@ -14,7 +14,9 @@ def create_folder(folder: Path) -> None:
 
 
 def create_file(path: Path) -> None:
-    """Makes an empty private file where there is none, and its folder. Raises OSError."""
+    """Makes an empty private file where there is none, and its folder; an empty one becomes private. Raises OSError."""
     create_folder(path.parent)
     if not path.exists():
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+    elif path.is_file() and path.stat().st_size == 0:
+        path.chmod(0o600)  # made by somebody for us, as `touch` or `mktemp` do

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from localfirst.reading.freshness import Freshness
 from localfirst.replica import outbox
@@ -13,6 +13,9 @@ from localfirst.replica.connection import sqlite_errors
 from localfirst.replica.replica import open_replica
 from localfirst.server_link import ServerLink
 from localfirst.settings import Settings
+
+if TYPE_CHECKING:
+    from localfirst.markdown.mirror import Mirror
 
 EXIT_PUSH_S = 1.0
 
@@ -34,6 +37,7 @@ class Session:
         self.link = ServerLink(settings) if settings.database_url else None
         self._freshness = Freshness(self.replica, self.link, settings.read_from)
         self._announcement = self._first_words()
+        self._mirror: Mirror | None = None
         if self.link is not None:
             self.link.start()
 
@@ -74,9 +78,10 @@ class Session:
         return self._freshness.catch_up()
 
     def written(self, row_id: str | None = None) -> dict[str, Any]:
-        """The fields that every result of a write has."""
+        """The fields that every result of a write has. While the server is away the status file is refreshed too."""
         warnings = []
-        if self.link is not None and self.link.is_known_away():
+        is_away = self.link is not None and self.link.is_known_away()
+        if is_away:
             warnings.append("database_unavailable")
         if row_id is not None and self._freshness.has_conflict(row_id):
             warnings.append("conflict_pending")
@@ -84,9 +89,18 @@ class Session:
             "success": True,
             "warnings": warnings,
             "wrote_to_cache": True,
-            "wrote_to_markdown": False,
+            "wrote_to_markdown": is_away and self._mirror_store(),
             "pending_sync": self.link is not None,
         }
+
+    def _mirror_store(self) -> bool:
+        if self.replica.in_transaction:
+            return False  # nothing that is not yet on disk may be in the file
+        if self._mirror is None:
+            from localfirst.markdown.mirror import Mirror  # parsing YAML is not needed before a server is away
+
+            self._mirror = Mirror(self.settings.markdown)
+        return self._mirror.refresh(self.replica)
 
     def take_announcement(self) -> str | None:
         """Once: what a user should know before anything else (unsent changes, open conflicts)."""

@@ -80,7 +80,10 @@ def _read_file(path: Path) -> dict[str, str]:
     except FileNotFoundError:
         return {}
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ValidationError(FILE_NAME, "must be a readable TOML file", f"{FILE_NAME} cannot be read: {error}") from None
+        raise ValidationError(
+            FILE_NAME, "must be a readable TOML file", f"{FILE_NAME} cannot be read ({error}); mend it or take it away."
+        ) from None
+    content = {key.lower().removeprefix("localfirst_"): value for key, value in content.items()}
     for key, value in content.items():
         if key not in _KEYS:
             raise ValidationError(f"{FILE_NAME}:{key}", f"is not a setting; there are {', '.join(_KEYS)}")

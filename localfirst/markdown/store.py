@@ -2,27 +2,32 @@
 
 Vendors stand by name, deployments and sessions and work items oldest first, enhancements by urgency. Deleted rows and
 archived items are left out. Counterpart: `localfirst.migration`, which brings a document into the store.
+
+The entries of work items are remembered by the whole content of their rows, since a status file is written again after
+each write of an outage: documents share them, so nobody may change one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any
 
 import apsw
 from localfirst_schema.entities import DEPLOYMENT, ENHANCEMENT, VENDOR, WORK_ITEM
 from localfirst_schema.wire import Row
 
-from localfirst.markdown.document import Deployment, StatusDocument
+from localfirst.markdown.document import Deployment, Session, StatusDocument, WorkItem
 from localfirst.markdown.stored.deployment import deployment_of
 from localfirst.markdown.stored.enhancement import enhancement_of
 from localfirst.markdown.stored.session import session_of
 from localfirst.markdown.stored.vendor import vendor_of
 from localfirst.markdown.stored.work_item import work_item_of
 from localfirst.replica.connection import snapshot
-from localfirst.replica.rows import select
+from localfirst.replica.rows import as_row, select, select_sql
 
 _ALIVE = "deleted_at IS NULL"
+_ITEMS = f"{select_sql(WORK_ITEM)} WHERE {_ALIVE} AND archived_at IS NULL ORDER BY created_at, id"
 _BY_URGENCY = f"""
     {_ALIVE} ORDER BY CASE priority WHEN 'high' THEN 0 WHEN 'medium' THEN 1 ELSE 2 END,
     target_quarter IS NULL, substr(target_quarter, 4), target_quarter, created_at, id
@@ -40,14 +45,21 @@ _WORK_ITEM_IDS = """
 def document_of(connection: apsw.Connection) -> StatusDocument:
     """What the store says at one moment."""
     with snapshot(connection):
-        items = select(connection, WORK_ITEM, f"{_ALIVE} AND archived_at IS NULL ORDER BY created_at, id")
+        items = [_item(values) for values in connection.execute(_ITEMS)]
         return StatusDocument(
             vendors=tuple(map(vendor_of, select(connection, VENDOR, f"{_ALIVE} ORDER BY name, id"))),
             deployments=deployments_of(connection, select(connection, DEPLOYMENT, f"{_ALIVE} ORDER BY deployed_at, id")),
             enhancements=tuple(map(enhancement_of, select(connection, ENHANCEMENT, _BY_URGENCY))),
-            sessions=tuple(session_of(row) for row in items if row["item_type"] == "session"),
-            work_items=tuple(work_item_of(row) for row in items if row["item_type"] != "session"),
+            sessions=tuple(item for item in items if isinstance(item, Session)),
+            work_items=tuple(item for item in items if isinstance(item, WorkItem)),
         )
+
+
+@lru_cache(maxsize=8192)
+def _item(values: tuple[Any, ...]) -> Session | WorkItem:
+    """The entry of a work item's row, given by its columns."""
+    row = as_row(WORK_ITEM, values)
+    return session_of(row) if row["item_type"] == "session" else work_item_of(row)
 
 
 def deployments_of(connection: apsw.Connection, rows: Iterable[Row]) -> tuple[Deployment, ...]:

@@ -20,6 +20,7 @@ from errno import EINVAL
 from functools import lru_cache
 from pathlib import Path
 
+from localfirst.markdown.deployment import read_deployment
 from localfirst.markdown.document import SECTIONS, Entry, Kept, Session, StatusDocument, entry_key
 from localfirst.markdown.parse import Readers, parse
 from localfirst.markdown.session import read_session
@@ -31,7 +32,8 @@ QUARANTINE = "## Notes kept from an earlier version of this file"
 
 _read_item = lru_cache(maxsize=8192)(read_work_item)
 _read_session = lru_cache(maxsize=1024)(read_session)
-_REMEMBERING = Readers(_read_item, lambda lines: _read_session(tuple(lines)))
+_read_deployment = lru_cache(maxsize=1024)(read_deployment)
+_REMEMBERING = Readers(_read_item, lambda lines: _read_session(tuple(lines)), lambda lines: _read_deployment(tuple(lines)))
 
 
 @lru_cache(maxsize=4)

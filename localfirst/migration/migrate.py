@@ -17,9 +17,9 @@ from typing import Any
 
 from localfirst_schema.errors import LocalfirstError
 
+from localfirst.markdown.backup import back_up
 from localfirst.markdown.parse import parse
 from localfirst.markdown.source import read_source, split_lines
-from localfirst.migration.backup import back_up
 from localfirst.migration.plan import Surroundings, plan
 from localfirst.migration.reconcile import Reconciliation, reconcile
 from localfirst.migration.record import source_file

@@ -50,6 +50,13 @@ def index_many(connection: apsw.Connection, rows: Iterable[tuple[int, str, str]]
     connection.executemany(_VECTOR_IS_STALE, local_ids)
 
 
+def remove(connection: apsw.Connection, item_id: str) -> None:
+    """Forgets one work item, before its row is taken away."""
+    where = "(SELECT local_id FROM work_items WHERE id = ?)"
+    connection.execute(f"DELETE FROM work_items_text WHERE rowid = {where}", (item_id,))
+    connection.execute("INSERT OR IGNORE INTO work_item_vector_queue SELECT local_id FROM work_items WHERE id = ?", (item_id,))
+
+
 def is_consistent(connection: apsw.Connection) -> bool:
     """Whether every work item is indexed with its present text, and nothing else is (for doctor and tests)."""
     rows = connection.execute("SELECT count(*) FROM work_items").get

@@ -146,11 +146,13 @@ class ReplicaStore:
                 connection.execute("DELETE FROM history WHERE history_id NOT IN (SELECT history_id FROM outbox)")
             waiting = outbox.waiting_rows(connection)
             moved: set[str] = set()
+            lost: set[tuple[str, str]] = set()
             for table, rows in sink.batches():
                 if table == HISTORY:
                     others = rows if bootstrap else [r for r in rows if not _is_own(r, replica_id)]
                     foreign += sum(1 for r in others if r[8] != replica_id)
                     moved |= {r[2] for r in others if r[1] == "work_item" and '"parent_id"' in r[7]}
+                    lost |= {(r[1], r[2]) for r in others if r[6] == "lost"}
                     connection.executemany(
                         _INSERT_HISTORY, [(r[1], r[2], r[3], r[4], r[5], r[6], r[7]) for r in others if r[1] != "conflict"]
                     )
@@ -158,10 +160,23 @@ class ReplicaStore:
                     connection.executemany(_UPSERT_CONFLICT, [row for row in rows if ("conflict", row[0]) not in waiting])
                 else:
                     moved |= self._apply_rows(_ENTITY_OF_TABLE[table], rows, waiting)
+            self._drop_refused(sink, lost - waiting)
             derive_paths(connection, moved)
             self._set_cursor(reached)
         sink.close()
         return foreign
+
+    def _drop_refused(self, sink: Spool, lost: set[tuple[str, str]]) -> None:
+        """A creation that the server refused stands in a conflict alone: no row comes with its lost change."""
+        if not lost:
+            return
+        came = {(_ENTITY_OF_TABLE[t].name, row[0]) for t, rows in sink.batches() if t in _ENTITY_OF_TABLE for row in rows}
+        for name, row_id in lost - came:
+            if name not in ENTITY:
+                continue
+            if ENTITY[name] is WORK_ITEM:
+                fulltext.remove(self._connection, row_id)
+            self._connection.execute(f"DELETE FROM {ENTITY[name].table} WHERE id = ?", (row_id,))
 
     def _apply_rows(self, entity: Entity, rows: Sequence[Sequence[Any]], waiting: set[tuple[str, str]]) -> set[str]:
         """Writes rows as the server has them, those with waiting changes rebased; returns the ids of the rebased."""

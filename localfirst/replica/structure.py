@@ -20,16 +20,22 @@ _CHILDREN = "SELECT id FROM work_items WHERE parent_id = ?"
 
 def derive_paths(connection: apsw.Connection, ids: Iterable[str]) -> None:
     """Brings path and depth of these items, and of all below them, in line with their parents."""
-    waiting = list(ids)
+    waiting, seen = list(ids), set[str]()
     while waiting:
-        item = waiting.pop()
+        item = waiting.pop(0)
         for path, depth, parent_path, parent_depth in connection.execute(_PLACE, (item,)):
             true_path = f"{parent_path}/{item}" if parent_path else item
             true_depth = parent_depth + 1 if parent_path else 0
             # Two laptops' moves may show a circle until the server has decided; do not run around in it.
-            if (path, depth) != (true_path, true_depth) and true_depth <= 2 * MAX_DEPTH:
+            if true_depth > 2 * MAX_DEPTH:
+                continue
+            if (path, depth) != (true_path, true_depth):
                 connection.execute("UPDATE work_items SET path = ?, depth = ? WHERE id = ?", (true_path, true_depth, item))
-                waiting.extend(child for (child,) in connection.execute(_CHILDREN, (item,)))
+            elif item in seen:
+                continue
+            # Also below an item that is right: it may have come right from the server, with what is below it left behind.
+            seen.add(item)
+            waiting.extend(child for (child,) in connection.execute(_CHILDREN, (item,)))
 
 
 def place_under(

@@ -26,8 +26,8 @@ TEXT_WEIGHT, MEANING_WEIGHT = 0.9, 0.5
 """The highest score by words alone, and by meaning alone: below that of an item which holds all words in its body."""
 
 SIMILAR = 0.22
-"""The least cosine that counts as similar. In a project of 300 items one query in four about something else entirely finds an
-item nearer than this, and two paraphrases in three are nearer to their answer (tools/bench/search_items.py)."""
+"""The least cosine that counts as similar. In a project of 300 items two queries in twelve about something else find an
+item nearer than this, and seven paraphrases in ten are nearer to their answer (tools/bench/search_items.py)."""
 
 EXACT = 1.0
 """The score of an item that is named by its id or its whole title."""

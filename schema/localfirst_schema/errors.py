@@ -18,13 +18,16 @@ from __future__ import annotations
 
 from typing import Any
 
+MAX_MESSAGE = 1000
+"""Characters of a message; what a caller sent may be quoted in it, and may be long."""
+
 
 class LocalfirstError(Exception):
     """Base of all errors that are meant for users; `message` is one sentence that says what to do next."""
 
     def __init__(self, message: str, **details: Any) -> None:
         super().__init__(message)
-        self.message = message
+        self.message = message if len(message) <= MAX_MESSAGE else message[: MAX_MESSAGE - 1] + "…"
         self.details: dict[str, Any] = details
 
     @property

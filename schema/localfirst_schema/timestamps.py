@@ -6,8 +6,11 @@ to read; nothing is ordered by them.
 
 from __future__ import annotations
 
+import re
 import time
 from datetime import UTC, datetime
+
+_RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d([Tt ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?([Zz]|[+-]\d\d:\d\d)?)?")
 
 PG_FORMAT = 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'
 
@@ -31,9 +34,14 @@ def from_datetime(moment: datetime) -> str:
 
 
 def parse(text: str) -> datetime:
-    """Reads RFC 3339 or ISO 8601, also a plain date. Raises ValueError."""
-    moment = datetime.fromisoformat(text.strip())
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    """Reads RFC 3339, also a plain date, or a time without offset, which is taken as UTC. Raises ValueError."""
+    if not _RFC_3339.fullmatch(text):
+        raise ValueError("not a time as in RFC 3339")
+    moment = datetime.fromisoformat(text.upper())
+    try:
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("not between the years 1 and 9999 in UTC") from None
 
 
 def canonical(text: str) -> str:

@@ -17,6 +17,9 @@ JSON_DEPTH_MAX = 64
 JSON_BYTES_MAX = 1_000_000
 """A metadata document larger than this (in characters of text and keys) is refused: it would not be metadata."""
 
+JSON_NODE_COST = 8
+"""What each value counts beside its text, so that very many small values are too many as well."""
+
 
 def check_text(field: str, text: str) -> str:
     """Returns `text`, or raises `ValidationError` if PostgreSQL could not hold it."""
@@ -36,6 +39,9 @@ def check_json(field: str, value: Any) -> Any:
 
 
 def _check(path: str, value: Any, depth: int, budget: list[int]) -> Any:
+    budget[0] -= JSON_NODE_COST
+    if budget[0] < 0:
+        raise ValidationError(path, f"must not be larger than {JSON_BYTES_MAX} characters in all")
     if depth > JSON_DEPTH_MAX:
         raise ValidationError(path, f"must not be nested deeper than {JSON_DEPTH_MAX} levels")
     if isinstance(value, str):

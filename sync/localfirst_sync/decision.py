@@ -10,7 +10,6 @@ deleted      undeletes            from the version that the server has          
 deleted      deletes              both deleted it                                             merged
 deleted      updates              update against delete                                       conflict: deleted
 alive        any                  base version and base values are the server's               accepted
-alive        creates, equal row   the same thing was made twice, alike                        duplicate
 alive        deletes              it changed since: delete against update                     conflict: changed
 alive        claims, taken        the first claim stands                                      lost
 alive        any                  only fields that the server left alone, or set alike        merged
@@ -31,7 +30,7 @@ from localfirst_schema.entities import Column, Entity, Kind, Role
 from localfirst_schema.json_merge import Clash, merge, merge_patch, same
 from localfirst_schema.wire import Fields, Mutation, Row, decode_json, encode_json
 
-Outcome = Literal["accepted", "merged", "duplicate", "lost", "conflict"]
+Outcome = Literal["accepted", "merged", "lost", "conflict"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +70,6 @@ def decide(entity: Entity, mutation: Mutation, fields: Fields, current: Row | No
         row = _applied(entity, mutation, fields, current, [], overwrite=True)
         row["version"] = mutation.base_version + 1
         return Decision("accepted", row)
-    if creates and _equals(entity, fields, current):
-        return Decision("duplicate", current)
     if deletes:
         clash = Clash(("deleted_at",), None, fields["deleted_at"]["new"], None)
         return Decision("conflict", raised(mutation, current), "changed", [clash])
@@ -182,23 +179,6 @@ def _base_matches(entity: Entity, fields: Fields, current: Row) -> bool:
         elif name != "created_at" and old != theirs:
             return False
     return True
-
-
-def _equals(entity: Entity, fields: Fields, current: Row) -> bool:
-    """Whether a creation would make the very row that is there."""
-    for name in entity.sent_columns:
-        new = fields[name]["new"] if name in fields else None
-        theirs = current[name]
-        if name in entity.json_columns:
-            if not same(new if name in fields else _empty(theirs), decode_json(theirs) if theirs else None):
-                return False
-        elif name != "created_at" and new != theirs:
-            return False
-    return True
-
-
-def _empty(theirs: Any) -> Any:
-    return {} if theirs is not None else None
 
 
 def _claim_is_taken(entity: Entity, fields: Fields, current: Row) -> bool:

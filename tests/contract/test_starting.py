@@ -233,6 +233,16 @@ def test_a_wrong_settings_file_is_named_and_obeyed_in_no_part(plain: Laptop, con
     assert replicas(plain) == set()
 
 
+def test_a_write_after_the_replica_was_taken_away_is_kept_or_refused(laptop: Laptop) -> None:
+    with working(laptop) as agent:
+        agent.create("before")
+        for path in laptop.replica.parent.iterdir():
+            path.unlink()
+        result = agent.raw("create_work_item", item_type="task", title="after")
+    with working(laptop) as agent:
+        assert result.is_error or "after" in titles(agent)
+
+
 @pytest.mark.parametrize("version", ["2024-11-05", "2025-03-26", "2025-06-18"])
 def test_earlier_versions_of_the_protocol_are_agreed_to(laptop: Laptop, version: str) -> None:
     with Wire(laptop) as wire:

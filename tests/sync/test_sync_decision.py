@@ -50,7 +50,7 @@ TITLE = change(title=("base", "mine"))
         pytest.param(4, DELETION, row(deleted_at=LATER), "merged", None, 6, id="deleted, deletes"),
         pytest.param(4, TITLE, row(deleted_at=AT), "conflict", "deleted", 6, id="deleted, updates"),
         pytest.param(5, TITLE, row(), "accepted", None, 6, id="alive, in step"),
-        pytest.param(0, CREATION, row(), "duplicate", None, 5, id="alive, creates an equal row"),
+        pytest.param(0, CREATION, row(), "merged", None, 6, id="alive, creates an equal row"),
         pytest.param(0, CREATION, row(title="other"), "conflict", "fields", 6, id="alive, creates another row"),
         pytest.param(4, DELETION, row(), "conflict", "changed", 6, id="alive, deletes what changed"),
         pytest.param(5, DELETION, row(), "accepted", None, 6, id="alive, deletes in step"),

@@ -178,7 +178,7 @@ class Transaction:
 def _verdict(one: Settled, booked: Booked) -> Verdict:
     number = one.change.mutation.number
     match one.outcome:
-        case "accepted" | "duplicate":
+        case "accepted":
             return Verdict(number, "accepted", one.version)
         case "merged" | "lost":
             return Verdict(number, "merged", one.version)
@@ -188,8 +188,6 @@ def _verdict(one: Settled, booked: Booked) -> Verdict:
 
 def _logged(one: Settled, booked: Booked) -> list[log.LogEntry]:
     mutation = one.change.mutation
-    if one.outcome == "duplicate":
-        return []
     outcome = "lost" if one.outcome == "conflict" else one.outcome
     entry = log.LogEntry(
         mutation.entity, mutation.id, one.version, mutation.by, mutation.at, outcome, mutation.fields, mutation.number

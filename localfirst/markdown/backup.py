@@ -1,4 +1,4 @@
-"""The copy of the status file that a migration makes before anything else."""
+"""The copy of a status file that is made before something that might lose a line of it."""
 
 from __future__ import annotations
 
