@@ -5,8 +5,11 @@ from __future__ import annotations
 import typer
 from localfirst_schema.errors import UnavailableError
 
+from localfirst.cli import options
+from localfirst.cli.command import print_json
 
-def demo() -> None:
+
+def demo(as_json: options.AsJson = False) -> None:
     """Show two laptops and a real PostgreSQL, the cable pulled and plugged in again; takes everything away afterwards."""
     try:
         from rich.console import Console
@@ -15,9 +18,11 @@ def demo() -> None:
     except ImportError as error:
         raise UnavailableError(f"the demo needs the package {error.name}; install localfirst[demo].") from None
     try:
-        run_demo(Console(highlight=False))
+        ended = run_demo(Console(highlight=False, quiet=as_json))
     except DemoFailed as failed:
         raise UnavailableError(f"the demo did not come out as it should: {failed}") from None
+    if as_json:
+        print_json(ended)
 
 
 def register(app: typer.Typer) -> None:

@@ -42,18 +42,19 @@ class DemoFailed(Exception):
     """Something did not come out as it should: the demo is a test too."""
 
 
-def run_demo(console: Console) -> None:
-    """Tells the story and takes everything away again. Raises DemoFailed if any of it does not come true."""
+def run_demo(console: Console) -> dict[str, Any]:
+    """Tells the story and takes everything away again; returns how it ended. Raises DemoFailed if it goes wrong."""
     folder = Path(tempfile.mkdtemp(prefix="localfirst-demo-"))
     try:
         with running_postgres(folder) as server:
-            asyncio.run(_tell(console, folder, server.socket, server.version))
+            rows = asyncio.run(_tell(console, folder, server.socket, server.version))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     console.print("\n[dim]Everything was taken away again: the server, both laptops, all files.[/dim]")
+    return {"success": True, "server": server.version, "equal_everywhere": True, "rows": rows}
 
 
-async def _tell(console: Console, folder: Path, socket: Path, version: str) -> None:
+async def _tell(console: Console, folder: Path, socket: Path, version: str) -> dict[str, int]:
     url = f"postgresql://postgres@/postgres?host={socket.parent}"
     with psycopg.connect(url, autocommit=True) as server:
         server.execute(f"CREATE DATABASE {_DATABASE}")
@@ -66,7 +67,7 @@ async def _tell(console: Console, folder: Path, socket: Path, version: str) -> N
         await _work_apart(console, a, b)
         await _reconnect(console, a, b)
         await _type_sql(console, url, a, b)
-        await _show_equal(console, url, a, b)
+        return await _show_equal(console, url, a, b)
 
 
 def _head(console: Console, text: str) -> None:
@@ -201,7 +202,7 @@ async def _type_sql(console: Console, url: str, a: Laptop, b: Laptop) -> None:
     )
 
 
-async def _show_equal(console: Console, url: str, a: Laptop, b: Laptop) -> None:
+async def _show_equal(console: Console, url: str, a: Laptop, b: Laptop) -> dict[str, int]:
     _head(console, "6. In the end: every row, on both laptops and in PostgreSQL")
     for laptop in (a, b):
         await _sync(laptop)
@@ -220,6 +221,7 @@ async def _show_equal(console: Console, url: str, a: Laptop, b: Laptop) -> None:
         f" ({health['operational_percentage']:g} %) · {items['total_count']} work items ·"
         f" {len(status['recent_deployments'])} recent deployments · {len(status['pending_enhancements'])} enhancements"
     )
+    return {entity.table: len(sides["PostgreSQL"][entity.table]) for entity in ENTITIES}
 
 
 def _replica_rows(path: Path) -> Rows:

@@ -1,8 +1,8 @@
 """The status file as a mirror of the store, for the time that the server is away.
 
 Each write of an outage refreshes it; what people wrote into it by hand stays where it stood. A file that cannot be read as
-text is never touched. Entries that only the file has would be gone with a refresh, so before the first one of a session
-the file is copied aside where it has any (`PATH.backup`, see `backup`).
+text is never touched. Entries that only the file has would be gone with a refresh, so a file with any is copied aside first
+(`PATH.backup`, see `backup`).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from localfirst.markdown.document import StatusDocument
 from localfirst.markdown.parse import parse
 from localfirst.markdown.source import read_source
 from localfirst.markdown.store import document_of
-from localfirst.markdown.update import only_in, refresh, write_file
+from localfirst.markdown.update import Refreshed, only_in, refreshed, write_file
 
 logger = logging.getLogger("localfirst.markdown")
 
@@ -28,26 +28,31 @@ class Mirror:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._written: str | None = None
+        self._written: Refreshed | None = None
 
     def refresh(self, connection: apsw.Connection) -> bool:
         """Makes the file say what the store says; False, and the file as it was, where that cannot be done."""
         try:
-            existing = read_source(self._path) if self._path.exists() else None
             document = document_of(connection)
-            if existing is not None and existing != self._written:
-                self._copy_aside(existing, document)
-            text = refresh(existing, document)
-            if text != existing:
-                write_file(self._path, text)
+            existing = read_source(self._path) if self._path.exists() else None
+            written = refreshed(self._read(existing, document), document)
+            if written.text != existing:
+                write_file(self._path, written.text)
         except (OSError, LocalfirstError) as error:
             logger.warning("the status file was not refreshed: %s", error)
             return False
-        self._written = text
+        self._written = written
         return True
 
-    def _copy_aside(self, existing: str, document: StatusDocument) -> None:
-        missing = only_in(parse(existing), document)
+    def _read(self, existing: str | None, document: StatusDocument) -> StatusDocument | None:
+        """What the file says. One that is as this mirror has left it is not read again."""
+        if existing is None:
+            return None
+        if self._written is not None and self._written.text == existing:
+            return self._written.document
+        read = parse(existing)
+        missing = only_in(read, document)
         if missing:
             copy = back_up(self._path, existing)
             logger.warning("%d entries of the status file are not in the store; it was copied to %s", len(missing), copy)
+        return read

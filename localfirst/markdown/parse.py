@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, replace
-from functools import cache
 from itertools import pairwise
 from typing import NamedTuple, TypeVar
 from unicodedata import normalize
@@ -41,6 +40,10 @@ from localfirst.markdown.vendor import read_vendor
 from localfirst.markdown.work_item import WorkItemLine, read_work_item
 
 E = TypeVar("E", bound=Entry)
+
+_FIELD_NAMES: dict[type[Entry], tuple[str, ...]] = {
+    kind: tuple(item.name for item in fields(kind)) for kind in (Vendor, Deployment, Enhancement, Session, WorkItem)
+}
 
 NESTED_INDENT = 2
 """A list item of this many blanks more than its section's first one belongs to the item above it."""
@@ -93,15 +96,10 @@ def parse(text: str, readers: Readers = PLAIN) -> StatusDocument:
 def _located(entry: E, lines: tuple[Span, ...]) -> E:
     """The entry as it stands in these lines. `dataclasses.replace` takes three times as long: too long for every line."""
     located = object.__new__(type(entry))
-    for name in _field_names(type(entry)):
+    for name in _FIELD_NAMES[type(entry)]:
         object.__setattr__(located, name, getattr(entry, name))
     object.__setattr__(located, "lines", lines)
     return located
-
-
-@cache
-def _field_names(kind: type[Entry]) -> tuple[str, ...]:
-    return tuple(item.name for item in fields(kind))
 
 
 def _layout(source: Source, plan: Outline) -> Layout:

@@ -19,12 +19,12 @@ from dataclasses import replace
 from errno import EINVAL
 from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 from localfirst.markdown.deployment import read_deployment
 from localfirst.markdown.document import SECTIONS, Entry, Kept, Session, StatusDocument, entry_key
 from localfirst.markdown.parse import Readers, parse
 from localfirst.markdown.session import read_session
-from localfirst.markdown.source import BYTE_ORDER_MARK
 from localfirst.markdown.work_item import read_work_item
 from localfirst.markdown.write import render, section_order
 
@@ -51,9 +51,20 @@ def refresh(existing_text: str | None, document: StatusDocument) -> str:
     `document` comes from the store: where there is an existing text, its `kept` and `layout` are not used. Session
     prompts with malformed front matter, which a store may not hold, are kept as well.
     """
-    if existing_text is None or not existing_text.strip(f"{BYTE_ORDER_MARK} \t\r\n"):
-        return render(document)
-    existing = _parse(existing_text)
+    return refreshed(None if existing_text is None else _parse(existing_text), document).text
+
+
+class Refreshed(NamedTuple):
+    """A text, and what it says: for the next refresh, which then needs not read it."""
+
+    text: str
+    document: StatusDocument
+
+
+def refreshed(existing: StatusDocument | None, document: StatusDocument) -> Refreshed:
+    """As `refresh`, for an existing text that has been read."""
+    if existing is None or _is_blank(existing):
+        return Refreshed(render(document), document)
     wanted = replace(
         document,
         sessions=_with_malformed(existing.sessions, document.sessions),
@@ -62,13 +73,18 @@ def refresh(existing_text: str | None, document: StatusDocument) -> str:
     )
     text = render(wanted)
     if not wanted.kept or _says(text, wanted):
-        return text
+        return Refreshed(text, wanted)
     for places in (("line", "entry", "section start", "section end"), ("outside",)):
         wanted = _quarantined(wanted, places)
         text = render(wanted)
         if _says(text, wanted):
             break
-    return text
+    return Refreshed(text, wanted)
+
+
+def _is_blank(document: StatusDocument) -> bool:
+    """Whether a text held nothing at all, so that it has no layout to be kept."""
+    return not document.headings and not document.kept and not any(getattr(document, section) for section in SECTIONS)
 
 
 def only_in(existing: StatusDocument, document: StatusDocument) -> list[Entry]:
