@@ -128,7 +128,7 @@ def working(
         stdio_client(parameters),
         mode=mode,
         client_info=Implementation(name=name, version="1"),
-        read_timeout_seconds=30,
+        read_timeout_seconds=60,
     )
     with start_blocking_portal() as portal, portal.wrap_async_context_manager(client):
         yield Agent(portal, client)

@@ -14,6 +14,15 @@ from contract.agent import Agent, working
 from contract.laptop import Laptop
 
 Start = Callable[..., Agent]
+HERE = Path(__file__).parent
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """With `--dist loadgroup` the tests that share a module's laptop run in one process, and start its servers once."""
+    for item in items:
+        if item.path.parent == HERE and "shared_laptop" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from typing import Any, Self
 
 from contract.laptop import PROGRAM, Laptop
 
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 HELLO = {
     "protocolVersion": "2025-06-18",
     "capabilities": {},

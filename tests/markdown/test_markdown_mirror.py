@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from migration.project_on_disk import SAMPLE, Project, call
 
 from localfirst.markdown.parse import parse
 from localfirst.session import Session
-from migration.project_on_disk import SAMPLE, Project, call
 
 
 @pytest.fixture

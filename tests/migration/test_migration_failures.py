@@ -177,7 +177,7 @@ def test_killed_at_any_moment_all_of_it_is_there_or_nothing(project: Project, tm
         else:
             assert done.returncode == 0
         assert project.file.read_bytes() == SAMPLE.read_bytes() == project.backup.read_bytes()
-        assert [path.name for path in project.folder.glob(".project_status.md*")].__len__() == 2
+        assert len(list(project.folder.glob(".project_status.md*"))) == 2
     connection = apsw.Connection(str(project.replica))
     assert connection.execute("SELECT count(*) FROM vendor_extractors").get == 45
     connection.close()
