@@ -5,12 +5,18 @@ from __future__ import annotations
 import apsw
 from localfirst_schema.wire import Fields, Mutation, decode_fields
 
+# CROSS JOIN fixes the order of the tables: the history is long, the outbox short, and SQLite, which keeps no statistics
+# of them, would as soon walk through the long one.
 _SELECT = """
     SELECT o.number, o.txn, h.entity, h.entity_id, o.base_version, h.version, h.by, h.at, h.fields
-    FROM outbox AS o JOIN history AS h USING (history_id)
+    FROM outbox AS o CROSS JOIN history AS h USING (history_id)
 """
 _NEXT = f"{_SELECT} ORDER BY o.history_id LIMIT ?"
-_OF_ROW = f"{_SELECT} WHERE h.entity_id = ? AND h.entity = ? ORDER BY o.history_id"
+_OF_ROW = """
+    SELECT o.number, o.txn, h.entity, h.entity_id, o.base_version, h.version, h.by, h.at, h.fields
+    FROM history AS h CROSS JOIN outbox AS o USING (history_id)
+    WHERE h.entity_id = ? AND h.entity = ? ORDER BY o.history_id
+"""
 
 
 def count(connection: apsw.Connection) -> int:
@@ -40,11 +46,11 @@ def of_row(connection: apsw.Connection, entity: str, row_id: str) -> list[tuple[
 
 def waiting_rows(connection: apsw.Connection) -> set[tuple[str, str]]:
     """(entity, id) of every row with a waiting change."""
-    sql = "SELECT DISTINCT h.entity, h.entity_id FROM outbox JOIN history AS h USING (history_id)"
+    sql = "SELECT DISTINCT h.entity, h.entity_id FROM outbox CROSS JOIN history AS h USING (history_id)"
     return {(entity, row_id) for entity, row_id in connection.execute(sql)}
 
 
 def row_waits(connection: apsw.Connection, row_id: str) -> bool:
     """Whether a change of this row waits."""
-    sql = "SELECT EXISTS (SELECT 1 FROM history JOIN outbox USING (history_id) WHERE entity_id = ?)"
+    sql = "SELECT EXISTS (SELECT 1 FROM history CROSS JOIN outbox USING (history_id) WHERE entity_id = ?)"
     return bool(connection.execute(sql, (row_id,)).get)

@@ -56,6 +56,10 @@ class Recorder:
         self.events.append(("execute", query, params, more))
         return self._connection.execute(query, params, **more)
 
+    def cursor(self, *arguments: Any, **more: Any) -> Any:
+        """A cursor whose `COPY` is written down too."""
+        return RecordingCursor(self._connection.cursor(*arguments, **more), self.events)
+
     @contextmanager
     def pipeline(self) -> Iterator[Any]:
         """Writes down where a pipeline begins and ends."""
@@ -63,6 +67,38 @@ class Recorder:
         with self._connection.pipeline() as pipeline:
             yield pipeline
         self.events.append(("end pipeline",))
+
+
+class RecordingCursor:
+    """Stands before a cursor for `COPY … FROM STDIN`."""
+
+    def __init__(self, cursor: Any, events: list[tuple[Any, ...]]) -> None:
+        self._cursor = cursor
+        self._events = events
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._cursor, name)
+
+    @contextmanager
+    def copy(self, statement: Any) -> Iterator[Any]:
+        """Writes down what is copied."""
+        chunks: list[Any] = []
+        with self._cursor.copy(statement) as copy:
+            yield RecordingCopy(copy, chunks)
+        self._events.append(("copy", statement, chunks))
+
+
+class RecordingCopy:
+    """Stands before psycopg's `Copy`."""
+
+    def __init__(self, copy: Any, chunks: list[Any]) -> None:
+        self._copy = copy
+        self._chunks = chunks
+
+    def write(self, data: Any) -> None:
+        """Writes the data down and copies it."""
+        self._chunks.append(data)
+        self._copy.write(data)
 
 
 def replay(connection: Any, events: Sequence[tuple[Any, ...]], rename: Callable[[Any], Any]) -> None:
@@ -77,6 +113,12 @@ def replay(connection: Any, events: Sequence[tuple[Any, ...]], rename: Callable[
                 if cursor.description is not None:
                     cursor.fetchall()
             position = end + 1
+        elif events[position][0] == "copy":
+            _, statement, chunks = events[position]
+            with connection.cursor().copy(rename(statement)) as copy:
+                for chunk in chunks:
+                    copy.write(chunk)
+            position += 1
         else:
             _, query, params, more = events[position]
             cursor = connection.execute(rename(query), params, **more)
