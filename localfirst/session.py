@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -10,12 +11,15 @@ from localfirst.reading.freshness import Freshness
 from localfirst.replica import outbox
 from localfirst.replica.act import Act, act
 from localfirst.replica.connection import sqlite_errors
+from localfirst.replica.place import Place
 from localfirst.replica.replica import open_replica
 from localfirst.server_link import ServerLink
 from localfirst.settings import Settings
 
 if TYPE_CHECKING:
     from localfirst.markdown.mirror import Mirror
+
+logger = logging.getLogger("localfirst.session")
 
 EXIT_PUSH_S = 1.0
 
@@ -31,15 +35,30 @@ class Session:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.replica = open_replica(settings.replica, settings.project)
-        self.project_id: str = self.replica.execute("SELECT project_id FROM replica").get
         self.client_name: str | None = None
-        self.link = ServerLink(settings) if settings.database_url else None
-        self._freshness = Freshness(self.replica, self.link, settings.read_from)
-        self._announcement = self._first_words()
         self._mirror: Mirror | None = None
+        self._open()
+        self._announcement = self._first_words()
+
+    def _open(self) -> None:
+        self.replica = open_replica(self.settings.replica, self.settings.project)
+        self._place = Place(self.settings.replica)
+        self.project_id: str = self.replica.execute("SELECT project_id FROM replica").get
+        self.link = ServerLink(self.settings) if self.settings.database_url else None
+        self._freshness = Freshness(self.replica, self.link, self.settings.read_from)
         if self.link is not None:
             self.link.start()
+
+    def _keep_in_place(self) -> None:
+        """A replica whose file was moved or deleted while it was open is written again: nothing of it is lost."""
+        if self._place.is_kept():
+            return
+        logger.warning("the replica's file was taken away while it was open; it is written again")
+        self._place.put_back(self.replica)
+        if self.link is not None:
+            self.link.stop(0.0)
+        self.replica.close()
+        self._open()
 
     def close(self) -> None:
         """Pushes what can be pushed within a second, and lets go of everything."""
@@ -54,6 +73,7 @@ class Session:
     @contextmanager
     def act(self, *by: str | None) -> Iterator[Act]:
         """One act on the replica, on its way to the server as soon as it is on disk."""
+        self._keep_in_place()
         with act(self.replica, self.who(*by)) as open_act:
             yield open_act
         if self.link is not None:
@@ -67,6 +87,7 @@ class Session:
 
         Returns the fields that every result of a read has.
         """
+        self._keep_in_place()
         return self._freshness.before_read(row_id)
 
     def of_replica(self) -> dict[str, Any]:

@@ -13,7 +13,7 @@ def main() -> NoReturn:
     from localfirst.log import log_to_file
     from localfirst.mcp_server.process import run
     from localfirst.operations.registry import BLOCKING, OPERATIONS
-    from localfirst.session import Session
+    from localfirst.reading.without_replica import open_session
 
     log_to_file()
-    run(lambda: Session(settings.load()), OPERATIONS, blocking=BLOCKING)
+    run(lambda: open_session(settings.load()), OPERATIONS, blocking=BLOCKING)

@@ -23,6 +23,7 @@ from localfirst.operations import (
     work_items,
 )
 from localfirst.operations.operation import Operation
+from localfirst.reading.without_replica import SessionWithoutReplica
 from localfirst.replica.connection import sqlite_errors
 from localfirst.session import Session
 
@@ -31,6 +32,8 @@ def _guarded(operation: Operation) -> Operation:
     run = operation.run
 
     def guarded(session: Session, arguments: Any) -> dict[str, Any]:
+        if isinstance(session, SessionWithoutReplica):
+            session = session.heal(now=operation.effect != "read") or session
         with sqlite_errors():
             return run(session, arguments)
 

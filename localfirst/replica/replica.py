@@ -43,7 +43,7 @@ def _open(path: Path, project_name: str | None) -> apsw.Connection:
             migrate(connection, path)
             found = connection.execute("SELECT project_id, project_name FROM replica").fetchone()
         if found is None:
-            _begin(connection, project_name)
+            begin(connection, project_name)
         elif project_name is not None and found[1] is None:
             adopt_name(connection, project_name)
         elif project_name is not None and found[1] != project_name:
@@ -58,7 +58,7 @@ def _open(path: Path, project_name: str | None) -> apsw.Connection:
     return connection
 
 
-def _begin(connection: apsw.Connection, project_name: str | None) -> None:
+def begin(connection: apsw.Connection, project_name: str | None) -> None:
     """Gives a new file its identity, and the project its configuration: the very row with which PostgreSQL starts one."""
     project = project_id(project_name) if project_name else str(uuid.uuid4())
     now = timestamps.now()
