@@ -1,4 +1,4 @@
-"""The layers below a replica that is away, each as a replica in memory, so that every question is asked in one way."""
+"""What answers when the replica is away or cannot be written: layers, each as a replica, so that all questions stay alike."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from localfirst.migration.record import source_file
 from localfirst.migration.write import write_plan
 from localfirst.reading.git_history import committed_text
 from localfirst.replica.act import act
-from localfirst.replica.migrate import migrate
+from localfirst.replica.migrate import LATEST, migrate
 from localfirst.replica.replica import begin
 from localfirst.settings import Settings
 
@@ -31,6 +31,8 @@ class Layer(NamedTuple):
 
 def next_layer(settings: Settings) -> Layer:
     """The first layer below the replica that has anything to say; an empty one where none has."""
+    if (replica := _read_only(settings)) is not None:
+        return Layer("sqlite_cache", "using_fallback_cache", replica)
     texts: tuple[tuple[str, str, Callable[[Settings], str | None]], ...] = (
         ("git_history", "using_git_history_fallback", lambda s: committed_text(s.root, s.markdown)),
         ("markdown_file", "using_markdown_fallback", _working_text),
@@ -40,6 +42,20 @@ def next_layer(settings: Settings) -> Layer:
         if text is not None:
             return Layer(source, warning, rows_of(settings, text))
     return Layer("markdown_file", "using_markdown_fallback", empty(settings))
+
+
+def _read_only(settings: Settings) -> apsw.Connection | None:
+    """The replica's file where it can be read and not written; what is in its log alone is not seen then."""
+    for mode in ("mode=ro", "mode=ro&immutable=1"):
+        try:
+            flags = apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI
+            connection = apsw.Connection(f"{settings.replica.resolve().as_uri()}?{mode}", flags=flags)
+            if connection.pragma("user_version") == LATEST:
+                name = connection.execute("SELECT project_name FROM replica").get
+                return connection if name in (settings.project, None) else None
+        except (apsw.Error, OSError):
+            continue
+    return None
 
 
 def _working_text(settings: Settings) -> str | None:
