@@ -172,6 +172,12 @@ async def _reconnect(console: Console, a: Laptop, b: Laptop) -> None:
     table.add_row("title", f"v{clash['base_version']} {values[0]}", values[1], f"{values[2]} [dim]({clash['my_by']})[/dim]")
     console.print(table)
     console.print("   Nobody's words are lost; the same conflict is on both laptops and the server.")
+    both = "Replace the OCR fallback for scanned PDFs"
+    await b.call("resolve_conflict", conflict_id=clash["conflict_id"], resolution="merge", fields={"title": both})
+    await _sync(b)
+    item = await a.call("query_work_item", id=clash["id"])
+    _expect(item["title"] == both and item["warnings"] == [], "the settled conflict is settled on A too")
+    console.print(f"B  settles it: “{both}”; A reads version {item['version']}, no conflict left")
 
 
 async def _sync(laptop: Laptop) -> dict[str, Any]:
