@@ -38,24 +38,23 @@ class Freshness:
 
     def before_read(self, row_id: str | None) -> dict[str, Any]:
         """The common fields of a read's result; may pull first."""
-        warnings: list[str] = []
-        if self.has_conflict(row_id):
-            warnings.append("conflict_pending")
         if self._link is None:
-            return self._from_replica(row_id, warnings)
+            return self._from_replica(row_id, [])
         waiting = self._has_waiting(row_id)
+        away: list[str] = []
         if self._server_first and self._is_level():
             if not waiting and not self._has_waiting(row_id):
-                return {"success": True, "data_source": "postgresql", "warnings": warnings}
+                return {"success": True, "data_source": "postgresql", "warnings": self._conflict_warnings(row_id)}
         elif self._server_first or not self._link.is_online():
-            warnings[:0] = ["database_unavailable", "using_fallback_cache"]
-        return self._from_replica(row_id, warnings)
+            away = ["database_unavailable", "using_fallback_cache"]
+        return self._from_replica(row_id, away)
 
     def of_replica(self) -> dict[str, Any]:
         """The common fields of a result that speaks of the replica itself; asks nobody."""
-        return self._from_replica(None, ["conflict_pending"] if self.has_conflict(None) else [])
+        return self._from_replica(None, [])
 
     def _from_replica(self, row_id: str | None, warnings: list[str]) -> dict[str, Any]:
+        warnings = warnings + self._conflict_warnings(row_id)
         if self._link is None:
             return {"success": True, "data_source": "sqlite_cache", "warnings": warnings}
         if self._has_waiting(row_id):
@@ -68,6 +67,10 @@ class Freshness:
     def catch_up(self) -> bool:
         """Makes the replica level with the server, within the budgets; False if it could not."""
         return self._link is not None and self._is_level()
+
+    def _conflict_warnings(self, row_id: str | None) -> list[str]:
+        """To be asked after a pull, which may bring a conflict or its end."""
+        return ["conflict_pending"] if self.has_conflict(row_id) else []
 
     def has_conflict(self, row_id: str | None) -> bool:
         """Whether an open conflict concerns the row (None: any row)."""
