@@ -69,6 +69,8 @@ def _session(loaded: Settings) -> Iterator[Finding]:
         yield _server(state["server"], is_online=state["online"], problem=state["last_error"])
         if state["server"] is not None:
             yield _unsent(state["pending_mutations"], is_online=state["online"])
+        if state["last_recovery"] is not None:
+            yield Finding("recovery", "ok", state["last_recovery"])
         yield _conflicts(state["open_conflicts"])
     finally:
         session.close()

@@ -88,6 +88,7 @@ def show_status(result: Result) -> None:
             ("unsent changes", result["pending_mutations"]),
             ("open conflicts", result["open_conflicts"] or "none"),
             ("problem", result["last_error"]),
+            ("recovery", result["last_recovery"]),
         )
     )
 

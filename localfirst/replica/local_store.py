@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence, Set
+from typing import Any, NamedTuple
 
 import apsw
 from localfirst_schema import timestamps
@@ -12,11 +12,23 @@ from localfirst_schema.entities import ENTITIES, ENTITY, VENDOR, WORK_ITEM, Enti
 from localfirst_schema.errors import UnavailableError
 from localfirst_schema.wire import EMPTY_HASH, Row, chain_hash
 from localfirst_sync.decision import rebase
-from localfirst_sync.ports import BEGINNING, CONFLICT_COLUMNS, CONFLICT_TABLE, Cursor, Fenced, Identity, PullSink, Push, Pushed
+from localfirst_sync.ports import (
+    BEGINNING,
+    CONFLICT_COLUMNS,
+    CONFLICT_TABLE,
+    Cursor,
+    Fenced,
+    Identity,
+    PullSink,
+    Push,
+    Pushed,
+    Recollection,
+)
 
 from localfirst.replica import fulltext, outbox
-from localfirst.replica.act import upsert_sql, write_row
+from localfirst.replica.act import upsert_sql, write_row, written_columns
 from localfirst.replica.connection import immediate, sqlite_errors
+from localfirst.replica.recollection import Snapshot, forget_told, recollections
 from localfirst.replica.rows import as_row, find
 from localfirst.replica.spool import HISTORY, Spool
 from localfirst.replica.structure import derive_paths
@@ -71,7 +83,9 @@ class ReplicaStore:
     def next_push(self, limit: int) -> Push | None:
         """The next mutations with their chained hashes."""
         with sqlite_errors():
-            acked_number, acked_hash = self._replica("acked_number, acked_hash")
+            acked_number, acked_hash, *cursor, doubtful = self._replica(
+                "acked_number, acked_hash, cursor_seq, cursor_tag, doubtful_number"
+            )
             mutations = outbox.next_mutations(self._connection, limit)
         if not mutations:
             return None
@@ -79,7 +93,7 @@ class ReplicaStore:
         for mutation in mutations:
             last = chain_hash(last, mutation)
             hashes.append(last)
-        return Push(acked_number, acked_hash, mutations, hashes)
+        return Push(acked_number, acked_hash, mutations, hashes, Cursor(*cursor), doubtful)
 
     def acknowledge(self, push: Push, pushed: Pushed) -> None:
         """Takes the verdicts."""
@@ -104,6 +118,8 @@ class ReplicaStore:
             )
             if pushed.after is not None and pushed.before == self._cursor() and _all_accepted(pushed):
                 self._set_cursor(pushed.after)
+            elif pushed.after is not None:
+                connection.execute("UPDATE replica SET pushed_seq = ?, pushed_tag = ?", pushed.after)
 
     def _take_version(self, entity: str, row_id: str, version: int) -> None:
         if entity not in ENTITY:
@@ -118,6 +134,12 @@ class ReplicaStore:
 
     def _cursor(self) -> Cursor:
         return Cursor(*self._replica("cursor_seq, cursor_tag"))
+
+    def last_push(self) -> Cursor:
+        """The head after the last push, if the cursor is not yet there."""
+        with sqlite_errors():
+            pushed = Cursor(*self._replica("pushed_seq, pushed_tag"))
+            return pushed if pushed.seq > self._cursor().seq else BEGINNING
 
     def _set_cursor(self, cursor: Cursor) -> None:
         self._connection.execute(
@@ -136,37 +158,100 @@ class ReplicaStore:
     def finish_pull(self, sink: PullSink, reached: Cursor) -> int:
         """Applies a complete pull; see `LocalStore.finish_pull`."""
         assert isinstance(sink, Spool), "the sink is the one that begin_pull gave"
-        connection = self._connection
-        foreign = 0
-        with immediate(connection):
+        with immediate(self._connection):
             self._check_fence()
-            replica_id = connection.execute("SELECT replica_id FROM replica").get
-            bootstrap = self._cursor() == BEGINNING
-            if bootstrap:
-                connection.execute("DELETE FROM history WHERE history_id NOT IN (SELECT history_id FROM outbox)")
-            waiting = outbox.waiting_rows(connection)
-            moved: set[str] = set()
-            lost: set[tuple[str, str]] = set()
-            for table, rows in sink.batches():
-                if table == HISTORY:
-                    others = rows if bootstrap else [r for r in rows if not _is_own(r, replica_id)]
-                    foreign += sum(1 for r in others if r[8] != replica_id)
-                    moved |= {r[2] for r in others if r[1] == "work_item" and '"parent_id"' in r[7]}
-                    lost |= {(r[1], r[2]) for r in others if r[6] == "lost"}
-                    connection.executemany(
-                        _INSERT_HISTORY, [(r[1], r[2], r[3], r[4], r[5], r[6], r[7]) for r in others if r[1] != "conflict"]
-                    )
-                elif table == CONFLICT_TABLE:
-                    connection.executemany(_UPSERT_CONFLICT, [row for row in rows if ("conflict", row[0]) not in waiting])
-                else:
-                    moved |= self._apply_rows(_ENTITY_OF_TABLE[table], rows, waiting)
-            self._drop_refused(sink, lost - waiting)
-            derive_paths(connection, moved)
+            (own,) = self._replica("replica_id")
+            if self._cursor() == BEGINNING:
+                self._connection.execute("DELETE FROM history WHERE history_id NOT IN (SELECT history_id FROM outbox)")
+                foreign = self._apply(sink, own, known=None)
+            else:
+                foreign = self._apply(sink, own, known=own)
+            self._connection.execute("DELETE FROM former_ids")
             self._set_cursor(reached)
         sink.close()
         return foreign
 
-    def _drop_refused(self, sink: Spool, lost: set[tuple[str, str]]) -> None:
+    def begin_recovery(self) -> Snapshot:
+        """A sink for a snapshot of a server that was set back."""
+        return Snapshot()
+
+    def recollections(self, sink: PullSink, history_counts: Mapping[str, int], limit: int) -> Iterator[Recollection]:
+        """See `LocalStore.recollections`."""
+        assert isinstance(sink, Snapshot), "the sink is the one that begin_recovery gave"
+        with sqlite_errors():
+            return recollections(self._connection, sink, history_counts, limit)
+
+    def finish_recovery(self, sink: PullSink, reached: Cursor, restored: int) -> int:
+        """See `LocalStore.finish_recovery`."""
+        assert isinstance(sink, Snapshot), "the sink is the one that begin_recovery gave"
+        with sqlite_errors():
+            sink.let_go_of_own(self._connection)
+        with immediate(self._connection):
+            self._check_fence()
+            forget_told(self._connection, sink)
+            (own,) = self._replica("replica_id")
+            foreign = self._apply(sink, own, known=None, standing=sink.standing)
+            self._become_new()
+            self._connection.execute("DELETE FROM former_ids")
+            self._connection.execute(
+                "UPDATE replica SET pushed_seq = 0, pushed_tag = 0, recovered_at = ?, recovered_changes = ?",
+                (timestamps.now(), restored),
+            )
+            self._set_cursor(reached)
+        sink.close()
+        return foreign
+
+    def _apply(self, spool: Spool | Snapshot, own: str, known: str | None, standing: Set[str] = frozenset()) -> int:
+        """Writes what was pulled, and returns how many changes were not of the replica `own`.
+
+        Args:
+            known: accepted changes of this replica are in the history already.
+            standing: ids of rows that the server has just as they are here.
+        """
+        connection = self._connection
+        foreign = 0
+        self._mark_told(spool, own)
+        waiting = outbox.waiting_rows(connection)
+        mine = self._own_numbers(known)
+        moved: set[str] = set()
+        lost: set[tuple[str, str]] = set()
+        for table, rows in spool.batches():
+            if table == HISTORY:
+                others = [r for r in rows if not (r[6] == "accepted" and mine.include(r[8], r[9]))]
+                foreign += sum(1 for r in others if r[8] != own)
+                moved |= {r[2] for r in others if r[1] == "work_item" and '"parent_id"' in r[7]}
+                lost |= {(r[1], r[2]) for r in others if r[6] == "lost"}
+                connection.executemany(
+                    _INSERT_HISTORY, [(r[1], r[2], r[3], r[4], r[5], r[6], r[7]) for r in others if r[1] != "conflict"]
+                )
+            elif table == CONFLICT_TABLE:
+                connection.executemany(_UPSERT_CONFLICT, [row for row in rows if ("conflict", row[0]) not in waiting])
+            else:
+                moved |= self._apply_rows(_ENTITY_OF_TABLE[table], rows, waiting)
+        self._drop_refused(spool, {key for key in lost - waiting if key[1] not in standing})
+        derive_paths(connection, moved)
+        return foreign
+
+    def _mark_told(self, spool: Spool | Snapshot, own: str) -> None:
+        if outbox.is_empty(self._connection):
+            return
+        (doubtful,) = self._replica("doubtful_number")
+        for table, rows in spool.batches():
+            if table == HISTORY:
+                lines = [(r[2], r[5], r[4], r[9] if r[8] == own else None) for r in rows]
+                outbox.mark_told(self._connection, lines, doubtful)
+
+    def _own_numbers(self, known: str | None) -> _OwnNumbers:
+        """The changes that are in the history since they were made, if they were accepted."""
+        if known is None:
+            return _OwnNumbers({}, set())
+        (acked_number,) = self._replica("acked_number")
+        former: list[Any] = self._connection.execute("SELECT replica_id, acked_number FROM former_ids").fetchall()
+        told: list[Any] = self._connection.execute("SELECT number FROM outbox WHERE told").fetchall()
+        acked: dict[str, int] = dict(former)
+        return _OwnNumbers(acked | {known: acked_number}, {(known, number) for (number,) in told})
+
+    def _drop_refused(self, sink: Spool | Snapshot, lost: set[tuple[str, str]]) -> None:
         """A creation that the server refused stands in a conflict alone: no row comes with its lost change."""
         if not lost:
             return
@@ -205,25 +290,38 @@ class ReplicaStore:
         shown = rebase(entity, outbox.of_row(self._connection, entity.name, server_row["id"]), server_row)
         if before is not None:
             shown["version"] = max(shown["version"], before["version"])
+            if all(shown[name] == before[name] for name in written_columns(entity)):
+                return
         local_id = write_row(self._connection, entity, before, shown)
         if entity is WORK_ITEM:
             fulltext.index(self._connection, local_id, shown["title"], shown["metadata"], is_new=before is None)
 
     def take_new_identity(self) -> None:
         """A new random id; the queue is kept and numbered from 1."""
-        connection = self._connection
-        with immediate(connection):
+        with immediate(self._connection):
             self._check_fence()
-            first = connection.execute("SELECT number FROM outbox ORDER BY history_id LIMIT 1").get or 1
-            connection.execute("UPDATE outbox SET number = number - ?, txn = txn - ?", (first - 1, first - 1))
-            connection.execute(
-                "UPDATE replica SET replica_id = ?, acked_number = 0, acked_hash = ?", (str(uuid.uuid4()), EMPTY_HASH)
-            )
+            self._become_new()
+
+    def _become_new(self) -> None:
+        self._connection.execute("INSERT OR REPLACE INTO former_ids SELECT replica_id, acked_number FROM replica")
+        waiting = outbox.renumber(self._connection)
+        self._connection.execute(
+            "UPDATE replica SET replica_id = ?, acked_number = 0, acked_hash = ?, doubtful_number = ?",
+            (str(uuid.uuid4()), EMPTY_HASH, waiting),
+        )
 
 
-def _is_own(row: Sequence[Any], replica_id: str) -> bool:
-    """An own change that was accepted is in the history since it was made."""
-    return bool(row[8] == replica_id and row[6] == "accepted")
+class _OwnNumbers(NamedTuple):
+    """Numbers of this replica's changes: by id up to which, and those that wait but were told."""
+
+    acked: dict[str, int]
+    told: set[tuple[str, int]]
+
+    def include(self, replica_id: str | None, number: int | None) -> bool:
+        """Whether that change is one of them."""
+        if replica_id is None or number is None:
+            return False
+        return number <= self.acked.get(replica_id, 0) or (replica_id, number) in self.told
 
 
 def _all_accepted(pushed: Pushed) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import apsw
 from localfirst_schema.wire import Fields, Mutation, decode_fields
 
@@ -15,7 +17,13 @@ _NEXT = f"{_SELECT} ORDER BY o.history_id LIMIT ?"
 _OF_ROW = """
     SELECT o.number, o.txn, h.entity, h.entity_id, o.base_version, h.version, h.by, h.at, h.fields
     FROM history AS h CROSS JOIN outbox AS o USING (history_id)
-    WHERE h.entity_id = ? AND h.entity = ? ORDER BY o.history_id
+    WHERE h.entity_id = ? AND h.entity = ? AND NOT o.told ORDER BY o.history_id
+"""
+_TOLD = """
+    UPDATE outbox SET told = 1 WHERE history_id IN (
+        SELECT h.history_id FROM history AS h CROSS JOIN outbox AS o USING (history_id)
+        WHERE h.entity_id = ?1 AND h.at = ?2 AND h.by IS ?3 AND (o.number = ?4 OR o.number <= ?5)
+    )
 """
 
 
@@ -40,17 +48,35 @@ def next_mutations(connection: apsw.Connection, limit: int) -> list[Mutation]:
 
 
 def of_row(connection: apsw.Connection, entity: str, row_id: str) -> list[tuple[Mutation, Fields]]:
-    """The waiting changes of one row."""
+    """The waiting changes of one row that the server has not decided, as far as is known here."""
     return [(m, decode_fields(m.fields)) for m in (Mutation(*row) for row in connection.execute(_OF_ROW, (row_id, entity)))]
 
 
 def waiting_rows(connection: apsw.Connection) -> set[tuple[str, str]]:
-    """(entity, id) of every row with a waiting change."""
-    sql = "SELECT DISTINCT h.entity, h.entity_id FROM outbox CROSS JOIN history AS h USING (history_id)"
+    """(entity, id) of every row with such a change."""
+    sql = "SELECT DISTINCT h.entity, h.entity_id FROM outbox CROSS JOIN history AS h USING (history_id) WHERE NOT told"
     return {(entity, row_id) for entity, row_id in connection.execute(sql)}
+
+
+def renumber(connection: apsw.Connection) -> int:
+    """Numbers what waits from 1 without a gap, acts staying together; returns how many changes wait."""
+    acts: dict[object, int] = {}
+    renumbered = []
+    for number, (history_id, txn) in enumerate(
+        connection.execute("SELECT history_id, txn FROM outbox ORDER BY history_id").fetchall(), 1
+    ):
+        renumbered.append((number, acts.setdefault(txn, number), history_id))
+    connection.executemany("UPDATE outbox SET number = ?, txn = ? WHERE history_id = ?", renumbered)
+    return len(renumbered)
 
 
 def row_waits(connection: apsw.Connection, row_id: str) -> bool:
     """Whether a change of this row waits."""
     sql = "SELECT EXISTS (SELECT 1 FROM history CROSS JOIN outbox USING (history_id) WHERE entity_id = ?)"
     return bool(connection.execute(sql, (row_id,)).get)
+
+
+def mark_told(connection: apsw.Connection, lines: Iterable[tuple[str, str, str | None, int | None]], doubtful: int) -> None:
+    """The server's log tells these changes, as (entity id, at, by, number; None: pushed under another id): they wait for
+    their verdicts alone."""
+    connection.executemany(_TOLD, [(*line, doubtful) for line in lines])

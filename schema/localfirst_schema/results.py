@@ -342,6 +342,8 @@ class SyncStatus(Read):
     cursor: int
     server_head: int | None
     last_error: str | None
+    last_recovery: str | None = None
+    """In words, when PostgreSQL had been set back to an older state and this replica brought it up to date."""
 
 
 class Conflict(_Part):

@@ -125,7 +125,8 @@ def _created(entity: Entity, mutation: Mutation, fields: Fields) -> Row:
 
 def _revived(entity: Entity, mutation: Mutation, fields: Fields, tombstone: Row) -> Row:
     row = {**_created(entity, mutation, fields), "deleted_at": None}
-    return row | {"version": _past_both(mutation, tombstone), "created_at": tombstone["created_at"]}
+    derived = {column.name: tombstone[column.name] for column in entity.columns if column.role is Role.DERIVED}
+    return row | derived | {"version": _past_both(mutation, tombstone), "created_at": tombstone["created_at"]}
 
 
 def _applied(entity: Entity, mutation: Mutation, fields: Fields, current: Row, clashes: list[Clash], *, overwrite: bool) -> Row:

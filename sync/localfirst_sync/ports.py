@@ -6,11 +6,11 @@ needs nothing but these methods.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 import msgspec
-from localfirst_schema.wire import Mutation, Verdict
+from localfirst_schema.wire import Mutation, Row, Verdict
 
 from localfirst_sync.wake import Wake
 
@@ -44,12 +44,17 @@ class Push(msgspec.Struct, frozen=True):
         acked_number: the last mutation whose verdict the replica has on its disk; 0 if none.
         acked_hash: the chained hash at `acked_number` (16 bytes; `wire.EMPTY_HASH` at 0).
         hashes: the chained hash of each mutation, 16 bytes each, in order.
+        cursor: how far the replica has read; a server that does not know it has another past.
+        doubtful: up to this number the mutations may have been pushed before, under an id that the replica gave up; the
+            server recognises those by what they say.
     """
 
     acked_number: int
     acked_hash: bytes
     mutations: Sequence[Mutation]
     hashes: Sequence[bytes]
+    cursor: Cursor = BEGINNING
+    doubtful: int = 0
 
 
 class Pushed(msgspec.Struct, frozen=True):
@@ -79,6 +84,37 @@ class HistoryRow(NamedTuple):
     fields: str
     replica_id: str | None
     number: int | None
+
+
+class Line(NamedTuple):
+    """One change of one row as the history tells it, wherever it stands in the order; `fields` is JSON text."""
+
+    version: int
+    by: str | None
+    at: str
+    outcome: str
+    fields: str
+
+
+class Remembered(NamedTuple):
+    """What a replica knows of one row from the server: the row without its own waiting changes, and its history.
+
+    Attributes:
+        row: None when the row is known by its history alone (its creation was refused).
+        lines: by rising version; the oldest may be missing.
+    """
+
+    entity: str
+    id: str
+    row: Row | None
+    lines: Sequence[Line]
+
+
+class Recollection(NamedTuple):
+    """A part of what a server that was restored may lack. Conflicts are rows of `CONFLICT_COLUMNS`."""
+
+    rows: Sequence[Remembered]
+    conflicts: Sequence[tuple[object, ...]]
 
 
 class PullSink(Protocol):
@@ -121,12 +157,29 @@ class LocalStore(Protocol):
         """Applies everything in the sink and moves the cursor to `reached`, in one transaction; returns how many
         changes were not this replica's own. Rows with pending mutations are rebased."""
 
+    def last_push(self) -> Cursor:
+        """The server's head after the last push that was acknowledged, if the cursor is not yet past it; else (0, 0). A
+        server that does not know it has forgotten what it had acknowledged."""
+
+    def begin_recovery(self) -> PullSink:
+        """A sink for everything that a server of another past holds, and for what is added to it meanwhile."""
+
+    def recollections(self, sink: PullSink, history_counts: Mapping[str, int], limit: int) -> Iterator[Recollection]:
+        """Compares the snapshot in `sink` with the replica, and yields what the server lacks or has otherwise, about
+        `limit` rows at a time: parents before children, what is referenced before what references it, deletions last.
+        Nothing of the replica is locked while the caller works on one."""
+
+    def finish_recovery(self, sink: PullSink, reached: Cursor, restored: int) -> int:
+        """Applies what the server has otherwise and moves the cursor to `reached`, takes a new id, and notes that
+        `restored` changes were sent again: one transaction. Returns how many changes came. Waiting changes that the
+        server turns out to have are taken off; rows with others are rebased."""
+
     def mark_synced(self) -> None:
         """Notes that the replica is level with the server at this moment."""
 
     def take_new_identity(self) -> None:
         """The server knows another replica by this one's id (a copied or restored file): takes a new random id, numbers
-        the queue again from 1 and keeps it."""
+        the queue again from 1 and keeps it. What waits now is from then on `Push.doubtful`."""
 
     def close(self) -> None:
         """Lets go of the replica."""
@@ -140,11 +193,23 @@ class RemoteStore(Protocol):
 
     def push(self, identity: Identity, push: Push) -> Pushed:
         """Decides, writes and numbers a batch in one transaction. Raises `IdentityTaken` when the numbers or the chain
-        say that another replica uses this id, `Fenced` when a later epoch has been seen, and `Busy` when rows are locked."""
+        say that another replica uses this id, `Fenced` when a later epoch has been seen, `Busy` when rows are locked, and
+        `ServerWasRestored` when the server does not know the cursor, or fewer numbers than it once acknowledged."""
 
     def pull(self, cursor: Cursor, sink: PullSink) -> Cursor:
         """Streams everything after `cursor` into `sink`, from one snapshot, and returns the head of that snapshot. Raises
         `ServerWasRestored` when the server does not know (cursor.seq, cursor.tag)."""
+
+    def confirm(self, cursor: Cursor) -> None:
+        """Raises `ServerWasRestored` when the server's log does not hold (cursor.seq, cursor.tag)."""
+
+    def history_counts(self) -> dict[str, int]:
+        """How many changes the server's history has of each row, by id."""
+
+    def restore(self, identity: Identity, recollection: Recollection) -> int:
+        """Writes what the server lacks of a recollection, in one transaction, and returns how many changes that were.
+        What it has already is recognised by its content, whoever brought it: to repeat this, or to do it from several
+        replicas, changes nothing more. Raises `Busy` when rows are locked."""
 
     def wait(self, wake: Wake, timeout_s: float) -> bool:
         """Waits for news of the project (True), for `wake`, or for the time to pass (False)."""

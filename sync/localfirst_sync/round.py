@@ -24,6 +24,7 @@ from localfirst_sync.ports import (
     RemoteStore,
     ServerWasRestored,
 )
+from localfirst_sync.recovery import recover
 
 BATCH = 2_000
 """Mutations in a push: large enough to be fast, small enough not to keep the head from others for long."""
@@ -36,13 +37,16 @@ Progress: TypeAlias = Callable[[int, int, str], None]
 
 
 class RoundResult(NamedTuple):
-    """What a round did: mutations pushed, foreign changes pulled, mutations merged, mutations in conflict, head reached."""
+    """What a round did: mutations pushed, foreign changes pulled, mutations merged, mutations in conflict, head reached;
+    `restored`: how many changes were sent again to a server that had lost them (None: it had lost none that is known here).
+    """
 
     pushed: int
     pulled: int
     merged: int
     conflicts: int
     head: Cursor
+    restored: int | None = None
 
 
 class Sent(NamedTuple):
@@ -69,19 +73,15 @@ def sync_round(
     replica, and `Fenced` when another one did meanwhile.
     """
     head = remote.head()
-    if head == local.cursor() and not local.pending_count():
+    if head == local.cursor() and local.last_push().seq <= head.seq and not local.pending_count():
         return RoundResult(0, 0, 0, 0, head)
     try:
         with lock.held(lock_wait_s):
             try:
-                sent = push_outbox(local, remote, batch=batch, progress=progress)
-            except Busy:
-                _pull(local, remote, progress)  # what the others did need not wait as well
-                raise
-            if sent.head is not None:
-                return RoundResult(sent.pushed, 0, sent.merged, sent.conflicts, sent.head)
-            pulled, head = _pull(local, remote, progress)
-            return RoundResult(sent.pushed, pulled, sent.merged, sent.conflicts, head)
+                return _push_then_pull(local, remote, batch, progress)
+            except ServerWasRestored:
+                restored = recover(local, remote)
+                return _push_then_pull(local, remote, batch, progress)._replace(restored=restored)
     except ServerWasRestored:
         raise _restored() from None
     except Busy:
@@ -90,6 +90,18 @@ def sync_round(
             " They are kept and go out as soon as the rows are free.",
             cause="busy",
         ) from None
+
+
+def _push_then_pull(local: LocalStore, remote: RemoteStore, batch: int, progress: Progress | None) -> RoundResult:
+    try:
+        sent = push_outbox(local, remote, batch=batch, progress=progress)
+    except Busy:
+        _pull(local, remote, progress)  # what the others did need not wait as well
+        raise
+    if sent.head is not None:
+        return RoundResult(sent.pushed, 0, sent.merged, sent.conflicts, sent.head)
+    pulled, head = _pull(local, remote, progress)
+    return RoundResult(sent.pushed, pulled, sent.merged, sent.conflicts, head)
 
 
 def push_outbox(local: LocalStore, remote: RemoteStore, *, batch: int = BATCH, progress: Progress | None = None) -> Sent:
@@ -145,7 +157,9 @@ def _leading(push: Push, count: int) -> Push:
 
 
 def _pull(local: LocalStore, remote: RemoteStore, progress: Progress | None) -> tuple[int, Cursor]:
-    cursor, head = local.cursor(), remote.head()
+    cursor, head, last_push = local.cursor(), remote.head(), local.last_push()
+    if last_push.seq > cursor.seq:
+        remote.confirm(last_push)
     if head == cursor:
         return 0, head
     sink = local.begin_pull()
@@ -174,9 +188,8 @@ class _Counted:
 
 
 def _restored() -> UnavailableError:
-    """Until the engine recovers by itself, it keeps everything and says what it sees."""
     return UnavailableError(
-        "The server's history differs from this replica's (was it restored from a backup?). Nothing is lost: this replica keeps"
-        " all its changes and reads from itself. Restore a newer backup, or set this replica aside so that it starts anew.",
+        "PostgreSQL was set back to an older state again while this replica brought it up to date. Nothing is lost: the replica"
+        " keeps everything, and begins anew.",
         cause="restored",
     )

@@ -130,6 +130,17 @@ class Structure:
             self._children[parent].add(item)
 
 
+class RememberedStructure(Structure):
+    """The rules for rows that stood before as they are brought back: what they refer to may have been deleted since."""
+
+    def objection(self, entity: Entity, old: Row | None, new: Row) -> str | None:
+        """See `Structure.objection`."""
+        found = super().objection(entity, old, new)
+        if found == "reference_deleted":
+            return "cycle" if entity is WORK_ITEM_DEPENDENCY and self._closes_cycle(new) else None
+        return found
+
+
 def edge(dependency: Row) -> tuple[str, str]:
     """Which item waits for which: `A depends_on B` and `B blocks A` say the same."""
     one, other = dependency["work_item_id"], dependency["depends_on_id"]

@@ -12,15 +12,7 @@ from typing import Any
 import apsw
 import psycopg
 import pytest
-from localfirst_schema import timestamps
-from localfirst_schema.entities import (
-    ENHANCEMENT,
-    ENTITIES,
-    VENDOR,
-    WORK_ITEM,
-    WORK_ITEM_COMMENT,
-    WORK_ITEM_DEPENDENCY,
-)
+from localfirst_schema.entities import ENTITIES, VENDOR, WORK_ITEM
 from localfirst_schema.errors import UnavailableError
 from localfirst_sync.lock import HeldElsewhere, ReplicaLock
 from localfirst_sync.ports import BEGINNING, Identity, Push, Pushed
@@ -28,6 +20,7 @@ from localfirst_sync.postgres.connection import Connection
 from localfirst_sync.postgres.pull import pull
 from localfirst_sync.postgres.store import PostgresStore
 from localfirst_sync.round import sync_round
+from sync_editing import edit
 from sync_laptop import Laptop
 from sync_looking import assert_gapless, conflicts, head, history, misplaced
 from sync_sender import task
@@ -159,54 +152,6 @@ def test_a_copied_replica_takes_a_new_identity_and_keeps_its_queue(
     items = ([comparable(row) for row in laptop.shown()["work_items"]] for laptop in (a, copy))
     assert differences(*items) == []
     assert_gapless(server)
-
-
-def test_a_server_with_another_past_is_reported_and_nothing_is_lost(new_laptop: NewLaptop, server: Connection) -> None:
-    a = new_laptop("a")
-    a.create(WORK_ITEM, **task())
-    level(a)
-    a.create(WORK_ITEM, **task("waiting"))
-    server.execute("UPDATE localfirst.history SET tag = tag # 1")
-    server.execute("UPDATE localfirst.project_heads SET tag = tag # 1")
-    server.execute("DELETE FROM localfirst.replicas")
-    with pytest.raises(UnavailableError, match="backup"):
-        a.sync()
-    assert a.local.pending_count() == 1
-
-
-def edit(laptop: Laptop, chance: random.Random) -> None:
-    """One thing that somebody does."""
-    items = [row["id"] for row in laptop.shown()["work_items"]]
-    alive = [row["id"] for row in laptop.shown()["work_items"] if row["deleted_at"] is None]
-    what = chance.randrange(12)
-    if what < 2 or not alive:
-        laptop.create(WORK_ITEM, **task(f"{laptop.path.name} {chance.random()}"))
-    elif what == 2:
-        laptop.create(VENDOR, name=chance.choice("ABC"), operational=chance.random() < 0.5, metadata={})
-    elif what == 3:
-        laptop.create(WORK_ITEM_COMMENT, work_item_id=chance.choice(alive), body="well")
-    elif what == 4 and len(alive) > 1:
-        one, other = chance.sample(alive, 2)
-        laptop.create(WORK_ITEM_DEPENDENCY, work_item_id=one, depends_on_id=other, dependency_type="depends_on")
-    elif what == 5:
-        laptop.create(ENHANCEMENT, title="more", priority="high", status="planned")
-    elif what == 6:
-        item = chance.choice(alive)
-        laptop.change(WORK_ITEM, item, deleted_at=timestamps.now())
-    elif what == 7:
-        laptop.change(
-            WORK_ITEM, chance.choice(items), metadata={"priority": chance.choice(["low", "high"]), "n": chance.random()}
-        )
-    elif what == 8 and len(alive) > 1:
-        one, other = chance.sample(alive, 2)
-        laptop.change(WORK_ITEM, one, parent_id=other)
-    elif what == 9:
-        laptop.change(WORK_ITEM, chance.choice(alive), claimed_by=laptop.path.name)
-    else:
-        field, values = chance.choice(
-            [("title", ["x", "y", "z"]), ("status", ["active", "blocked", "completed"]), ("pr_number", [1, 2, 3])]
-        )
-        laptop.change(WORK_ITEM, chance.choice(alive), **{field: chance.choice(values)})
 
 
 @pytest.mark.parametrize("seed", range(12))

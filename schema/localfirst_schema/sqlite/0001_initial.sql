@@ -11,6 +11,11 @@ CREATE TABLE replica (
     acked_hash BLOB NOT NULL DEFAULT x'00000000000000000000000000000000',
     cursor_seq INTEGER NOT NULL DEFAULT 0,
     cursor_tag INTEGER NOT NULL DEFAULT 0,
+    pushed_seq INTEGER NOT NULL DEFAULT 0,  -- the server's head after the last acknowledged push, until the cursor is there
+    pushed_tag INTEGER NOT NULL DEFAULT 0,
+    doubtful_number INTEGER NOT NULL DEFAULT 0, -- up to here the queue may have been pushed under an earlier replica_id
+    recovered_at TEXT,                      -- when this replica last recovered from a server that was set back,
+    recovered_changes INTEGER,              -- and how many changes it sent again
     last_sync_at TEXT,
     created_at TEXT NOT NULL
 ) STRICT;
@@ -171,7 +176,15 @@ CREATE TABLE outbox (
     history_id INTEGER PRIMARY KEY,
     number INTEGER NOT NULL,
     txn INTEGER NOT NULL,
-    base_version INTEGER NOT NULL
+    base_version INTEGER NOT NULL,
+    told INTEGER NOT NULL DEFAULT 0         -- 1: a pull has brought it back; the row has it already
+) STRICT;
+
+-- Ids that this replica has given up since its last pull, and how far its changes under them were acknowledged: those are in
+-- the history already when they come.
+CREATE TABLE former_ids (
+    replica_id TEXT PRIMARY KEY NOT NULL,
+    acked_number INTEGER NOT NULL
 ) STRICT;
 
 CREATE TABLE conflicts (

@@ -8,10 +8,12 @@ from typing import Any, NamedTuple
 import msgspec
 from localfirst_schema.wire import HASH_BYTES
 
-from localfirst_sync.ports import Cursor, Identity
+from localfirst_sync.ports import Cursor, Identity, Line, ServerWasRestored
 from localfirst_sync.postgres.bulk import copy_rows
+from localfirst_sync.postgres.columns import time_text
 from localfirst_sync.postgres.connection import Connection
 from localfirst_sync.receipts import UNKNOWN, Known, Receipt
+from localfirst_sync.structure import Key
 
 _encode = msgspec.json.Encoder().encode
 
@@ -23,6 +25,15 @@ _RECEIPTS = """
 SELECT first_number, last_number, hashes, verdicts FROM localfirst.push_receipts
 WHERE project_id = %s AND replica_id = %s AND last_number > %s ORDER BY first_number
 """
+
+_KNOWS = "SELECT EXISTS (SELECT FROM localfirst.history WHERE project_id = %s AND seq = %s AND tag = %s)"
+
+_LINES = f"""
+SELECT h.entity, h.entity_id::text, h.version, h.by, {time_text("h.at")}, h.outcome, h.fields::text
+FROM localfirst.history AS h WHERE h.project_id = %s AND h.entity_id = ANY(%s::uuid[]) ORDER BY h.entity_id, h.version, h.seq
+"""
+
+_COUNTS = "SELECT entity_id::text, count(*) FROM localfirst.history WHERE project_id = %s GROUP BY entity_id"
 
 _HISTORY_COLUMNS = (
     "project_id", "seq", "tag", "entity", "entity_id", "version", "by", "at", "outcome", "fields", "replica_id", "number",
@@ -51,6 +62,14 @@ WITH moved_head AS (
 ), remembered AS (
     INSERT INTO localfirst.push_receipts (project_id, replica_id, first_number, last_number, hashes, verdicts)
     VALUES (%(project)s, %(replica)s, %(first_number)s, %(last_number)s, %(hashes)s, %(verdicts)s)
+)
+SELECT pg_notify('localfirst_' || replace(%(project)s::uuid::text, '-', ''), '')
+"""
+
+
+_MOVE_HEAD = """
+WITH moved_head AS (
+    UPDATE localfirst.project_heads SET head = %(head)s, tag = %(tag)s WHERE project_id = %(project)s
 )
 SELECT pg_notify('localfirst_' || replace(%(project)s::uuid::text, '-', ''), '')
 """
@@ -93,6 +112,35 @@ def known_replica(asked: tuple[Any, Any]) -> Known:
     return Known(epoch, last_number, last_hash, [Receipt(*receipt) for receipt in receipts])
 
 
+def send_cursor(connection: Connection, project_id: str, cursor: Cursor) -> Any:
+    """Asks whether a cursor is of this server's history, to be read by `check_cursor`."""
+    return connection.execute(_KNOWS, (project_id, *cursor), prepare=True) if cursor.seq else None
+
+
+def check_cursor(asked: Any) -> None:
+    """The answer to `send_cursor`: raises `ServerWasRestored` if the cursor is of another past."""
+    if asked is not None and not asked.fetchone()[0]:
+        raise ServerWasRestored
+
+
+def send_lines(connection: Connection, project_id: str, ids: Sequence[str]) -> Any:
+    """Asks for the whole history of some rows, to be read by `lines`."""
+    return connection.execute(_LINES, (project_id, ids), prepare=True) if ids else None
+
+
+def lines(asked: Any) -> dict[Key, list[Line]]:
+    """The answer to `send_lines`: by rising version."""
+    found: dict[Key, list[Line]] = {}
+    for entity, row_id, *line in asked.fetchall() if asked is not None else ():
+        found.setdefault((entity, row_id), []).append(Line(*line))
+    return found
+
+
+def counts(connection: Connection, project_id: str) -> dict[str, int]:
+    """How many changes the history has of each row, by id."""
+    return dict(connection.execute(_COUNTS, (project_id,)).fetchall())  # type: ignore[arg-type]
+
+
 def write_history(connection: Connection, identity: Identity, first: Cursor, entries: Sequence[LogEntry]) -> None:
     """Appends to the history: `first` is the first entry's number, and the tag of all."""
     if entries:
@@ -130,3 +178,8 @@ def finish(connection: Connection, identity: Identity, after: Cursor, receipt: R
         **receipt._asdict(),
     }
     connection.execute(_FINISH, arguments, prepare=True)
+
+
+def move_head(connection: Connection, project_id: str, after: Cursor) -> None:
+    """Moves the head and wakes whoever listens."""
+    connection.execute(_MOVE_HEAD, {"project": project_id, "head": after.seq, "tag": after.tag}, prepare=True)

@@ -6,8 +6,8 @@ from typing import Literal
 
 from localfirst_schema.errors import UnavailableError
 
-from localfirst_sync.ports import Cursor, Identity, PullSink, Push, Pushed
-from localfirst_sync.postgres import head, listen, migrate, pull, push
+from localfirst_sync.ports import Cursor, Identity, PullSink, Push, Pushed, Recollection
+from localfirst_sync.postgres import head, listen, migrate, pull, push, restore
 from localfirst_sync.postgres.connection import Connection, close_quietly, connect
 from localfirst_sync.wake import Wake
 
@@ -50,6 +50,30 @@ class PostgresStore:
         """See `RemoteStore.pull`."""
         try:
             return pull.pull(self._connected(), self._project_id, cursor, sink)
+        except UnavailableError:
+            self.close()
+            raise
+
+    def confirm(self, cursor: Cursor) -> None:
+        """See `RemoteStore.confirm`."""
+        try:
+            restore.confirm(self._connected(), self._project_id, cursor)
+        except UnavailableError:
+            self.close()
+            raise
+
+    def history_counts(self) -> dict[str, int]:
+        """See `RemoteStore.history_counts`."""
+        try:
+            return restore.history_counts(self._connected(), self._project_id)
+        except UnavailableError:
+            self.close()
+            raise
+
+    def restore(self, identity: Identity, recollection: Recollection) -> int:
+        """See `RemoteStore.restore`."""
+        try:
+            return restore.restore(self._connected(), identity, recollection)
         except UnavailableError:
             self.close()
             raise

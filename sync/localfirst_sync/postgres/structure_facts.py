@@ -68,7 +68,11 @@ SELECT e.id::text, reach.item::text, e.waited_for::text FROM reach {_WAITS}
 
 
 def load_structure(
-    connection: Connection, project_id: str, changes: Sequence[Change], rows: Mapping[Key, Row]
+    connection: Connection,
+    project_id: str,
+    changes: Sequence[Change],
+    rows: Mapping[Key, Row],
+    kind: type[Structure] = Structure,
 ) -> Structure | None:
     """What stands around the changes, or None when none of them touches the structure (then nothing is asked)."""
     structural = [
@@ -99,7 +103,7 @@ def load_structure(
             parents[item] = above
             above = item
     parents |= dict(_rows(below))
-    return Structure(alive, parents, [row[0] for row in _rows(live_parents)], _rows(dependencies))
+    return kind(alive, parents, [row[0] for row in _rows(live_parents)], _rows(dependencies))
 
 
 def _named(change: Change, row: Row | None) -> Iterable[Key]:

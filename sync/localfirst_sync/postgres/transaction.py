@@ -18,7 +18,8 @@ from localfirst_schema.wire import Row, Verdict
 from localfirst_sync.batch import Act, Batch, Change, Settled, Stand
 from localfirst_sync.conflict import CONFLICT, Record
 from localfirst_sync.conflict_book import Booked, book
-from localfirst_sync.ports import Cursor, Fenced, Identity, Push
+from localfirst_sync.pasts import says_the_same
+from localfirst_sync.ports import Cursor, Fenced, Identity, Line, Push
 from localfirst_sync.postgres import conflicts, log, rows
 from localfirst_sync.postgres.connection import Connection
 from localfirst_sync.postgres.structure_facts import load_structure
@@ -74,12 +75,17 @@ class Transaction:
             # What was not there to be locked may have been made by somebody while this push waited for the head.
             read_again = rows.send_reads(connection, self._project, created)
             replica = log.send_replica(connection, self._identity, push.acked_number)
+            cursor = log.send_cursor(connection, self._project, push.cursor)
+            doubtful = [change for change in changes if change.mutation.number <= push.doubtful]
+            lines = log.send_lines(connection, self._project, [change.mutation.id for change in doubtful])
             named_conflicts = conflicts.send_by_id(connection, self._project, named)
         found = head.fetchone()
         if found is None:
             raise UnavailableError("PostgreSQL no longer has this project; it is started again by itself.", cause="project")
         self.before = Cursor(*found)
         self._seq = self.before.seq
+        log.check_cursor(cursor)
+        self._told = _told(doubtful, log.lines(lines))
         known = log.known_replica(replica)
         verdicts = repeated(push, known)
         if known.epoch > self._identity.epoch:
@@ -98,7 +104,9 @@ class Transaction:
     def decide(self, some: Sequence[Act], barred: str | None = None) -> Part:
         """Decides acts. What comes out is given to `write`, or to `forget`."""
         before = self._batch.stand(tuple(chain.from_iterable(some)))
-        settled = [one for act in some for one in self._batch.decide(act, barred)]
+        told = [change for act in some for change in act if change.mutation.number in self._told]
+        new_acts = [act for act in some if any(change.mutation.number not in self._told for change in act)] if told else some
+        settled = [one for act in new_acts for one in self._batch.decide(act, barred)]
         booked = self._book(settled)
         new: defaultdict[str, list[Row]] = defaultdict(list)
         changed: defaultdict[str, list[rows.Changed]] = defaultdict(list)
@@ -117,6 +125,10 @@ class Transaction:
                 changed[key[0]].append((old, row))
         history = list(chain.from_iterable(_logged(one, booked) for one in settled))
         verdicts = [_verdict(one, booked) for one in settled]
+        if told:
+            answered = {verdict.number for verdict in verdicts}
+            verdicts += [self._told[c.mutation.number] for c in told if c.mutation.number not in answered]
+            verdicts.sort(key=lambda verdict: verdict.number)
         return Part(new, changed, moved, list(booked.written.values()), history, verdicts, self._seq, before)
 
     def write(self, part: Part) -> None:
@@ -173,6 +185,19 @@ class Transaction:
         above = self._batch.ancestry(key[1])
         self._batch.rows[key] = placed = {**row, "path": "/".join(above), "depth": len(above) - 1}
         return placed
+
+
+def _told(doubtful: Sequence[Change], lines: dict[Key, list[Line]]) -> dict[int, Verdict]:
+    """The verdicts of mutations that the history tells already, pushed under an id that the replica gave up."""
+    found = {}
+    for change in doubtful:
+        if change.unfit is not None:
+            continue
+        mutation = change.mutation
+        for line in lines.get(change.key, ()):
+            if (line.by, line.at) == (mutation.by, mutation.at) and says_the_same(line.fields, mutation.fields):
+                found[mutation.number] = Verdict(mutation.number, "merged", line.version)
+    return found
 
 
 def _verdict(one: Settled, booked: Booked) -> Verdict:

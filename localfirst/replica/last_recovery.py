@@ -1,0 +1,17 @@
+"""The last time that this replica found PostgreSQL set back to an older state, and what it did."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import apsw
+
+
+def in_words(replica: apsw.Connection) -> str | None:
+    """What happened, for people; None if it never did."""
+    rows: list[Any] = replica.execute("SELECT recovered_at, recovered_changes FROM replica").fetchall()
+    at, changes = rows[0]
+    if at is None:
+        return None
+    sent = "1 change was" if changes == 1 else f"{changes} changes were"
+    return f"PostgreSQL was restored to an older state; {sent} sent again from here at {at}."

@@ -1,0 +1,298 @@
+"""What this replica remembers that a server of another past may lack (see `localfirst_sync.recovery`).
+
+The snapshot of the server is compared with the replica in one read transaction, which locks nobody out. What is equal is let go
+of; what is not is collected in small reads, without the replica's own waiting changes: those follow by the ordinary way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+from typing import Any, NamedTuple, TypeAlias
+
+import apsw
+from localfirst_schema.entities import CONFIGURATION, ENTITIES, ENTITY, WORK_ITEM, Entity, Role
+from localfirst_schema.json_merge import same
+from localfirst_schema.wire import Fields, Mutation, Row, decode_json
+from localfirst_sync.pasts import redone, says_the_same, undone
+from localfirst_sync.ports import CONFLICT_COLUMNS, CONFLICT_TABLE, HistoryRow, Line, Recollection, Remembered
+
+from localfirst.replica import outbox
+from localfirst.replica.connection import snapshot
+from localfirst.replica.rows import as_row, find, select_sql
+from localfirst.replica.spool import HISTORY, Spool
+
+Batches: TypeAlias = Iterator[tuple[str, Sequence[Sequence[Any]]]]
+"""Rows by table, as `Spool.batches` gives them."""
+
+_Key: TypeAlias = tuple[str, str]
+
+_ENTITY_OF_TABLE = {entity.table: entity for entity in ENTITIES}
+_NOT_WAITING = "history_id NOT IN (SELECT history_id FROM outbox)"
+_LINES = f"""
+    SELECT version, by, at, outcome, fields FROM history
+    WHERE entity_id = ? AND entity = ? AND {_NOT_WAITING} ORDER BY version, history_id
+"""
+_COUNTS = f"SELECT entity, entity_id, count(*) FROM history WHERE {_NOT_WAITING} GROUP BY entity, entity_id"
+_FORGET = f"DELETE FROM history WHERE entity_id = ? AND at = ? AND by IS ? AND {_NOT_WAITING}"
+_IS_TOLD = f"""
+    SELECT EXISTS (
+        SELECT 1 FROM history WHERE entity_id = ? AND at = ? AND by IS ? AND version = ? AND outcome = ? AND {_NOT_WAITING}
+    )
+"""
+_CONFLICTS = f"SELECT {', '.join(CONFLICT_COLUMNS)} FROM {CONFLICT_TABLE}"
+_SETTLING = ("resolved_at", "resolved_by", "resolution")
+
+
+class Snapshot:
+    """A `PullSink` for a recovery: first the server as it is, then, once that was compared, what is added to it.
+
+    Attributes:
+        standing: ids of rows that came back just as the replica has them.
+    """
+
+    def __init__(self) -> None:
+        self._server: Spool | None = Spool()
+        self._kept = Spool()
+        self._added = Spool()
+        self._added_ids: set[object] = set()
+        self.standing: set[str] = set()
+
+    def rows(self, table: str, rows: Sequence[tuple[object, ...]]) -> None:
+        """Takes current rows of one table."""
+        if self._server is not None:
+            self._server.rows(table, rows)
+        else:
+            self._added.rows(table, rows)
+            self._added_ids.update(row[0] for row in rows)
+
+    def history(self, rows: Sequence[HistoryRow]) -> None:
+        """Takes history rows."""
+        (self._server or self._added).history(rows)
+
+    def server(self) -> Batches:
+        """The server as it was when the recovery began."""
+        assert self._server is not None
+        return self._server.batches()
+
+    def keep_all_but(self, equal: set[str]) -> None:
+        """Keeps what is not about these rows; from here on what comes is what was added since."""
+        for table, rows in self.server():
+            about = 2 if table == HISTORY else 0
+            if rest := [tuple(row) for row in rows if row[about] not in equal]:
+                self._kept.rows(table, rest)
+        assert self._server is not None
+        self._server.close()
+        self._server = None
+
+    def let_go_of_own(self, connection: apsw.Connection) -> None:
+        """Lets go of what came back as the replica has it: most of what was added is what it sent itself."""
+        with snapshot(connection):
+            equal, _ = _compared(connection, self._added.batches())
+            self.standing = equal
+            added, self._added = self._added, Spool()
+            for table, rows in added.batches():
+                if table == HISTORY:
+                    rest = [HistoryRow(*row) for row in rows if row[2] not in equal or not _is_told(connection, row)]
+                    self._added.history(rest)
+                else:
+                    self._added.rows(table, [tuple(row) for row in rows if row[0] not in equal])
+        added.close()
+
+    def batches(self) -> Batches:
+        """What the replica has to take over; of a row that changed meanwhile only the newest state."""
+        for table, rows in self._kept.batches():
+            yield table, rows if table == HISTORY else [row for row in rows if row[0] not in self._added_ids]
+        yield from self._added.batches()
+
+    def close(self) -> None:
+        """Lets go of the memory and the files."""
+        for spool in (self._server, self._kept, self._added):
+            if spool is not None:
+                spool.close()
+
+
+class _Place(NamedTuple):
+    """Where a row stands in the order in which the server can take them."""
+
+    is_deletion: bool
+    entity: int
+    depth: int
+    id: str
+
+
+def recollections(
+    connection: apsw.Connection, server: Snapshot, history_counts: Mapping[str, int], limit: int
+) -> Iterator[Recollection]:
+    """See `LocalStore.recollections`."""
+    with snapshot(connection):
+        equal, places = _compared(connection, server.server())
+        places |= _unseen(connection, server.server())
+        places |= _longer_histories(connection, history_counts, {(ENTITIES[p.entity].name, p.id) for p in places})
+        conflicts = _conflicts(connection, server)
+    server.keep_all_but(equal)
+    return _in_parts(connection, sorted(places), conflicts, limit)
+
+
+def forget_told(connection: apsw.Connection, kept: Snapshot) -> None:
+    """Takes off what the server tells of from now on: waiting changes that it has already, and its own lines of history."""
+    waiting = outbox.waiting_rows(connection)
+    for table, rows in kept.batches():
+        if table != HISTORY:
+            continue
+        for row in rows:
+            if (row[1], row[2]) in waiting:
+                _take_off(connection, HistoryRow(*row))
+        connection.executemany(_FORGET, [(row[2], row[5], row[4]) for row in rows])
+
+
+def _take_off(connection: apsw.Connection, told: HistoryRow) -> None:
+    for mutation, _ in outbox.of_row(connection, told.entity, told.entity_id):
+        if (mutation.by, mutation.at) == (told.by, told.at) and says_the_same(mutation.fields, told.fields):
+            number = (mutation.number,)
+            connection.execute(
+                "DELETE FROM history WHERE history_id = (SELECT history_id FROM outbox WHERE number = ?)", number
+            )
+            connection.execute("DELETE FROM outbox WHERE number = ?", number)
+            return
+
+
+def _compared(connection: apsw.Connection, server: Batches) -> tuple[set[str], set[_Place]]:
+    """The ids of the rows that are equal, and the places of those that are not. Rows with waiting changes never are."""
+    waiting = outbox.waiting_rows(connection)
+    equal: set[str] = set()
+    places: set[_Place] = set()
+    for table, rows in server:
+        entity = _ENTITY_OF_TABLE.get(table)
+        if entity is None:
+            continue
+        mine = _by_id(connection, entity, [row[0] for row in rows])
+        for theirs in rows:
+            ours = mine.get(theirs[0])
+            if ours is None:
+                continue
+            if (entity.name, theirs[0]) not in waiting and _are_equal(entity, ours, theirs):
+                equal.add(theirs[0])
+            else:
+                row = as_row(entity, ours)
+                is_deletion = row["deleted_at"] is not None and as_row(entity, theirs)["deleted_at"] is None
+                places.add(_place(entity, row, is_deletion=is_deletion))
+    return equal, places
+
+
+def _unseen(connection: apsw.Connection, server: Batches) -> set[_Place]:
+    """The places of the rows that the server lacks."""
+    seen = {row[0] for table, rows in server if table in _ENTITY_OF_TABLE for row in rows}
+    places = set()
+    for entity in ENTITIES:
+        depth = "depth" if entity is WORK_ITEM else "0"
+        for row_id, level in connection.execute(f"SELECT id, {depth} FROM {entity.table}"):
+            if row_id not in seen:
+                places.add(_place(entity, {"id": row_id, "depth": level}, is_deletion=False))
+    return places
+
+
+def _is_told(connection: apsw.Connection, row: Sequence[Any]) -> bool:
+    """Whether the replica's history has this line, as it is."""
+    return bool(connection.execute(_IS_TOLD, (row[2], row[5], row[4], row[3], row[6])).get)
+
+
+def _place(entity: Entity, row: Row, *, is_deletion: bool) -> _Place:
+    number, depth = ENTITIES.index(entity), row["depth"] if entity is WORK_ITEM else 0
+    # Deletions last, children before parents.
+    return _Place(is_deletion, number, -depth if is_deletion else depth, row["id"])
+
+
+def _longer_histories(connection: apsw.Connection, history_counts: Mapping[str, int], known: set[_Key]) -> set[_Place]:
+    """Rows of which this replica has more history than the server, whatever is with the row."""
+    return {
+        _Place(False, ENTITIES.index(ENTITY[name]), 0, row_id)
+        for name, row_id, count in connection.execute(_COUNTS)
+        if count > history_counts.get(row_id, 0) and name in ENTITY and (name, row_id) not in known
+    }
+
+
+def _in_parts(
+    connection: apsw.Connection, places: Sequence[_Place], conflicts: Sequence[tuple[object, ...]], limit: int
+) -> Iterator[Recollection]:
+    for first in range(0, len(places), limit):
+        some = places[first : first + limit]
+        with snapshot(connection):
+            waiting = outbox.waiting_rows(connection)
+            rows = [_remembered(connection, ENTITIES[place.entity], place.id, waiting) for place in some]
+        yield Recollection([row for row in rows if row.row is not None or row.lines], ())
+    if conflicts:
+        yield Recollection((), conflicts)
+
+
+def _remembered(connection: apsw.Connection, entity: Entity, row_id: str, waiting: set[_Key]) -> Remembered:
+    row = find(connection, entity, row_id)
+    lines = [Line(*line) for line in connection.execute(_LINES, (row_id, entity.name))]
+    if row is not None:
+        row |= {name: bool(row[name]) for name in entity.boolean_columns}
+        if (entity.name, row_id) in waiting:
+            row = _without_waiting(entity, row, lines, outbox.of_row(connection, entity.name, row_id))
+    if row is not None and entity is CONFIGURATION and row["version"] == 1:
+        return Remembered(entity.name, row_id, None, ())  # every project starts with this row; the server's own will do
+    return Remembered(entity.name, row_id, row, lines)
+
+
+def _without_waiting(entity: Entity, row: Row, lines: Sequence[Line], pending: Sequence[tuple[Mutation, Fields]]) -> Row | None:
+    """The row as the server last had it: waiting changes undone, and earlier ones that they cover redone."""
+    first = pending[0][0]
+    if not lines and first.base_version == 0:
+        return None  # the server never had it
+    before = undone(entity, row, [Line(m.version, m.by, m.at, "accepted", m.fields) for m, _ in pending])
+    again = redone(entity, before, lines)
+    touched = {name for _, fields in pending for name in fields if name in before}
+    before |= {name: again[name] for name in touched}
+    before["version"] = max((line.version for line in lines), default=first.base_version)
+    if lines:
+        before |= {"updated_by": lines[-1].by, "updated_at": lines[-1].at}
+    return before
+
+
+def _conflicts(connection: apsw.Connection, server: Snapshot) -> list[tuple[object, ...]]:
+    """Conflicts that the server lacks, or that are settled here and open there, or have had more in them here."""
+    theirs = {row[0]: row for table, rows in server.server() if table == CONFLICT_TABLE for row in rows}
+    waiting = outbox.waiting_rows(connection)
+    mine_version, resolved = CONFLICT_COLUMNS.index("my_version"), CONFLICT_COLUMNS.index("resolved_at")
+    found: list[tuple[object, ...]] = []
+    for row in connection.execute(_CONFLICTS):
+        if ("conflict", row[0]) in waiting:  # settled here alone: that is on its way
+            row = tuple(None if name in _SETTLING else value for name, value in zip(CONFLICT_COLUMNS, row, strict=True))
+        other = theirs.get(row[0])
+        goes_on = row[resolved] is not None or (other is not None and row[mine_version] > other[mine_version])
+        if other is None or (other[resolved] is None and goes_on):
+            found.append(row)
+    return found
+
+
+@cache
+def _by_ids_sql(entity: Entity) -> str:
+    return f"{select_sql(entity)} WHERE id IN (SELECT value FROM json_each(?))"
+
+
+def _by_id(connection: apsw.Connection, entity: Entity, ids: Sequence[str]) -> dict[str, Sequence[Any]]:
+    listed = "[" + ",".join(f'"{row_id}"' for row_id in ids) + "]"
+    return {str(row[0]): row for row in connection.execute(_by_ids_sql(entity), (listed,))}
+
+
+@cache
+def _compared_columns(entity: Entity) -> tuple[tuple[int, bool], ...]:
+    """Place and being JSON of all columns but the derived ones."""
+    return tuple(
+        (place, column.name in entity.json_columns)
+        for place, column in enumerate(entity.columns)
+        if column.role is not Role.DERIVED
+    )
+
+
+def _are_equal(entity: Entity, ours: Sequence[Any], theirs: Sequence[Any]) -> bool:
+    for place, is_json in _compared_columns(entity):
+        one, other = ours[place], theirs[place]
+        if one != other and not (
+            is_json and one is not None and other is not None and same(decode_json(one), decode_json(other))
+        ):
+            return False
+    return True

@@ -1,0 +1,276 @@
+"""Brings back what a restored server lacks, out of a replica's memory; its decisions are made by `pasts`.
+
+One transaction for each recollection, locked like a push (rows, then the head). What the history tells already is left alone:
+it makes no difference how often, and by whom, something is brought.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import time
+from collections import defaultdict
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any
+
+import msgspec
+import psycopg
+from localfirst_schema.entities import ENTITIES, ENTITY, WORK_ITEM, Entity
+from localfirst_schema.errors import UnavailableError
+from localfirst_schema.identifiers import new_id
+from localfirst_schema.wire import Fields, Mutation, Row, encode_json
+
+from localfirst_sync.batch import Batch, Change, Settled
+from localfirst_sync.conflict import CONFLICT, Record
+from localfirst_sync.conflict_book import book
+from localfirst_sync.pasts import Union, unite
+from localfirst_sync.ports import CONFLICT_COLUMNS, Busy, Cursor, Identity, Line, Recollection, Remembered
+from localfirst_sync.postgres import conflicts, log, rows
+from localfirst_sync.postgres.bulk import BULK_ROWS
+from localfirst_sync.postgres.connection import Connection, roll_back
+from localfirst_sync.postgres.failure import blames_the_data, is_temporary, name_of_refusal, unavailable
+from localfirst_sync.postgres.structure_facts import load_structure
+from localfirst_sync.structure import Key, RememberedStructure
+
+logger = logging.getLogger("localfirst.sync")
+
+ATTEMPTS = 5
+LOCK_TIMEOUT_MS = 1_000
+_LONGEST_PAUSE_S = 0.5
+
+_BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
+_AS_ENGINE = (
+    f"SELECT set_config('localfirst.engine', 'on', true), set_config('lock_timeout', '{LOCK_TIMEOUT_MS}ms', true),"
+    " set_config('idle_in_transaction_session_timeout', '120s', true)"
+)
+_DERIVE_PATHS = "SELECT localfirst.derive_paths(%s::uuid, %s::uuid[])"
+
+
+def confirm(connection: Connection, project_id: str, cursor: Cursor) -> None:
+    """See `RemoteStore.confirm`."""
+    try:
+        log.check_cursor(log.send_cursor(connection, project_id, cursor))
+    except psycopg.Error as error:
+        raise unavailable(error) from None
+
+
+def history_counts(connection: Connection, project_id: str) -> dict[str, int]:
+    """See `RemoteStore.history_counts`."""
+    try:
+        return log.counts(connection, project_id)
+    except psycopg.Error as error:
+        raise unavailable(error) from None
+
+
+def restore(connection: Connection, identity: Identity, recollection: Recollection, barred: str | None = None) -> int:
+    """See `RemoteStore.restore`. `barred` says why a row must end as a conflict although nothing else stands against it."""
+    for attempt in range(ATTEMPTS):
+        try:
+            return _Restoration(connection, identity, recollection).carry_out(barred)
+        except psycopg.Error as error:
+            _roll_back(connection)
+            if blames_the_data(error) and barred is None:
+                return _in_parts(connection, identity, recollection, f"constraint: {name_of_refusal(error)}")
+            if not is_temporary(error):
+                raise unavailable(error) from None
+            logger.debug("recovery gives way (attempt %d): %s", attempt + 1, type(error).__name__)
+            time.sleep(random.uniform(0, _LONGEST_PAUSE_S))  # noqa: S311 - it spreads clients, it hides nothing
+        except BaseException:
+            _roll_back(connection)
+            raise
+    raise Busy(0)
+
+
+def _in_parts(connection: Connection, identity: Identity, recollection: Recollection, refusal: str) -> int:
+    """What the server refuses for its values, in ever smaller parts, down to the row that it refuses."""
+    found, open_conflicts = recollection
+    if len(found) <= 1:
+        return restore(connection, identity, recollection, refusal)
+    middle = len(found) // 2
+    first = restore(connection, identity, Recollection(found[:middle], ()))
+    return first + restore(connection, identity, Recollection(found[middle:], open_conflicts))
+
+
+def _roll_back(connection: Connection) -> None:
+    with suppress(psycopg.Error):
+        roll_back(connection)
+
+
+class _Restoration:
+    """One transaction; the caller rolls it back when anything is raised."""
+
+    def __init__(self, connection: Connection, identity: Identity, recollection: Recollection) -> None:
+        self._connection = connection
+        self._identity = identity
+        self._project = identity.project_id
+        self._rows: Sequence[Remembered] = recollection.rows
+        self._conflicts: list[Row] = [dict(zip(CONFLICT_COLUMNS, one, strict=True)) for one in recollection.conflicts]
+        self._history: list[log.LogEntry] = []
+        self._settled: list[Settled] = []
+
+    def carry_out(self, barred: str | None) -> int:
+        """Reads, decides, writes and commits; returns how many changes were written."""
+        self._read()
+        unions = [self._united(remembered) for remembered in self._rows]
+        changes = [self._change(place, union) for place, union in enumerate(unions)]
+        wanted = [change for change in changes if change is not None]
+        structure = load_structure(self._connection, self._project, wanted, self._server, RememberedStructure)
+        self._batch = Batch(self._server, {}, structure)
+        for remembered, union, change in zip(self._rows, unions, changes, strict=True):
+            self._settle(remembered, union, change, barred)
+        written = self._brought_conflicts()
+        count = len(self._history)
+        written += self._new_conflicts()
+        if self._history:
+            self._write(written)
+        self._connection.execute("COMMIT")
+        return count
+
+    def _read(self) -> None:
+        connection, project = self._connection, self._project
+        keys = dict.fromkeys((one.entity, one.id) for one in self._rows)
+        with connection.pipeline():
+            connection.execute(_BEGIN)
+            connection.execute(_AS_ENGINE)
+            locked = rows.send_locks(connection, project, keys)
+            head = log.send_head_lock(connection, project)
+            # What was not there to be locked may have been brought by another replica while this one waited for the head.
+            read_again = rows.send_reads(connection, project, keys)
+            lines = log.send_lines(connection, project, [row_id for _, row_id in keys])
+            known = conflicts.send_by_id(connection, project, [conflict["id"] for conflict in self._conflicts])
+        found: Any = head.fetchone()
+        if found is None:
+            raise UnavailableError("PostgreSQL no longer has this project; it is started again by itself.", cause="project")
+        self._before = Cursor(*found)
+        self._server = rows.fetch(read_again) | rows.fetch(locked)
+        self._lines = log.lines(lines)
+        self._known = {one.row["id"]: one for one in conflicts.records(known)}
+
+    def _united(self, remembered: Remembered) -> Union:
+        key = (remembered.entity, remembered.id)
+        theirs, their_lines = self._server.get(key), self._lines.get(key, ())
+        return unite(ENTITY[remembered.entity], remembered.row, remembered.lines, theirs, their_lines)
+
+    def _change(self, place: int, union: Union) -> Change | None:
+        """The branch as one change of the row, if there is anything in it that the row can take."""
+        remembered, fields = self._rows[place], union.fields
+        if not fields or remembered.row is None:
+            return None
+        entity, last = ENTITY[remembered.entity], union.branch[-1]
+        if union.parted and _claim_is_taken(fields, self._server[remembered.entity, remembered.id]):
+            fields = {name: sides for name, sides in fields.items() if name != "claimed_by"}
+        number, version = place + 1, remembered.row["version"]
+        mutation = Mutation(
+            number, number, entity.name, remembered.id, union.base_version, version, last.by, last.at, encode_json(fields)
+        )
+        return Change(mutation, entity, fields, None)
+
+    def _settle(self, remembered: Remembered, union: Union, change: Change | None, barred: str | None) -> None:
+        key, mine = (remembered.entity, remembered.id), remembered.row
+        self._history += [_entry(key, line) for line in union.older]
+        if mine is None or union.fields is None:
+            return
+        theirs = self._server.get(key)
+        outcome: str
+        outcome, row = "merged" if union.parted else "accepted", theirs
+        if change is not None and (change.fields or barred):
+            (settled,) = self._batch.decide([change], barred)
+            self._settled.append(settled)
+            outcome, row = settled.outcome, self._batch.rows.get(key)
+        is_lost = outcome in ("conflict", "lost") or (
+            change is not None and "claimed_by" in union.fields.keys() - change.fields
+        )
+        continues = not union.parted and outcome == "accepted" and (theirs is None or theirs["version"] < mine["version"])
+        if continues and row is not None:
+            self._stand(key, row, {name: mine[name] for name in _AUDIT})
+            self._history += [_entry(key, line) for line in union.branch]
+            return
+        version = max(mine["version"], 0 if theirs is None else theirs["version"])
+        for line in union.branch:
+            version += 1
+            told = line._replace(version=version, outcome="lost" if is_lost or line.outcome == "lost" else "merged")
+            self._history.append(_entry(key, told))
+        if row is not None:
+            self._stand(key, row, {"version": version})
+
+    def _stand(self, key: Key, row: Row, audit: Row) -> None:
+        self._batch.rows[key] = {**row, **audit}
+
+    def _brought_conflicts(self) -> list[Record]:
+        """Conflicts that the server lacks, or that were settled, or had more in them, before it was restored."""
+        written = []
+        for conflict in self._conflicts:
+            conflict |= {name: msgspec.json.decode(conflict[name]) for name in ("fields", "base", "mine", "theirs")}
+            known = self._known.get(conflict["id"])
+            version = 1 if conflict["resolved_at"] is None else 2
+            if known is not None:
+                if known.row["resolved_at"] is not None:
+                    continue
+                if conflict["resolved_at"] is None and conflict["my_version"] <= known.row["my_version"]:
+                    continue
+                version = known.version + 1
+            by, at = conflict["resolved_by"] or conflict["my_by"], conflict["resolved_at"] or conflict["created_at"]
+            self._history.append(log.LogEntry(CONFLICT, conflict["id"], version, by, at, "accepted", "{}", None))
+            written.append(Record(conflict, version))
+        return written
+
+    def _new_conflicts(self) -> list[Record]:
+        booked = book(self._project, new_id(), self._settled, (), {})
+        for settled in self._settled:
+            mutation = settled.change.mutation
+            if mutation.number in booked.log:
+                entry = (CONFLICT, *booked.log[mutation.number], mutation.by, mutation.at, "accepted", "{}", None)
+                self._history.append(log.LogEntry(*entry))
+        return list(booked.written.values())
+
+    def _write(self, written: Sequence[Record]) -> None:
+        connection, project = self._connection, self._project
+        new: defaultdict[Entity, list[Row]] = defaultdict(list)
+        changed: defaultdict[Entity, list[rows.Changed]] = defaultdict(list)
+        moved: list[str] = []
+        for key, row in self._batch.rows.items():
+            old, entity = self._server.get(key), ENTITY[key[0]]
+            if row is None or row is old:
+                continue
+            if entity is WORK_ITEM and (old is None or old["parent_id"] != row["parent_id"]):
+                above = self._batch.ancestry(key[1])
+                row = {**row, "path": "/".join(above), "depth": len(above) - 1}
+                if old is not None:
+                    moved.append(key[1])
+            if old is None:
+                new[entity].append(row)
+            else:
+                changed[entity].append((old, row))
+        after = Cursor(self._before.seq + len(self._history), random.getrandbits(31))
+        first = Cursor(self._before.seq + 1, after.tag)
+        if len(self._history) >= BULK_ROWS:
+            for entity in ENTITIES:
+                rows.write_in_bulk(connection, project, entity, new[entity], changed[entity])
+            log.copy_history(connection, self._identity, first, self._history)
+            self._write_rest(written, moved, after)
+        else:
+            with connection.pipeline():
+                for entity in ENTITIES:
+                    rows.write(connection, project, entity, new[entity], changed[entity])
+                log.write_history(connection, self._identity, first, self._history)
+                self._write_rest(written, moved, after)
+
+    def _write_rest(self, written: Sequence[Record], moved: Sequence[str], after: Cursor) -> None:
+        if moved:
+            self._connection.execute(_DERIVE_PATHS, (self._project, moved))
+        conflicts.write(self._connection, self._project, written)
+        log.move_head(self._connection, self._project, after)
+
+
+def _entry(key: Key, line: Line) -> log.LogEntry:
+    return log.LogEntry(*key, line.version, line.by, line.at, line.outcome, line.fields, None)
+
+
+_AUDIT = ("version", "created_at", "created_by", "updated_at", "updated_by")
+
+
+def _claim_is_taken(fields: Fields, theirs: Row) -> bool:
+    """The first claim stands; what else the branch did is another matter."""
+    claim = fields.get("claimed_by")
+    return claim is not None and theirs["claimed_by"] not in (claim["old"], claim["new"])

@@ -1,0 +1,36 @@
+"""The server has another past than the replica: it was restored from a backup, lost its last commits, or began anew.
+
+The replica takes a snapshot of what the server has now, compares it with what it remembers, sends again what the server lacks
+(see `pasts` for what becomes of a row that both have changed), and takes over the rest. Until the last step is done the replica
+has its old cursor, so whatever ends a recovery, the next round begins it again; what was sent already is recognised then by its
+content. So it is when several replicas bring the same changes back, at once or one after the other.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from localfirst_sync.ports import BEGINNING, LocalStore, RemoteStore
+
+logger = logging.getLogger("localfirst.sync")
+
+BATCH = 10_000
+"""Rows that are sent again in one transaction: what was one act is mostly together, and others get the head soon."""
+
+
+def recover(local: LocalStore, remote: RemoteStore) -> int:
+    """Brings both to one past; returns how many changes were sent again. The lock must be held.
+
+    Raises `Busy` or `UnavailableError` (everything is kept), and `ServerWasRestored` when it happened again meanwhile.
+    """
+    logger.warning("PostgreSQL was restored to an older state; it is compared with the replica")
+    local.begin_round()
+    sink = local.begin_recovery()
+    reached = remote.pull(BEGINNING, sink)
+    restored = 0
+    for recollection in local.recollections(sink, remote.history_counts(), BATCH):
+        restored += remote.restore(local.identity(), recollection)
+    reached = remote.pull(reached, sink)
+    taken = local.finish_recovery(sink, reached, restored)
+    logger.warning("PostgreSQL was restored to an older state; %d changes were sent again, %d taken over", restored, taken)
+    return restored
