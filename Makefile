@@ -5,7 +5,7 @@ VENV := .venv
 RUN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test lint types imports check bench simulate lock clean help
+.PHONY: demo test lint types imports check simulate lock clean help
 
 help: ## what there is to make
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -35,6 +35,9 @@ types: $(INSTALLED)
 
 imports: $(INSTALLED)
 	@$(RUN)/lint-imports --no-cache >/dev/null || $(RUN)/lint-imports --no-cache
+
+simulate: $(INSTALLED) ## the engine under a simulated network, clock and crashes: make simulate SEEDS=1000
+	@PYTHONPATH=tests PYTHONHASHSEED=0 $(RUN)/python -m simulation --seeds $(or $(SEEDS),300)
 
 lock: ## pins what is installed, from pyproject.toml
 	@uv pip compile pyproject.toml --group dev --extra demo --universal --python-version 3.11 --generate-hashes \

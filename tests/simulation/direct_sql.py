@@ -1,0 +1,182 @@
+"""Somebody with `psql`: what the triggers of `0002_direct_sql.sql` make of direct writes to the simulated server."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from localfirst_schema import timestamps
+from localfirst_schema.entities import CONFIGURATION, VENDOR, WORK_ITEM, WORK_ITEM_DEPENDENCY, Entity, Kind
+from localfirst_schema.identifiers import natural_id, new_id
+from localfirst_schema.wire import Row
+from localfirst_sync.structure import DEPTH_MAX
+from psycopg import errors
+
+from simulation.statements import Connection
+from simulation.tables import Entry, Tables, jsonb_of
+
+WHO = "postgres"
+
+
+class _Pending(NamedTuple):
+    entity: Entity
+    entity_id: str
+    version: int
+    by: str | None
+    fields: dict[str, Any]
+    structural: bool
+
+
+class Psql:
+    """One transaction of a direct writer. Statements fail with `psycopg` errors; then nothing of it stays."""
+
+    def __init__(self, connection: Connection, project_id: str) -> None:
+        self._connection = connection
+        self._project = project_id
+        self._pending: list[_Pending] = []
+
+    def run(self, statements: Callable[[Psql], None]) -> bool:
+        """Runs and commits; False if a constraint said no."""
+        connection = self._connection
+        connection.begin()
+        try:
+            statements(self)
+            self._number()
+            connection.commit()
+        except (errors.IntegrityError, errors.RaiseException):
+            connection.pgconn.exec_(b"ROLLBACK")
+            return False
+        return True
+
+    def insert(self, entity: Entity, **given: Any) -> str:
+        """``INSERT``; an existing id is an error."""
+        now = self._connection.fate.now()
+        row: Row = dict.fromkeys(entity.column_names) | given
+        if entity.natural_key:
+            parts = [str(given[name]) for name in entity.natural_key] if entity is not CONFIGURATION else ["singleton"]
+            row["id"] = natural_id(self._project, entity.name, *parts)
+        row["id"] = row["id"] or new_id()
+        if row["id"] in self._tables.rows[entity.name]:
+            raise errors.UniqueViolation(f"{entity.table}_pkey")
+        row |= {"version": 1, "created_at": now, "updated_at": now, "created_by": WHO, "updated_by": WHO}
+        for name in entity.json_columns:
+            row[name] = None if row[name] is None else jsonb_of(row[name])
+        if entity is WORK_ITEM:
+            parent = self._tables.rows[entity.name].get(row["parent_id"] or "")
+            row["path"] = f"{parent['path']}/{row['id']}" if parent else row["id"]
+            row["depth"] = parent["depth"] + 1 if parent else 0
+        self._tables.put(entity, row)
+        fields = {name: {"old": None, "new": _printed(entity, row, name)} for name in _data(entity) if row[name] is not None}
+        self._log(entity, row, fields)
+        return str(row["id"])
+
+    def update(self, entity: Entity, row_id: str, **changes: Any) -> None:
+        """``UPDATE``; one that changes nothing is no change."""
+        old = self._tables.rows[entity.name][row_id]
+        for name in entity.json_columns & changes.keys():
+            changes[name] = jsonb_of(changes[name])
+        if all(old[name] == new for name, new in changes.items()):
+            return
+        now = self._connection.fate.now()
+        row = {**old, **changes, "version": old["version"] + 1, "updated_at": now, "updated_by": WHO}
+        self._tables.put(entity, row)
+        if "parent_id" in changes:
+            self._tables.derive_paths([row_id])
+        fields = {
+            name: {"old": _printed(entity, old, name), "new": _printed(entity, row, name)}
+            for name in _data(entity)
+            if old[name] != row[name]
+        }
+        self._log(entity, row, fields)
+
+    def delete(self, entity: Entity, row_id: str) -> None:
+        """``DELETE``: the row comes back as a tombstone."""
+        old = self._tables.rows[entity.name][row_id]
+        if old["deleted_at"] is not None:
+            return
+        now = self._connection.fate.now()
+        gone = {**old, "version": old["version"] + 1, "updated_at": now, "updated_by": WHO, "deleted_at": now}
+        self._tables.put(entity, gone)
+        self._log(entity, gone, {"deleted_at": {"old": None, "new": _time(now)}})
+
+    def rows(self, name: str) -> dict[str, Row]:
+        """What the transaction sees of an entity."""
+        return self._tables.rows[name]
+
+    @property
+    def _tables(self) -> Tables:
+        return self._connection.tables
+
+    def _log(self, entity: Entity, row: Row, fields: dict[str, Any]) -> None:
+        structural = entity in (WORK_ITEM, WORK_ITEM_DEPENDENCY)
+        self._pending.append(_Pending(entity, row["id"], row["version"], row["updated_by"], fields, structural))
+
+    def _number(self) -> None:
+        if not self._pending:
+            return
+        tables = self._tables
+        if any(one.structural for one in self._pending):
+            objection = broken_structure(tables)
+            if objection is not None:
+                raise errors.CheckViolation(objection)
+        tables.tag = self._connection.fate.dice.getrandbits(31)
+        now = self._connection.fate.now()
+        for one in self._pending:
+            tables.head += 1
+            tables.history.append(
+                Entry(
+                    tables.head, tables.tag, one.entity.name, one.entity_id, one.version, one.by, now, "accepted",
+                    jsonb_of(one.fields), None, None,
+                )
+            )  # fmt: skip
+
+
+def broken_structure(tables: Tables) -> str | None:
+    """What is wrong with parents, depth and dependencies, or None."""
+    items = tables.rows[WORK_ITEM.name]
+    for row in items.values():
+        parent = items.get(row["parent_id"] or "")
+        if parent is not None and row["deleted_at"] is None and parent["deleted_at"] is not None:
+            return f"{row['id']} is alive below a deleted parent"
+        above, up = 0, row
+        while up["parent_id"] is not None:
+            above, up = above + 1, items[up["parent_id"]]
+            if above > DEPTH_MAX:
+                return f"{row['id']} is too deep, or in a circle"
+    waits: dict[str, list[str]] = {}
+    for _, waiting, waited_for in tables.waits():
+        waits.setdefault(waiting, []).append(waited_for)
+    for start in waits:
+        seen, stack = set[str](), list(waits[start])
+        while stack:
+            item = stack.pop()
+            if item == start:
+                return f"{start} waits for itself"
+            if item not in seen:
+                seen.add(item)
+                stack += waits.get(item, ())
+    return None
+
+
+def _data(entity: Entity) -> tuple[str, ...]:
+    """The columns that the triggers log."""
+    return tuple(
+        name for name in entity.sent_columns if name != "created_at" and not (entity is CONFIGURATION and name == "deleted_at")
+    ) + (("deleted_at",) if "deleted_at" not in entity.sent_columns and entity is not CONFIGURATION else ())
+
+
+def _printed(entity: Entity, row: Row, name: str) -> Any:
+    value = row[name]
+    if value is None:
+        return None
+    if entity.by_name[name].kind is Kind.JSON:
+        return json.loads(value)
+    if entity.by_name[name].kind is Kind.TIMESTAMP:
+        return _time(value)
+    return bool(value) if entity is VENDOR and name == "operational" else value
+
+
+def _time(text: str) -> str:
+    """As PostgreSQL puts a time into JSON."""
+    return timestamps.parse(text).isoformat()

@@ -1,0 +1,238 @@
+"""What must be true of every transaction that the server commits, looked at from outside the engine's own rules.
+
+For each mutation the row just before and just after it is known (`watched`), the write as the person saw it (`Model`), and the
+tables before and after the transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+from unittest.mock import patch
+
+from localfirst_schema.entities import ENTITIES, ENTITY, Role
+from localfirst_schema.identifiers import natural_id, project_id
+from localfirst_schema.json_merge import ABSENT
+from localfirst_schema.wire import Row
+from localfirst_sync.batch import Act, Batch, Settled
+from localfirst_sync.conflict import CONFLICT
+
+from simulation.content import Path, at, content, equal, parsed, places
+from simulation.direct_sql import broken_structure
+from simulation.machine import PROJECT
+from simulation.model import Model, key_of
+from simulation.tables import TITLE_MAX, Entry, Tables
+from simulation.violation import hold
+
+
+class Decided(NamedTuple):
+    """One mutation, decided: the row before its act and after it."""
+
+    settled: Settled
+    before: Row | None
+    after: Row | None
+    is_alone: bool
+
+
+@contextmanager
+def watched(seen: dict[int, Decided]) -> Iterator[None]:
+    """Notes in `seen`, by number, what the engine decides; what is decided again replaces what was."""
+    original: Callable[..., list[Settled]] = Batch.decide
+
+    def decide(self: Batch, act: Act, barred: str | None = None) -> list[Settled]:
+        keys = [change.key for change in act]
+        before = [self.rows.get(key) for key in keys]
+        settled = original(self, act, barred)
+        for one, row in zip(settled, before, strict=True):
+            key = one.change.key
+            seen[one.change.mutation.number] = Decided(one, row, self.rows.get(key), keys.count(key) == 1)
+        return settled
+
+    with patch.object(Batch, "decide", decide):
+        yield
+
+
+class CommitJudge:
+    """Looks at each commit in turn.
+
+    Attributes:
+        contents: (entity, id, version) → what the server's row said at that version.
+    """
+
+    def __init__(self, model: Model) -> None:
+        self.decided: dict[int, Decided] = {}
+        self.contents: dict[tuple[str, str, int], Row | None] = {}
+        self._model = model
+        self._numbers: set[tuple[str, int]] = set()
+        self._settled: set[str] = set()
+
+    def __call__(self, before: Tables, after: Tables) -> None:
+        """Judges one transaction."""
+        new = after.history[len(before.history) :]
+        hold(after.head == len(after.history), "the head is not the last number", after.head, len(after.history))
+        hold([e.seq for e in new] == list(range(before.head + 1, after.head + 1)), "the log has a gap")
+        hold(before.conflicts.keys() <= after.conflicts.keys(), "a conflict is gone")
+        self._judge_versions(before, after)
+        if any(e.entity == "work_item_dependency" or '"parent_id"' in e.fields or '"deleted_at"' in e.fields for e in new):
+            objection = broken_structure(after)
+            hold(objection is None, "the structure is broken", objection)
+        pushed = [(place, entry) for place, entry in enumerate(new) if entry.number is not None]
+        if not pushed:
+            return
+        keys = {key_of(e.entity, e.entity_id, e.by, e.at, e.fields): e for _, e in pushed}
+        for entry in keys.values():
+            self._judge_number(entry)
+        self._judge_acts(keys)
+        joined: dict[str, list[Decided]] = {}
+        for place, entry in pushed:
+            decided = self.decided[entry.number or 0]
+            if decided.settled.draft is not None:
+                hold(place + 1 < len(new) and new[place + 1].entity == CONFLICT, "a conflict is not in the log", entry)
+                joined.setdefault(new[place + 1].entity_id, []).append(decided)
+        conflict_of = {id(some[-1]): after.conflicts.get(name) for name, some in joined.items()}
+        for _, entry in pushed:
+            decided = self.decided[entry.number or 0]
+            if entry.entity in ENTITY and decided.is_alone:
+                is_earlier = decided.settled.draft is not None and id(decided) not in conflict_of
+                self._judge_decision(entry, decided, conflict_of.get(id(decided)), is_earlier=is_earlier)
+        for name, some in joined.items():
+            _judge_conflict(name, some, before.conflicts.get(name), after.conflicts.get(name))
+
+    def _judge_versions(self, before: Tables, after: Tables) -> None:
+        for entity in ENTITIES:
+            old, new = before.rows[entity.name], after.rows[entity.name]
+            hold(old.keys() <= new.keys(), "a row is gone from the server", entity.name)
+            for row_id, row in new.items():
+                was = old.get(row_id)
+                if was is row:
+                    continue
+                now = content(entity, row)
+                if was is not None:
+                    hold(row["version"] >= was["version"], "a version fell", entity.name, row_id)
+                    if row["version"] == was["version"]:
+                        hold(content(entity, was) == now, "a row changed and its version did not", entity.name, row_id)
+                self.contents[entity.name, row_id, row["version"]] = now
+
+    def _judge_number(self, entry: Entry) -> None:
+        name = (entry.replica_id or "", entry.number or 0)
+        hold(name not in self._numbers, "a mutation was applied twice", *name)
+        self._numbers.add(name)
+        if entry.entity == CONFLICT and entry.outcome == "accepted":
+            hold(entry.entity_id not in self._settled, "a conflict was settled twice", entry.entity_id)
+            self._settled.add(entry.entity_id)
+
+    def _judge_acts(self, keys: dict[Any, Entry]) -> None:
+        for key, entry in keys.items():
+            write = self._model.writes.get(key)
+            hold(write is not None, "the server has a change that nobody made", entry)
+            assert write is not None
+            hold(write.act <= keys.keys(), "an act arrived in parts", entry.entity, entry.entity_id)
+            lost = {keys[one].outcome == "lost" for one in write.act}
+            hold(len(lost) == 1, "an act is in the rows in part", entry.entity, entry.entity_id)
+
+    def _judge_decision(self, entry: Entry, decided: Decided, conflict: Row | None, *, is_earlier: bool) -> None:
+        entity = ENTITY[entry.entity]
+        one, before, after = decided.settled, content(entity, decided.before), content(entity, decided.after)
+        mutation, fields = one.change.mutation, one.change.fields
+        row_before, row_after = decided.before, decided.after
+        if one.draft is not None and one.draft.reason.startswith("constraint"):
+            is_too_long = len((fields.get("title") or {}).get("new") or "") > TITLE_MAX
+            hold(is_too_long, "the server's constraints refuse what the engine decided", entry.entity_id, one.draft.reason)
+        about = (entry.entity, entry.entity_id, f"seq {entry.seq}", one.outcome)
+        if row_before is not None:
+            assert row_after is not None
+            past = max(row_before["version"], mutation.version)
+            if one.outcome == "accepted":
+                hold(row_after["version"] == row_before["version"] + 1, "an accepted change skips a version", *about)
+            else:
+                hold(row_after["version"] > past, "the version is not past both sides", *about)
+        if one.outcome == "accepted":
+            write = self._model.writes[key_of(entry.entity, entry.entity_id, entry.by, entry.at, entry.fields)]
+            if mutation.base_version == 0:
+                hold(before is None, "a creation replaced what was there", *about)
+            elif write.base is not None and not any(change.get("blind") for change in fields.values()):
+                hold(write.base == before, "accepted on content that its writer never saw", *about, _unlike(write.base, before))
+        if one.outcome == "lost":
+            hold(before == after, "a lost change left something in the row", *about)
+            return
+        is_nowhere = before is None and after is None
+        if is_nowhere:
+            before = after = dict.fromkeys(content(entity, dict.fromkeys(entity.column_names)) or {})
+        assert after is not None
+        is_new = before is None or (mutation.base_version == 0 and decided.before and decided.before["deleted_at"])
+        kept = dict(before or dict.fromkeys(after))
+        for path, old, new, theirs in places(entry.entity, fields, kept):
+            if path[0] not in after:
+                continue  # created_at
+            now = at(after, path)
+            _put(kept, path, now)
+            if fields[path[0]].get("blind") and path[0] in entity.json_columns:
+                continue  # a merge patch, not a difference
+            role = entity.by_name[path[0]].role
+            if role is Role.EARLIEST or (path == ("deleted_at",) and None not in (new, now)):
+                continue
+            stands = conflict is not None and _stands(conflict, path, new, mutation.number)
+            hold(is_earlier or stands or equal(now, new), "a value is neither in the row nor in a conflict", *about, path, new)
+            if fields[path[0]].get("blind") and one.outcome == "accepted":
+                continue  # it named the version, without knowing the values
+            if not is_new and not equal(theirs, old) and not equal(theirs, new):
+                hold(equal(now, theirs), "a value was silently overwritten", *about, path, theirs, new)
+        if not is_new and not is_nowhere:
+            hold(kept == after, "a change touched what it does not name", *about, _unlike(kept, after))
+
+
+def _stands(conflict: Row, path: Path, new: Any, number: int) -> bool:
+    if new is ABSENT:
+        # In a conflict that was joined, what came and went again was never there.
+        is_joined = conflict["id"] != natural_id(project_id(PROJECT), CONFLICT, conflict["replica_id"], str(number))
+        there = at(parsed(conflict["base"]), path) is not ABSENT or is_joined
+        return there and at(parsed(conflict["mine"]), path) is ABSENT
+    return equal(at(parsed(conflict["mine"]), path), new)
+
+
+def _judge_conflict(name: str, some: list[Decided], earlier: Row | None, later: Row | None) -> None:
+    hold(later is not None, "a conflict that the log names is not there", name)
+    assert later is not None
+    entity = ENTITY[later["entity"]]
+    last = some[-1]
+    row = content(entity, last.before)
+    for column, theirs in parsed(later["theirs"]).items() if row is not None else ():
+        if column in row and column not in entity.json_columns:
+            hold(equal(theirs, row[column]), "theirs of a conflict is not what the row had", name, column)
+    if earlier is None:
+        return
+    hold(earlier["resolved_at"] is None, "a settled conflict was joined", name)
+    hold(earlier["base_version"] == later["base_version"], "a joined conflict forgot its base version", name)
+    touched = {column for one in some for column in one.settled.change.fields}
+    base, mine = parsed(earlier["base"]), parsed(earlier["mine"])
+    for path in _leaves(base):
+        there = at(parsed(later["base"]), path)
+        if there is not ABSENT or path[0] not in touched:
+            hold(isinstance(there, dict) or equal(there, at(base, path)), "a joined conflict forgot its base", name, path)
+    for path in _leaves(mine):
+        if path[0] not in touched:
+            hold(equal(at(parsed(later["mine"]), path), at(mine, path)), "a joined conflict forgot mine", name, path)
+
+
+def _leaves(tree: Any, path: Path = ()) -> Iterator[Path]:
+    if isinstance(tree, dict) and (tree or not path):
+        for key, value in tree.items():
+            yield from _leaves(value, (*path, key))
+    else:
+        yield path
+
+
+def _put(tree: Row, path: Path, value: Any) -> None:
+    for key in path[:-1]:
+        inner = tree.get(key)
+        tree[key] = tree = dict(inner) if isinstance(inner, dict) else {}  # type: ignore[assignment]
+    if value is ABSENT:
+        tree.pop(path[-1], None)
+    else:
+        tree[path[-1]] = value
+
+
+def _unlike(one: Row | None, other: Row | None) -> dict[str, Any]:
+    one, other = one or {}, other or {}
+    return {name: (one.get(name), other.get(name)) for name in one | other if one.get(name) != other.get(name)}

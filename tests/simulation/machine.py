@@ -1,0 +1,195 @@
+"""A laptop: a real replica in memory, somebody who works on it, and processes that sync it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeVar
+
+import apsw
+from localfirst_schema.entities import ENTITIES
+from localfirst_sync.lock import HeldElsewhere
+from localfirst_sync.ports import Identity
+
+from localfirst.reading.freshness import Freshness
+from localfirst.replica.local_store import ReplicaStore
+from localfirst.replica.migrate import migrate
+from localfirst.replica.replica import begin
+from localfirst.session import Session
+from localfirst.settings import Settings
+from simulation.fate import SERVER_S, Fate
+from simulation.task import Crash, Task
+
+T = TypeVar("T")
+
+PROJECT = "example.org/team/project"
+
+
+class AwayLink:
+    """A `ServerLink` to a server that does not answer: operations work on the replica alone; syncing is the simulation's."""
+
+    def is_online(self) -> bool:
+        """It is not."""
+        return False
+
+    def is_known_away(self) -> bool:
+        """Nor is the status file refreshed."""
+        return False
+
+    def wake(self) -> None:
+        """The simulation decides when there is a round."""
+
+    def head(self) -> None:
+        """No answer."""
+
+    def pull(self, _: float) -> bool:
+        """No answer."""
+        return False
+
+    def sync(self, _: float) -> None:
+        """No answer."""
+
+    def last_check_at(self) -> None:
+        """Never."""
+
+
+class Desk(Session):
+    """The session of the person who works on a machine."""
+
+    def __init__(self, replica: apsw.Connection, who: str) -> None:
+        nowhere = Path("/nonexistent")
+        self.settings = Settings(nowhere, nowhere, nowhere, PROJECT, who, None, "replica")
+        self.replica = replica
+        self.project_id = replica.execute("SELECT project_id FROM replica").get
+        self.client_name = who
+        self.link = AwayLink()  # type: ignore[assignment]
+        self._freshness = Freshness(replica, self.link, "replica")
+        self._mirror = None
+
+    def _keep_in_place(self) -> None:
+        """There is no file that could be taken away."""
+
+
+@cache
+def _empty_replica() -> bytes:
+    connection = apsw.Connection(":memory:")
+    migrate(connection, Path("/nonexistent"))
+    content = connection.serialize("main")
+    connection.close()
+    return content
+
+
+class Machine:
+    """One machine of a run.
+
+    Attributes:
+        clock_s: how far its clock is wrong.
+        is_cut_off: the server cannot be reached from here.
+        lock_fails: the lock file does not keep processes out of each other's way here.
+        tasks: the processes that sync it at the moment.
+        seen: what somebody has read here and may act on later: (entity, id, version, content).
+        floor: the highest version of each row that was ever shown here.
+    """
+
+    def __init__(self, name: str, fate: Fate, *, lock_fails: bool) -> None:
+        self.name = name
+        self.fate = fate
+        self.clock_s = 0
+        self.is_cut_off = False
+        self.lock_fails = lock_fails
+        self.tasks: list[Task] = []
+        self.seen: list[tuple[str, str, int, dict[str, Any]]] = []
+        self.floor: dict[tuple[str, str], int] = {}
+        self.before: Callable[[str], None] = lambda _: None
+        self.after: Callable[[str, tuple[Any, ...], Any], None] = lambda *_: None
+        self._lock_holder: object | None = None
+
+    def begin(self) -> None:
+        """A new, empty replica."""
+        self.load(_empty_replica())
+        begin(self.connection, PROJECT)
+        self.desk = Desk(self.connection, self.name)
+
+    def load(self, content: bytes) -> None:
+        """The replica is the given file from now on."""
+        self.connection = apsw.Connection(":memory:")
+        self.connection.deserialize("main", content)
+        self.desk = Desk(self.connection, self.name)
+        self.seen = []
+        self.floor = {}
+
+    def file(self) -> bytes:
+        """A copy of the replica's file."""
+        return self.connection.serialize("main")
+
+    def identity(self) -> Identity:
+        """Who the replica is."""
+        return self.store().identity()
+
+    def store(self) -> ReplicaStore:
+        """The replica as a new process opens it."""
+        return ReplicaStore(self.connection)
+
+    @contextmanager
+    def clock(self) -> Iterator[None]:
+        """What happens here is timed by this machine's clock."""
+        before, self.fate.offset_s = self.fate.offset_s, self.clock_s
+        try:
+            yield
+        finally:
+            self.fate.offset_s = before
+
+    def elsewhere(self, call: Callable[[], T]) -> T:
+        """Something that happens on the server, by its clock."""
+        before, self.fate.offset_s = self.fate.offset_s, SERVER_S
+        try:
+            return call()
+        finally:
+            self.fate.offset_s = before
+
+    @contextmanager
+    def held(self, wait_s: float) -> Iterator[None]:
+        """The replica's lock (`ReplicaLock.held`); a crash lets go of it."""
+        if self._lock_holder is not None and not self.lock_fails:
+            raise HeldElsewhere
+        mine = self._lock_holder = object()
+        try:
+            yield
+        finally:
+            if self._lock_holder is mine:
+                self._lock_holder = None
+
+    @contextmanager
+    def power_cut_after(self, statements: int | None) -> Iterator[None]:
+        """The power fails after so many statements of the replica, if the block has so many."""
+        if statements is None:
+            yield
+            return
+        left = statements
+
+        def count(*_: object) -> bool:
+            nonlocal left
+            left -= 1
+            if left == 0:
+                self.connection.exec_trace = None
+                raise Crash
+            return True
+
+        self.connection.exec_trace = count
+        try:
+            yield
+        finally:
+            self.connection.exec_trace = None
+            if self.connection.in_transaction:  # the very rollback was cut off
+                self.connection.execute("ROLLBACK")
+
+    def shown(self) -> dict[tuple[str, str], dict[str, Any]]:
+        """Every row as it is shown here."""
+        found = {}
+        for entity in ENTITIES:
+            names = entity.column_names
+            for values in self.connection.execute(f"SELECT {', '.join(names)} FROM {entity.table}"):
+                found[entity.name, str(values[0])] = dict(zip(names, values, strict=True))
+        return found

@@ -1,0 +1,93 @@
+"""What people were told: every write that a replica has acknowledged, and what may have become of it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any, NamedTuple
+
+import apsw
+from localfirst_schema.entities import ENTITY
+from localfirst_schema.wire import Fields
+
+from localfirst.replica.rows import find
+from simulation.content import canonical, content, parsed, undone
+
+Key = tuple[str, str, str | None, str, str]
+"""A write, wherever it is met: entity, id, by, at, and the canonical text of its fields."""
+
+_SINCE = """
+    SELECT h.entity, h.entity_id, h.by, h.at, h.fields, h.version, o.base_version, o.number
+    FROM outbox AS o JOIN history AS h USING (history_id) WHERE h.history_id > ? ORDER BY h.history_id
+"""
+
+
+class Write(NamedTuple):
+    """One acknowledged write.
+
+    Attributes:
+        act: the writes that were one act, itself among them.
+        base: the content that the writer saw, None where there was no row or it was not known.
+    """
+
+    key: Key
+    act: frozenset[Key]
+    base_version: int
+    base: dict[str, Any] | None
+    fields: Fields
+
+
+class Model:
+    """All acknowledged writes of a run.
+
+    Attributes:
+        copies: how many copies of a replica's file went their own way with this write waiting in them.
+        may_be_gone: writes that were waiting on a disk when it was replaced by an older copy of itself.
+    """
+
+    def __init__(self) -> None:
+        self.writes: dict[Key, Write] = {}
+        self.copies: Counter[Key] = Counter()
+        self.may_be_gone: set[Key] = set()
+
+    def acknowledge(self, connection: apsw.Connection, since: int) -> list[Write]:
+        """Notes what has been written to a replica after the history entry `since`."""
+        found = []
+        for entity, row_id, by, at, text, _, base_version, _ in connection.execute(_SINCE, (since,)):
+            key = key_of(entity, row_id, by, at, text)
+            fields: Fields = parsed(text)
+            base = None
+            if entity in ENTITY and base_version > 0:
+                after = find(connection, ENTITY[entity], row_id)
+                if after is not None:
+                    base = undone(ENTITY[entity], content(ENTITY[entity], after) or {}, fields)
+            found.append((key, base_version, base, fields))
+        act = frozenset(key for key, *_ in found)
+        writes = [Write(key, act, *rest) for key, *rest in found]
+        for write in writes:
+            assert write.key not in self.writes, "two writes cannot be told apart"
+            self.writes[write.key] = write
+        return writes
+
+    def copied(self, waiting: set[Key]) -> None:
+        """A file with these writes waiting in it went its own way."""
+        self.copies.update(waiting)
+
+    def replaced(self, waiting: set[Key], in_copy: set[Key]) -> None:
+        """A file was replaced by an older copy."""
+        self.may_be_gone |= waiting - in_copy
+        self.copies.update(in_copy)
+
+
+def key_of(entity: str, row_id: str, by: str | None, at: str, fields: str) -> Key:
+    """The key of a write."""
+    return entity, row_id, by, at, canonical(fields)
+
+
+def waiting(connection: apsw.Connection) -> set[Key]:
+    """The keys of all writes that wait in a replica."""
+    return {key_of(*row[:5]) for row in connection.execute(_SINCE, (0,))}
+
+
+def last_history_id(connection: apsw.Connection) -> int:
+    """The newest entry of a replica's history."""
+    return int(connection.execute("SELECT coalesce(max(history_id), 0) FROM history").get)

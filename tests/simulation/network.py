@@ -1,0 +1,157 @@
+"""What lies between a process and its two stores: a network that loses, repeats, delays and stops, and a power switch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+from localfirst_schema.errors import UnavailableError
+from localfirst_sync.ports import Cursor, Identity, PullSink, Push, Pushed, Recollection
+from localfirst_sync.wake import Wake
+
+from simulation.task import Crash, Task
+
+if TYPE_CHECKING:
+    from localfirst.replica.local_store import ReplicaStore
+    from simulation.machine import Machine
+    from simulation.server import Server
+
+T = TypeVar("T")
+
+
+@dataclass
+class Weather:
+    """How likely what is, at each effect."""
+
+    pause: float = 0.10
+    crash: float = 0.02
+    crash_within: float = 0.02
+    lose_request: float = 0.03
+    delay_request: float = 0.02
+    lose_answer: float = 0.04
+    repeat: float = 0.04
+
+
+CALM = Weather(0, 0, 0, 0, 0, 0, 0)
+
+
+class Letter(NamedTuple):
+    """A request that is still on its way when nobody waits for its answer any more."""
+
+    identity: Identity
+    push: Push
+
+
+class Wire:
+    """`RemoteStore` as one process sees it."""
+
+    def __init__(
+        self, server: Server, machine: Machine, task: Task, weather: Weather, letters: list[Letter], tell: Callable[..., None]
+    ) -> None:
+        self._server = server
+        self._machine = machine
+        self._task = task
+        self._weather = weather
+        self._letters = letters
+        self._tell = tell
+
+    def head(self) -> Cursor:
+        """See `RemoteStore.head`."""
+        return self._ask("head", self._server.head)
+
+    def push(self, identity: Identity, pushed: Push) -> Pushed:
+        """See `RemoteStore.push`."""
+        dice, weather = self._task.dice, self._weather
+        letter = Letter(identity, pushed)
+        if dice.random() < weather.delay_request:
+            self._letters.append(letter)
+            self._tell("delayed", self._task.name, pushed.mutations[0].number, len(pushed.mutations))
+            raise _away()
+        answer = self._ask("push", lambda: self._server.push(identity, pushed))
+        if dice.random() < weather.repeat:
+            self._letters.append(letter)
+        return answer
+
+    def pull(self, cursor: Cursor, sink: PullSink) -> Cursor:
+        """See `RemoteStore.pull`."""
+        return self._ask("pull", lambda: self._server.pull(cursor, sink))
+
+    def confirm(self, cursor: Cursor) -> None:
+        """See `RemoteStore.confirm`."""
+        self._ask("confirm", lambda: self._server.confirm(cursor))
+
+    def history_counts(self) -> dict[str, int]:
+        """See `RemoteStore.history_counts`."""
+        return self._ask("history counts", self._server.history_counts)
+
+    def restore(self, identity: Identity, recollection: Recollection) -> int:
+        """See `RemoteStore.restore`."""
+        return self._ask("restore", lambda: self._server.restore(identity, recollection))
+
+    def wait(self, wake: Wake, timeout_s: float) -> bool:
+        """See `RemoteStore.wait`."""
+        return False
+
+    def close(self) -> None:
+        """See `RemoteStore.close`."""
+
+    def _ask(self, what: str, call: Callable[[], T]) -> T:
+        dice, weather = self._task.dice, self._weather
+        stop(self._task, weather, self._tell, f"before {what}")
+        if self._is_cut() or dice.random() < weather.lose_request:
+            self._tell("lost request", self._task.name, what)
+            raise _away()
+        answer = self._machine.elsewhere(call)
+        stop(self._task, weather, self._tell, f"after {what}")
+        if self._is_cut() or dice.random() < weather.lose_answer:
+            self._tell("lost answer", self._task.name, what)
+            raise _away()
+        return answer
+
+    def _is_cut(self) -> bool:
+        return self._weather is not CALM and (self._server.is_down or self._machine.is_cut_off)
+
+
+class Disk:
+    """`LocalStore` as one process sees it: the real one, with the power failing between and within its transactions."""
+
+    def __init__(self, store: ReplicaStore, machine: Machine, task: Task, weather: Weather, tell: Callable[..., None]) -> None:
+        self._store = store
+        self._machine = machine
+        self._task = task
+        self._weather = weather
+        self._tell = tell
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self._store, name)
+        if name not in ("begin_round", "acknowledge", "finish_pull", "take_new_identity", "next_push", "finish_recovery"):
+            return method
+
+        def interrupted(*arguments: Any) -> Any:
+            stop(self._task, self._weather, self._tell, f"before {name}")
+            self._machine.before(name)
+            dice = self._task.dice
+            within = dice.randrange(1, 60) if dice.random() < self._weather.crash_within else None
+            with self._machine.power_cut_after(within):
+                done = method(*arguments)
+            self._machine.after(name, arguments, done)
+            stop(self._task, self._weather, self._tell, f"after {name}")
+            return done
+
+        return interrupted
+
+
+def stop(task: Task, weather: Weather, tell: Callable[..., None], where: str) -> None:
+    """A place where the process may be stopped for a while, or for good."""
+    drawn = task.dice.random()
+    if drawn < weather.pause:
+        tell("pauses", task.name, where)
+        task.pause()
+    elif drawn < weather.pause + weather.crash:
+        tell("killed", task.name, where)
+        raise Crash
+
+
+def _away() -> UnavailableError:
+    return UnavailableError("the network is away", cause="simulated")

@@ -1,0 +1,51 @@
+"""What happens in a run, step by step: made from the seed before the run begins, so that steps can be left out of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from random import Random
+from typing import NamedTuple
+
+from simulation.fate import seed_of
+
+OPERATIONS = 100
+
+
+class Step(NamedTuple):
+    """One step; `who` and `seed` say with which machine, and with which dice."""
+
+    kind: str
+    who: int
+    seed: int
+
+
+class Plan(NamedTuple):
+    """A run: how many machines begin, whether their locks work, and the steps."""
+
+    seed: int
+    machines: int
+    locks_fail: bool
+    batch: int
+    steps: Sequence[Step]
+
+
+_FAULTS: tuple[tuple[str, float], ...] = (
+    ("sync", 45), ("resume", 30), ("look", 12), ("psql", 9), ("hold", 2), ("release", 3), ("letter", 7), ("cut off", 3),
+    ("connect", 5),
+    ("server down", 1), ("server up", 3), ("crash", 3), ("backup", 2), ("restore", 1.2), ("clone", 0.8), ("join", 0.8),
+    ("clock", 2), ("time", 2), ("quiesce", 0.6),
+)  # fmt: skip
+
+
+def plan_of(seed: int, operations: int = OPERATIONS) -> Plan:
+    """The plan of a seed."""
+    dice = Random(seed_of("plan", seed))
+    kinds = ["work"] * operations
+    extra = int(operations * dice.uniform(0.6, 1.6))
+    names, weights = zip(*_FAULTS, strict=True)
+    kinds += dice.choices(names, weights, k=extra)
+    dice.shuffle(kinds)
+    steps = [Step(kind, dice.randrange(12), seed_of(seed, place)) for place, kind in enumerate(kinds)]
+    steps.append(Step("quiesce", 0, 0))
+    machines = dice.choice((2, 2, 3, 4))
+    return Plan(seed, machines, dice.random() < 0.25, dice.choice((1, 2, 5, 2000)), steps)

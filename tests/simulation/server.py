@@ -1,0 +1,70 @@
+"""The simulated server: the engine's server side over a PostgreSQL that is not there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from localfirst_schema.entities import CONFIGURATION
+from localfirst_sync.ports import Cursor, Identity, PullSink, Push, Pushed, Recollection
+from localfirst_sync.postgres import pull, push, restore
+from localfirst_sync.wake import Wake
+
+from simulation.direct_sql import Psql
+from simulation.fate import Fate
+from simulation.statements import Connection
+from simulation.tables import Tables
+
+
+class Server:
+    """`RemoteStore` for every machine of a run.
+
+    Attributes:
+        is_down: nobody gets an answer.
+    """
+
+    def __init__(self, fate: Fate, project_id: str, on_commit: Callable[[Tables, Tables], None]) -> None:
+        self._project = project_id
+        self.connection = Connection(fate, on_commit)
+        self.is_down = False
+        configuration = {"active_context_type": "feature", "default_token_budget": 200_000}
+        self.psql(lambda sql: sql.insert(CONFIGURATION, **configuration) and None)
+
+    @property
+    def tables(self) -> Tables:
+        """What is committed."""
+        return self.connection.tables
+
+    def psql(self, statements: Callable[[Psql], None]) -> bool:
+        """A transaction of a direct writer; False if the server refused it."""
+        return Psql(self.connection, self._project).run(statements)
+
+    def head(self) -> Cursor:
+        """See `RemoteStore.head`."""
+        return Cursor(self.tables.head, self.tables.tag)
+
+    def push(self, identity: Identity, pushed: Push) -> Pushed:
+        """See `RemoteStore.push`."""
+        return push.push(self.connection, identity, pushed)  # type: ignore[arg-type]
+
+    def pull(self, cursor: Cursor, sink: PullSink) -> Cursor:
+        """See `RemoteStore.pull`."""
+        return pull.pull(self.connection, self._project, cursor, sink)  # type: ignore[arg-type]
+
+    def confirm(self, cursor: Cursor) -> None:
+        """See `RemoteStore.confirm`."""
+        restore.confirm(self.connection, self._project, cursor)  # type: ignore[arg-type]
+
+    def history_counts(self) -> dict[str, int]:
+        """See `RemoteStore.history_counts`."""
+        return restore.history_counts(self.connection, self._project)  # type: ignore[arg-type]
+
+    def restore(self, identity: Identity, recollection: Recollection) -> int:
+        """See `RemoteStore.restore`."""
+        return restore.restore(self.connection, identity, recollection)  # type: ignore[arg-type]
+
+    def wait(self, wake: Wake, timeout_s: float) -> bool:
+        """Nobody waits in a simulation."""
+        return False
+
+    def close(self) -> None:
+        """Nothing is open."""

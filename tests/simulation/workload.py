@@ -1,0 +1,315 @@
+"""What people and agents do on a machine: one operation of the tool contract, chosen and filled in by the dice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from random import Random
+from typing import Any
+
+from localfirst_schema.entities import ENHANCEMENT, ENTITY, VENDOR, WORK_ITEM, WORK_ITEM_DEPENDENCY, Entity
+from localfirst_schema.errors import LocalfirstError
+from localfirst_schema.identifiers import natural_id
+from localfirst_schema.wire import Row
+from pydantic import ValidationError
+
+from localfirst.operations.registry import BY_NAME
+from localfirst.replica.rows import find, select
+from simulation.content import content
+from simulation.machine import Machine
+from simulation.violation import hold
+
+STATUSES = ("active", "completed", "blocked")
+NAMES = ("Alder", "Birch", "Cedar")
+ATTEMPTS = 6
+
+Choice = tuple[str, dict[str, Any]] | None
+"""An operation and its arguments, or None where there is nothing to do it with."""
+
+
+def work(machine: Machine, dice: Random, number: int, ids_elsewhere: list[str]) -> str | None:
+    """Does one thing on the machine; returns the operation's name, or None if the replica refused all that was tried."""
+    for _ in range(ATTEMPTS):
+        kind = dice.choices(_KINDS, _WEIGHTS)[0]
+        more = (ids_elsewhere,) if kind is _update_unknown else ()
+        choice = kind(machine, dice, number, *more)
+        if choice is not None and (choice[0] in _DONE or _carried_out(machine, *choice)):
+            return choice[0]
+    choice = _create_item(machine, dice, number)
+    return choice[0] if _carried_out(machine, *choice) else None
+
+
+def look(machine: Machine, dice: Random) -> None:
+    """Somebody reads a row and remembers it."""
+    entity = dice.choice((WORK_ITEM, WORK_ITEM, ENHANCEMENT, VENDOR))
+    row = _any(machine, dice, entity)
+    if row is not None:
+        machine.seen.append((entity.name, row["id"], row["version"], content(entity, row) or {}))
+        del machine.seen[:-6]
+
+
+def _carried_out(machine: Machine, name: str, arguments: dict[str, Any]) -> bool:
+    operation = BY_NAME[name]
+    try:
+        operation.run(machine.desk, operation.arguments(**arguments))
+    except (LocalfirstError, ValidationError):
+        return False
+    return True
+
+
+def _any(machine: Machine, dice: Random, entity: Entity, where: str = "deleted_at IS NULL") -> Row | None:
+    found = select(machine.connection, entity, f"{where} ORDER BY id")
+    if not found:
+        return None
+    return dice.choice(found[:3] if dice.random() < 0.5 else found)
+
+
+def _create_item(machine: Machine, dice: Random, number: int) -> tuple[str, dict[str, Any]]:
+    arguments: dict[str, Any] = {
+        "item_type": dice.choice(("project", "session", "task", "research")),
+        "title": f"item {number}",
+    }
+    parent = _any(machine, dice, WORK_ITEM)
+    if parent is not None and dice.random() < 0.6:
+        arguments["parent_id"] = parent["id"]
+    if dice.random() < 0.15:
+        arguments["id"] = natural_id("", "pool", str(dice.randrange(4)))
+        arguments["title"] = dice.choice(("shared one", "shared two"))
+        arguments["item_type"] = "task"
+    if arguments["item_type"] == "task" and dice.random() < 0.5:
+        arguments["metadata"] = _metadata(dice, number)
+    return "create_work_item", arguments
+
+
+def _metadata(dice: Random, number: int) -> dict[str, Any]:
+    options: list[dict[str, Any]] = [
+        {"priority": dice.choice(("high", "medium", "low"))},
+        {"estimated_hours": dice.choice((1, 2.5, 8))},
+        {"note": dice.choice((f"note {number}", "same note", None))},
+        {"plan": {"step": number, "who": dice.choice("ab")}},
+        {"plan": {dice.choice("xyz"): dice.choice((1, {"deep": number}, None))}},
+        {"plan": dice.choice((None, f"flat {number}"))},
+        {"list": [number, dice.randrange(3)]},
+        {"flag": dice.choice((True, 1, 0, False))},
+    ]
+    patch: dict[str, Any] = {}
+    for one in dice.sample(options, dice.choice((1, 1, 2))):
+        patch |= one
+    return patch
+
+
+def _fields(dice: Random, number: int) -> dict[str, Any]:
+    options = {
+        "title": dice.choice((f"title {number}", "same title")),
+        "status": dice.choice(STATUSES),
+        "pr_number": dice.choice((None, 1, number + 1)),
+        "branch_name": dice.choice((None, "main", f"branch-{number}")),
+        "commit_hash": dice.choice((None, "a" * 40, f"{number:040x}")),
+    }
+    return {name: options[name] for name in dice.sample(sorted(options), dice.choice((1, 1, 2, 3)))}
+
+
+def _update_item(machine: Machine, dice: Random, number: int) -> Choice:
+    row = _any(machine, dice, WORK_ITEM)
+    return row and ("update_work_item", {"id": row["id"], "version": row["version"], **_fields(dice, number)})
+
+
+def _update_metadata(machine: Machine, dice: Random, number: int) -> Choice:
+    row = _any(machine, dice, WORK_ITEM, "deleted_at IS NULL AND item_type = 'task'")
+    return row and ("update_work_item", {"id": row["id"], "version": row["version"], "metadata": _metadata(dice, number)})
+
+
+def _move_item(machine: Machine, dice: Random, number: int) -> Choice:
+    row, parent = _any(machine, dice, WORK_ITEM), _any(machine, dice, WORK_ITEM)
+    if row is None or parent is None:
+        return None
+    to = None if dice.random() < 0.15 else parent["id"]
+    return "update_work_item", {"id": row["id"], "version": row["version"], "parent_id": to}
+
+
+def _delete_item(machine: Machine, dice: Random, number: int) -> Choice:
+    row = _any(machine, dice, WORK_ITEM)
+    return row and ("update_work_item", {"id": row["id"], "version": row["version"], "deleted": True})
+
+
+def _undelete_item(machine: Machine, dice: Random, number: int) -> Choice:
+    row = _any(machine, dice, WORK_ITEM, "deleted_at IS NOT NULL")
+    more = _fields(dice, number) if dice.random() < 0.3 else {}
+    return row and ("update_work_item", {"id": row["id"], "version": row["version"], "deleted": False, **more})
+
+
+def _update_unknown(machine: Machine, dice: Random, number: int, ids: list[str]) -> Choice:
+    unknown = [one for one in ids if find(machine.connection, WORK_ITEM, one) is None]
+    if not unknown:
+        return None
+    changes = dice.choice(({"title": f"blind {number}"}, {"status": "blocked"}, {"metadata": {"note": "blind"}}))
+    return "update_work_item", {"id": dice.choice(unknown), "version": dice.randrange(1, 5), **changes}
+
+
+def _link(machine: Machine, dice: Random, number: int) -> Choice:
+    one, other = _any(machine, dice, WORK_ITEM), _any(machine, dice, WORK_ITEM)
+    if one is None or other is None:
+        return None
+    kind = dice.choice(("depends_on", "depends_on", "blocks"))
+    return "link_work_items", {"source_id": one["id"], "target_id": other["id"], "dependency_type": kind}
+
+
+def _unlink(machine: Machine, dice: Random, number: int) -> Choice:
+    row = _any(machine, dice, WORK_ITEM_DEPENDENCY)
+    return row and (
+        "unlink_work_items",
+        {"source_id": row["work_item_id"], "target_id": row["depends_on_id"], "dependency_type": row["dependency_type"]},
+    )
+
+
+def _create_vendor(machine: Machine, dice: Random, number: int) -> Choice:
+    content = {"extractor_version": dice.choice(("1", "2"))} if dice.random() < 0.5 else {}
+    return "create_vendor", {"name": dice.choice(NAMES), "operational": dice.random() < 0.5, "metadata": content}
+
+
+def _update_vendor(machine: Machine, dice: Random, number: int) -> Choice:
+    row = _any(machine, dice, VENDOR)
+    changes: dict[str, Any] = dice.choice(
+        (
+            {"operational": dice.random() < 0.5},
+            {"metadata": {"test_results": {dice.choice(("passing", "total")): number}}},
+            {"metadata": {"extractor_version": f"v{number}"}, "operational": True},
+        )
+    )
+    return row and ("update_vendor_status", {"name": row["name"], "version": row["version"], **changes})
+
+
+def _deploy(machine: Machine, dice: Random, number: int) -> Choice:
+    vendor, item = _any(machine, dice, VENDOR), _any(machine, dice, WORK_ITEM)
+    arguments: dict[str, Any] = {"metadata": {"pr_number": number + 1, "pr_title": f"deploy {number}"}}
+    if vendor is not None:
+        arguments["vendor_ids"] = [vendor["id"]]
+    if item is not None:
+        arguments["work_item_ids"] = [item["id"]]
+    return "record_deployment", arguments
+
+
+def _enhance(machine: Machine, dice: Random, number: int) -> Choice:
+    return "create_enhancement", {
+        "title": f"enhancement {number}",
+        "requires_constitutional_principles": dice.choice((None, ["one"], ["one", "two"])),
+    }
+
+
+def _update_enhancement(machine: Machine, dice: Random, number: int) -> Choice:
+    row = _any(machine, dice, ENHANCEMENT, "true")
+    if row is None:
+        return None
+    if row["deleted_at"] is not None or dice.random() < 0.2:
+        changes: dict[str, Any] = {"deleted": row["deleted_at"] is None}
+    else:
+        options: dict[str, Any] = {
+            "title": f"better {number}",
+            "description": dice.choice((None, f"description {number}")),
+            "priority": dice.choice(("high", "low")),
+            "target_quarter": dice.choice((None, "Q1 2027")),
+            "requires_constitutional_principles": dice.choice((None, [], [f"p{number}"])),
+        }
+        changes = {name: options[name] for name in dice.sample(sorted(options), 2)}
+    return "update_enhancement", {"id": row["id"], "version": row["version"], **changes}
+
+
+def _configure(machine: Machine, dice: Random, number: int) -> Choice:
+    row = _any(machine, dice, ENTITY["configuration"])
+    session = _any(machine, dice, WORK_ITEM, "item_type = 'session'")
+    changes: dict[str, Any] = dice.choice(
+        (
+            {"active_context_type": dice.choice(("feature", "research"))},
+            {"git_branch": dice.choice((None, f"branch-{number}"))},
+            {"default_token_budget": 1000 + number},
+            {"current_session_id": session["id"] if session else None},
+        )
+    )
+    return row and ("update_project_configuration", {"version": row["version"], **changes})
+
+
+def _comment(machine: Machine, dice: Random, number: int) -> Choice:
+    row = _any(machine, dice, WORK_ITEM)
+    return row and ("add_comment", {"work_item_id": row["id"], "body": f"comment {number}"})
+
+
+def _claim(machine: Machine, dice: Random, number: int) -> Choice:
+    row = _any(machine, dice, WORK_ITEM)
+    return row and ("claim_work_item", {"id": row["id"]})
+
+
+def _release(machine: Machine, dice: Random, number: int) -> Choice:
+    row = _any(machine, dice, WORK_ITEM, "claimed_by IS NOT NULL")
+    return row and ("release_work_item", {"id": row["id"]})
+
+
+def _archive(machine: Machine, dice: Random, number: int) -> Choice:
+    return "trigger_archiving", {"older_than_days": dice.choice((0, 0, 1))}
+
+
+def _revert(machine: Machine, dice: Random, number: int) -> Choice:
+    row = _any(machine, dice, WORK_ITEM, "deleted_at IS NULL AND version > 1")
+    return row and (
+        "revert_work_item",
+        {"id": row["id"], "version": row["version"], "to_version": dice.randrange(row["version"])},
+    )
+
+
+def _resolve(machine: Machine, dice: Random, number: int) -> Choice:
+    query = "SELECT id, fields FROM conflicts WHERE resolved_at IS NULL ORDER BY id"
+    found = machine.connection.execute(query).fetchall()
+    if not found:
+        return None
+    conflict_id, fields = dice.choice(found)
+    resolution = dice.choice(("mine", "theirs", "merge"))
+    arguments = {"conflict_id": conflict_id, "resolution": resolution}
+    if resolution == "merge":
+        options = (("title", f"merged {number}"), ("status", "active"), ("description", f"merged {number}"))
+        merged = {name: value for name, value in options if f'"{name}"' in str(fields)}
+        arguments["fields"] = merged or {"metadata": {"note": f"merged {number}"}}
+    return "resolve_conflict", arguments
+
+
+def _act_of_several(machine: Machine, dice: Random, number: int) -> Choice:
+    """Two items changed as one act; no tool does that, the write path can."""
+    found = select(machine.connection, WORK_ITEM, "deleted_at IS NULL ORDER BY id")
+    if len(found) < 2:
+        return None
+    with machine.desk.act() as act:
+        for row in dice.sample(found[:5], 2):
+            act.change(WORK_ITEM, row, {"status": dice.choice(STATUSES), "title": f"together {number}"})
+    return "act of several", {}
+
+
+def _too_long(machine: Machine, dice: Random, number: int) -> Choice:
+    """A value that another version of the program let in, and that the server's constraint refuses."""
+    row = _any(machine, dice, WORK_ITEM)
+    if row is None:
+        return None
+    with machine.desk.act() as act:
+        act.change(WORK_ITEM, row, {"title": f"long {number} " * 30})
+    return "too long", {}
+
+
+def _stale(machine: Machine, dice: Random, number: int) -> Choice:
+    """Somebody acts on what they read some time ago: it works if, and only if, it still says the same."""
+    if not machine.seen:
+        return None
+    name, row_id, version, seen = dice.choice(machine.seen)
+    row = find(machine.connection, ENTITY[name], row_id)
+    if row is not None and row["version"] == version:
+        now = content(ENTITY[name], row)
+        hold(now == seen, "a version that was read has another content now", machine.name, name, row_id, version, seen, now)
+    return None
+
+
+_TABLE: tuple[tuple[Callable[..., Choice], float], ...] = (
+    (_create_item, 10), (_update_item, 18), (_update_metadata, 12), (_move_item, 8), (_delete_item, 5), (_undelete_item, 4),
+    (_update_unknown, 1.5), (_link, 7), (_unlink, 2), (_create_vendor, 4), (_update_vendor, 6), (_deploy, 3), (_enhance, 2),
+    (_update_enhancement, 6), (_configure, 5), (_comment, 3), (_claim, 5), (_release, 2), (_archive, 0.7), (_revert, 2),
+    (_resolve, 8), (_act_of_several, 3), (_too_long, 0.7), (_stale, 6),
+)  # fmt: skip
+_DONE = ("act of several", "too long")
+"""What is done when it is chosen."""
+
+_KINDS = [kind for kind, _ in _TABLE]
+_WEIGHTS = [weight for _, weight in _TABLE]

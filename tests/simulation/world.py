@@ -1,0 +1,333 @@
+"""One run: machines, a server, what lies between them, and the steps of a plan carried out one after the other."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from contextlib import suppress
+from random import Random
+from typing import Any, NamedTuple
+
+from localfirst_schema.entities import ENTITIES, ENTITY, VENDOR, WORK_ITEM
+from localfirst_schema.errors import UnavailableError
+from localfirst_schema.identifiers import project_id
+from localfirst_sync.lock import HeldElsewhere
+from localfirst_sync.ports import Fenced, SyncError
+from localfirst_sync.round import sync_round
+
+from simulation import workload
+from simulation.direct_sql import Psql
+from simulation.fate import Fate, ruled_by
+from simulation.judge_commit import CommitJudge, watched
+from simulation.judge_rest import judge_pull, judge_rest, judge_shown
+from simulation.machine import PROJECT, Machine
+from simulation.model import Key, Model, last_history_id, waiting
+from simulation.network import CALM, Disk, Letter, Weather, Wire
+from simulation.plan import Plan, Step
+from simulation.server import Server
+from simulation.task import Crash, Task
+from simulation.violation import Violation, hold
+
+MACHINES_MAX = 5
+ROUNDS_TO_REST = 4
+"""Within so many rounds of each machine everything is level once the network is whole: push, pull, and what that brings."""
+
+
+class Result(NamedTuple):
+    """How a run ended: what was broken (None: nothing), what happened, and the hash of that."""
+
+    violation: str | None
+    trace: list[str]
+    digest: str
+    operations: int
+
+
+class World:
+    """The run of one plan."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._fate = Fate()
+        self._model = Model()
+        self._judge = CommitJudge(self._model)
+        self._server = Server(self._fate, project_id(PROJECT), self._judge)
+        self._machines: list[Machine] = []
+        self._letters: list[Letter] = []
+        self._backups: list[tuple[Machine, bytes, set[Key]]] = []
+        self._held: Callable[[Psql], None] | None = None
+        self._weather = Weather()
+        self._trace: list[tuple[Any, ...]] = []
+        self._operations = 0
+        self._born = 0
+
+    def run(self) -> Result:
+        """Carries out the plan."""
+        violation = None
+        with ruled_by(self._fate), watched(self._judge.decided):
+            try:
+                self._fate.dice = Random(self._plan.seed)
+                for _ in range(self._plan.machines):
+                    self._join()
+                for number, step in enumerate(self._plan.steps):
+                    self._fate.dice = Random(step.seed)
+                    getattr(self, f"_do_{step.kind.replace(' ', '_')}")(step, number)
+            except Violation as broken:
+                violation = str(broken)
+            finally:
+                for machine in self._machines:
+                    self._kill(machine)
+        trace = [" ".join(map(str, told)) for told in self._trace]
+        digest = hashlib.blake2b("\n".join(trace).encode(), digest_size=8).hexdigest()
+        return Result(violation, trace, digest, self._operations)
+
+    def _tell(self, *told: Any) -> None:
+        self._trace.append(told)
+
+    def _machine(self, step: Step) -> Machine:
+        return self._machines[step.who % len(self._machines)]
+
+    # Machines
+
+    def _join(self, content: bytes | None = None) -> Machine:
+        machine = Machine(f"m{self._born}", self._fate, lock_fails=self._plan.locks_fail)
+        self._born += 1
+        if content is None:
+            machine.begin()
+        else:
+            machine.load(content)
+        machine.after = lambda what, _, __: self._after(machine, what)
+        self._machines.append(machine)
+        return machine
+
+    def _after(self, machine: Machine, what: str) -> None:
+        judge_shown(machine)
+        if what in ("finish_pull", "finish_recovery"):
+            judge_pull(machine, self._server.tables, self._judge.contents)
+
+    def _do_join(self, step: Step, number: int) -> None:
+        if len(self._machines) < MACHINES_MAX:
+            self._tell(number, "joins", self._join().name)
+
+    def _do_clone(self, step: Step, number: int) -> None:
+        if len(self._machines) < MACHINES_MAX:
+            original = self._machine(step)
+            self._model.copied(waiting(original.connection))
+            copy = self._join(original.file())
+            self._tell(number, "clone", copy.name, "of", original.name)
+
+    def _do_backup(self, step: Step, number: int) -> None:
+        machine = self._machine(step)
+        self._backups.append((machine, machine.file(), waiting(machine.connection)))
+        self._tell(number, "backup of", machine.name)
+
+    def _do_restore(self, step: Step, number: int) -> None:
+        found = [backup for backup in self._backups if backup[0] in self._machines]
+        if found:
+            machine, file, in_copy = found[step.seed % len(found)]
+            self._kill(machine)
+            self._model.replaced(waiting(machine.connection), in_copy)
+            machine.load(file)
+            self._tell(number, "restore of", machine.name)
+
+    def _do_clock(self, step: Step, number: int) -> None:
+        machine = self._machine(step)
+        machine.clock_s = self._fate.dice.choice((0, -3600, 86_400, -86_400 * 20, 86_400 * 20))
+        self._tell(number, "clock of", machine.name, machine.clock_s)
+
+    def _do_time(self, step: Step, number: int) -> None:
+        self._fate.pass_time(self._fate.dice.choice((1, 60, 7200)))
+
+    def _do_crash(self, step: Step, number: int) -> None:
+        machine = self._machine(step)
+        self._tell(number, "crash of", machine.name)
+        self._kill(machine)
+
+    def _kill(self, machine: Machine) -> None:
+        tasks, machine.tasks = machine.tasks, []
+        for task in tasks:
+            task.kill()
+
+    # People
+
+    def _do_work(self, step: Step, number: int) -> None:
+        machine = self._machine(step)
+        since = last_history_id(machine.connection)
+        elsewhere = sorted(self._server.tables.rows[WORK_ITEM.name])
+        dice = self._fate.dice
+        with machine.clock():
+            if dice.random() < 0.02:
+                with suppress(Crash), machine.power_cut_after(dice.randrange(1, 12)):
+                    workload.work(machine, dice, number, elsewhere)
+                done: str | None = "power cut"
+            else:
+                done = workload.work(machine, dice, number, elsewhere)
+        writes = self._model.acknowledge(machine.connection, since)
+        self._operations += bool(writes)
+        self._tell(number, machine.name, done, *(f"{w.key[0]}:{w.key[1][-6:]}@{w.base_version} {w.key[4]}" for w in writes))
+        judge_shown(machine)
+
+    def _do_look(self, step: Step, number: int) -> None:
+        workload.look(self._machine(step), self._fate.dice)
+
+    def _do_psql(self, step: Step, number: int) -> None:
+        done = self._server.psql(self._direct_writes(number))
+        self._tell(number, "psql", done, self._server.tables.head)
+
+    def _do_hold(self, step: Step, number: int) -> None:
+        """An open transaction of somebody's holds a row."""
+        rows = sorted(self._server.tables.rows[WORK_ITEM.name])
+        if rows and not self._server.connection.held:
+            row_id = self._fate.dice.choice(rows)
+            self._server.connection.held = {(WORK_ITEM.name, row_id)}
+            self._held = lambda sql: sql.update(WORK_ITEM, row_id, title=f"held {number}")
+            self._tell(number, "psql holds", row_id)
+
+    def _do_release(self, step: Step, number: int) -> None:
+        self._server.connection.held = set()
+        held, self._held = self._held, None
+        if held is not None:
+            self._tell(number, "psql commits", self._server.psql(held))
+
+    def _direct_writes(self, number: int) -> Callable[[Psql], None]:
+        dice, tables = self._fate.dice, self._server.tables
+
+        def some(name: str) -> str | None:
+            return dice.choice(sorted(tables.rows[name])) if tables.rows[name] else None
+
+        def write(sql: Psql) -> None:
+            for _ in range(dice.choice((1, 1, 2, 3))):
+                what, item = dice.randrange(10), some(WORK_ITEM.name)
+                if what == 0:
+                    parent = item if dice.random() < 0.5 else None
+                    sql.insert(
+                        WORK_ITEM, item_type="task", title=f"psql {number}", status="active", metadata={}, parent_id=parent
+                    )
+                elif what == 1:
+                    name = dice.choice(workload.NAMES)
+                    if all(row["name"] != name for row in sql.rows(VENDOR.name).values()):
+                        sql.insert(VENDOR, name=name, operational=True, metadata={})
+                elif what == 2 and (vendor := some(VENDOR.name)):
+                    row = sql.rows(VENDOR.name)[vendor]
+                    if row["deleted_at"] is None and dice.random() < 0.5:
+                        sql.delete(VENDOR, vendor)
+                    else:
+                        sql.update(VENDOR, vendor, operational=not row["operational"], deleted_at=None)
+                elif what == 3 and item:
+                    sql.delete(WORK_ITEM, item)
+                elif what == 4 and item:
+                    sql.update(WORK_ITEM, item, parent_id=dice.choice((None, some(WORK_ITEM.name))))
+                elif what == 5 and item:
+                    sql.update(WORK_ITEM, item, metadata={"note": f"psql {number}", "plan": {"who": "psql"}})
+                elif what == 6:
+                    configuration = some("configuration")
+                    assert configuration is not None
+                    sql.update(ENTITY["configuration"], configuration, git_branch=f"psql-{number}")
+                elif what == 7:
+                    entity = dice.choice(ENTITIES[1:8])
+                    if row_id := some(entity.name):
+                        sql.delete(entity, row_id)
+                elif item:
+                    values = {"title": f"psql {number}", "status": dice.choice(workload.STATUSES), "claimed_by": "psql"}
+                    name = dice.choice(sorted(values))
+                    sql.update(WORK_ITEM, item, **{name: values[name]})
+
+        return write
+
+    # The network
+
+    def _do_cut_off(self, step: Step, number: int) -> None:
+        self._machine(step).is_cut_off = True
+        self._tell(number, "cut off", self._machine(step).name)
+
+    def _do_connect(self, step: Step, number: int) -> None:
+        self._machine(step).is_cut_off = False
+        self._tell(number, "connected", self._machine(step).name)
+
+    def _do_server_down(self, step: Step, number: int) -> None:
+        self._server.is_down = True
+        self._tell(number, "server down")
+
+    def _do_server_up(self, step: Step, number: int) -> None:
+        self._server.is_down = False
+        self._tell(number, "server up")
+
+    def _do_letter(self, step: Step, number: int) -> None:
+        """A request that was repeated, or long on its way, arrives; nobody waits for the answer."""
+        if self._letters:
+            letter = self._letters.pop(step.seed % len(self._letters))
+            self._judge.decided.clear()
+            try:
+                self._server.push(letter.identity, letter.push)
+                answer = "answered"
+            except (SyncError, UnavailableError) as error:
+                answer = type(error).__name__
+            self._tell(number, "a late push arrives", letter.push.mutations[0].number, len(letter.push.mutations), answer)
+
+    # Rounds
+
+    def _do_sync(self, step: Step, number: int) -> None:
+        machine = self._machine(step)
+        task = Task(f"{machine.name}/{number}", Random(step.seed), lambda task: self._round(machine, task, self._weather))
+        machine.tasks.append(task)
+        self._resume(machine, task)
+
+    def _do_resume(self, step: Step, number: int) -> None:
+        paused = [(machine, task) for machine in self._machines for task in machine.tasks]
+        if paused:
+            machine, task = paused[step.who % len(paused)]
+            self._tell(number, "resumes", task.name)
+            self._resume(machine, task)
+
+    def _resume(self, machine: Machine, task: Task) -> None:
+        dice, self._fate.dice = self._fate.dice, task.dice
+        with machine.clock():
+            task.resume()
+        self._fate.dice = dice
+        if task.ended:
+            machine.tasks.remove(task)
+            if isinstance(task.error, Violation):
+                raise task.error
+            if task.error is not None:
+                raise Violation(f"a round failed: {type(task.error).__name__}: {task.error}") from task.error
+
+    def _round(self, machine: Machine, task: Task, weather: Weather) -> None:
+        disk = Disk(machine.store(), machine, task, weather, self._tell)
+        wire = Wire(self._server, machine, task, weather, self._letters, self._tell)
+        self._judge.decided.clear()
+        try:
+            done = sync_round(disk, wire, machine, batch=self._plan.batch)  # type: ignore[arg-type]
+            self._tell(task.name, "round", *done[:4], done.head.seq)
+        except (UnavailableError, HeldElsewhere, Fenced) as reason:
+            self._tell(task.name, "round ends", type(reason).__name__, getattr(reason, "details", ""))
+            if weather is CALM:
+                raise
+
+    def _do_quiesce(self, step: Step, number: int) -> None:
+        """The network heals, everybody stops writing, and all sync until nothing is left to do."""
+        self._server.is_down = False
+        weather, self._weather = self._weather, CALM
+        for machine in self._machines:
+            machine.is_cut_off = False
+            self._kill(machine)
+        self._do_release(step, number)
+        for _ in range(ROUNDS_TO_REST):
+            for machine in self._machines:
+                self._calm_round(machine, number)
+            if all(machine.store().cursor() == self._server.head() for machine in self._machines):
+                break
+        judge_rest(self._machines, self._server.tables, self._model)
+        self._weather = weather
+        self._tell(number, "at rest", self._server.tables.head)
+
+    def _calm_round(self, machine: Machine, number: int) -> None:
+        task = Task(f"{machine.name}/{number}", Random(number), lambda _: None)
+        with machine.clock():
+            try:
+                self._round(machine, task, CALM)
+            except (UnavailableError, HeldElsewhere, Fenced) as reason:
+                hold(False, "a round fails although nothing is in its way", machine.name, repr(reason))
+
+
+def run(plan: Plan) -> Result:
+    """Runs a plan."""
+    return World(plan).run()
