@@ -2,8 +2,10 @@
 
     .venv/bin/python tools/bench/tool_latency.py [--calls 300] [--server] [--legacy]
 
-45 vendors, 1 200 work items in trees of five levels, 50 deployments. Every tool is called in turn with a tool that does
-nothing on the same server; the ratio to that floor counts. With `--server` a PostgreSQL runs beside it and reads ask it.
+45 vendors, 1 200 work items in trees of five levels, 50 deployments. The tools are called in turn, ten calls at a time, with
+a tool that does nothing on the same server, and with one that does nothing on the SDK's own server (`MCPServer` as it comes):
+the ratios to these two floors count. Starts of both servers alternate. With `--server` a PostgreSQL runs beside it and reads
+ask it.
 """
 
 from __future__ import annotations
@@ -27,22 +29,30 @@ from mcp.client.stdio import StdioServerParameters, stdio_client
 from measure import figure, table
 
 HERE = Path(__file__).parent
+STARTS = 7
+BLOCK = 10
+"""Calls of one tool before the next one's turn."""
+
+SDK_NOOP = "noop of the SDK's own server"
 ITEM = {"item_type": "task", "metadata": {"priority": "high"}}
 
 
 async def measure(calls: int, mode: dict[str, Any], environment: dict[str, str], folder: Path) -> list[tuple[str, ...]]:
     """The lines of the table."""
     server = StdioServerParameters(command=sys.executable, args=[str(HERE / "bench_server.py")], env=environment, cwd=folder)
-    begin = time.perf_counter()
-    async with Client(stdio_client(server), **mode) as client:
+    sdk_server = StdioServerParameters(command=sys.executable, args=[str(HERE / "mcp_noop.py"), "--serve", "MCPServer"])
+    starts: dict[str, list[float]] = {"ours": [], "sdk": []}
+    for _ in range(STARTS):
+        starts["ours"].append(await _start(server, mode, "query_vendor_status", {"name": "vendor_1"}))
+        starts["sdk"].append(await _start(sdk_server, mode, "noop", {}))
+    async with Client(stdio_client(server), **mode) as client, Client(stdio_client(sdk_server), **mode) as sdk_client:
+        await sdk_client.list_tools()
 
         async def call(tool: str, **arguments: Any) -> dict[str, Any]:
             answer = await client.call_tool(tool, arguments)
             assert not answer.is_error, answer.content
             return answer.structured_content or {}
 
-        await call("query_vendor_status", name="vendor_1")
-        first_answer = time.perf_counter() - begin
         await client.list_tools()
         if "LOCALFIRST_DATABASE_URL" in environment:
             await call("sync_now")
@@ -57,6 +67,7 @@ async def measure(calls: int, mode: dict[str, Any], environment: dict[str, str],
             versions["item"] = answer["version"]
 
         actions: dict[str, Callable[[], Awaitable[Any]]] = {
+            SDK_NOOP: lambda: sdk_client.call_tool("noop", {}),
             "noop": lambda: call("noop"),
             "query_vendor_status": lambda: call("query_vendor_status", name="vendor_7"),
             "update_work_item": update,
@@ -70,19 +81,33 @@ async def measure(calls: int, mode: dict[str, Any], environment: dict[str, str],
             "search_work_items": lambda: call("search_work_items", query="speed up the retry queue"),
         }  # fmt: skip
         samples: dict[str, list[float]] = {name: [] for name in actions}
-        for number in range(calls + 10):
+        for number in range(calls // BLOCK + 1):
             for name, action in actions.items():
-                started = time.perf_counter()
-                await action()
-                if number >= 10:
-                    samples[name].append(time.perf_counter() - started)
+                for _ in range(BLOCK):
+                    started = time.perf_counter()
+                    await action()
+                    if number:  # the first block warms up
+                        samples[name].append(time.perf_counter() - started)
         process = next(p for p in psutil.Process().children() if "bench_server.py" in " ".join(p.cmdline()))
         memory = process.memory_info().rss / 2**20
-    floor = figure(samples["noop"]).median
-    rows = [(n, str(figure(v, 1e3)), f"{figure(v).median / floor:.2f}") for n, v in samples.items()]
-    rows.append(("start to first answer", f"{1e3 * first_answer:,.0f} (once)", ""))
-    rows.append(("memory afterwards, MiB", f"{memory:,.0f}", ""))
+    floor, sdk_floor = figure(samples["noop"]).median, figure(samples[SDK_NOOP]).median
+    rows: list[tuple[str, ...]] = []
+    for name, seconds in samples.items():
+        median = figure(seconds).median
+        rows.append((name, str(figure(seconds, 1e3)), f"{median / floor:.2f}", f"{median / sdk_floor:.2f}"))
+    ours, sdk = figure(starts["ours"], 1e3), figure(starts["sdk"], 1e3)
+    rows.append(("start to first answer, SDK's own server", str(sdk), "", "1.00"))
+    rows.append(("start to first answer", str(ours), "", f"{ours.median / sdk.median:.2f}"))
+    rows.append(("memory afterwards, MiB", f"{memory:,.0f}", "", ""))
     return rows
+
+
+async def _start(server: StdioServerParameters, mode: dict[str, Any], tool: str, arguments: dict[str, Any]) -> float:
+    """Seconds from the start of a server's process to the answer to its first tool call."""
+    began = time.perf_counter()
+    async with Client(stdio_client(server), **mode) as client:
+        await client.call_tool(tool, arguments)
+        return time.perf_counter() - began
 
 
 def main() -> None:
@@ -103,7 +128,7 @@ def main() -> None:
             mode = {"mode": "legacy"} if arguments.legacy else {}
             rows = asyncio.run(measure(arguments.calls, mode, environment, folder))
         title = f"Tools over stdio, milliseconds, {'with PostgreSQL' if arguments.server else 'replica alone'}"
-        print(table(title, ("tool", "median (spread)", "ratio to noop"), rows))
+        print(table(title, ("tool", "median (spread)", "ratio to noop", "to the SDK's"), rows))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
