@@ -14,8 +14,6 @@ from localfirst.cli.group import add_group
 from localfirst.cli.terminal import Column
 from localfirst.replica.rows import find
 
-MOST_LISTED = 100
-
 
 def list_(
     entity: Annotated[
@@ -37,8 +35,9 @@ def show(
 ) -> None:
     """Show the two sides of a conflict beside what both began with."""
     with command(as_json=as_json) as this:
-        result = this.run("list_conflicts", limit=MOST_LISTED)
-        found = _one(result.pop("conflicts"), conflict.strip().lower())
+        beginning = _beginning(conflict)
+        result = this.run("list_conflicts", conflict_id=beginning)
+        found = _one(result.pop("conflicts"), beginning)
         result.pop("total_count")
         this.answer(found | result, lambda shown: _sides(this, shown))
 
@@ -58,7 +57,8 @@ def resolve(
 ) -> None:
     """Settle a conflict for everyone: take mine, leave theirs, or merge with the values in --fields."""
     with command(as_json=as_json) as this:
-        found = _one(this.run("list_conflicts", limit=MOST_LISTED)["conflicts"], conflict.strip().lower())
+        beginning = _beginning(conflict)
+        found = _one(this.run("list_conflicts", conflict_id=beginning)["conflicts"], beginning)
         settled = this.run(
             "resolve_conflict",
             conflict_id=found["conflict_id"],
@@ -68,10 +68,14 @@ def resolve(
         this.answer(settled, lambda _: terminal.say(f"Settled with {resolution}: {_name(this, found)}."))
 
 
-def _one(conflicts: list[Result], beginning: str) -> Result:
+def _beginning(conflict: str) -> str:
+    beginning = conflict.strip().lower()
     if len(beginning) < ids.SHORTEST_GIVEN:
         raise ValidationError("id", f"must be the first {ids.SHORTEST_GIVEN} or more characters of a conflict's id")
-    found = [conflict for conflict in conflicts if conflict["conflict_id"].startswith(beginning)]
+    return beginning
+
+
+def _one(found: list[Result], beginning: str) -> Result:
     if not found:
         raise NotFoundError(
             f"no open conflict has an id that begins with {beginning}; `localfirst conflicts list` shows them.", id=beginning

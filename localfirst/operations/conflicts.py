@@ -25,7 +25,9 @@ _SELECT = """
         created_at, reason, act_id, resolved_at, resolved_by, resolution
     FROM conflicts
 """
-_OPEN = f"{_SELECT} WHERE resolved_at IS NULL AND (?1 IS NULL OR entity = ?1) ORDER BY created_at DESC, id LIMIT ?2"
+_ASKED_FOR = "resolved_at IS NULL AND (?1 IS NULL OR entity = ?1) AND (?2 IS NULL OR substr(id, 1, length(?2)) = lower(?2))"
+_OPEN = f"{_SELECT} WHERE {_ASKED_FOR} ORDER BY created_at DESC, id LIMIT ?3"
+_COUNT_OPEN = f"SELECT count(*) FROM conflicts WHERE {_ASKED_FOR}"
 _BY_ID = f"{_SELECT} WHERE id = ?"
 _OF_ACT = f"{_SELECT} WHERE act_id = ? AND resolved_at IS NULL ORDER BY my_version, id"
 _COLUMNS = (*_NAMES, "act_id", "resolved_at", "resolved_by", "resolution")
@@ -36,9 +38,9 @@ Conflict = dict[str, Any]
 def list_conflicts(session: Session, arguments: ListConflicts) -> dict[str, Any]:
     """Open conflicts, newest first."""
     source = session.read()
-    found = [{name: c[name] for name in _NAMES} for c in _select(session, _OPEN, arguments.entity, arguments.limit)]
-    count = "SELECT count(*) FROM conflicts WHERE resolved_at IS NULL AND (?1 IS NULL OR entity = ?1)"
-    return {"conflicts": found, "total_count": session.replica.execute(count, (arguments.entity,)).get} | source
+    asked_for = (arguments.entity, arguments.conflict_id)
+    found = [{name: c[name] for name in _NAMES} for c in _select(session, _OPEN, *asked_for, arguments.limit)]
+    return {"conflicts": found, "total_count": session.replica.execute(_COUNT_OPEN, asked_for).get} | source
 
 
 def _select(session: Session, query: str, *bindings: Any) -> list[Conflict]:

@@ -22,8 +22,8 @@ def sync_now(session: Session, arguments: Nothing) -> dict[str, Any]:
     done = session.link.sync(SYNC_TIMEOUT_S)
     if done is None:
         raise UnavailableError(
-            f"the server does not answer ({session.link.last_error() or 'no connection'}); your changes are kept and will be"
-            " sent when it is back."
+            session.link.last_error()
+            or "the server does not answer; your changes are kept in the replica and go out when it is back."
         )
     return done | {"success": True, "warnings": []}
 

@@ -313,4 +313,5 @@ class ListConflicts(Arguments):
     """Open conflicts, newest first."""
 
     entity: EntityName | None = None
+    conflict_id: Annotated[str | None, Field(min_length=6, max_length=36, description="Its id, or the beginning of it.")] = None
     limit: Limit = 50

@@ -48,7 +48,7 @@ def test_what_cannot_be_sent_is_kept_and_told(laptop: NewLaptop) -> None:
     done = _offline(ann).ok("item", "create", "Offline")
     assert done.err == "1 change is kept here and will be sent when the server answers.\n"
     assert "Note: the server does not answer" in _offline(ann).ok("item", "list").err
-    assert "does not answer" in _offline(ann).run("sync").err
+    assert "Nothing answers at PostgreSQL's address. Changes are kept" in _offline(ann).run("sync").err
     status = _offline(ann).json("sync", "--status")
     assert (status["online"], status["pending_mutations"]) == (False, 1)
 
