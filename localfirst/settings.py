@@ -16,11 +16,21 @@ from localfirst_schema.errors import ValidationError
 from localfirst.project import find_root, name_from_git
 
 FILE_NAME = ".localfirst.toml"
-_KEYS = ("database_url", "replica", "markdown", "project", "client", "read_from")
+_KEYS = (
+    "database_url",
+    "replica",
+    "markdown",
+    "project",
+    "client",
+    "read_from",
+    "embedding",
+    "embedding_url",
+    "embedding_requests_per_minute",
+)
 
 
 class Settings(NamedTuple):
-    """All settings of one project. `database_url` is a secret: it is never logged, shown or stored."""
+    """All settings of one project. `database_url` and `embedding_token` are secrets: never logged, shown or stored."""
 
     root: Path
     replica: Path
@@ -29,6 +39,10 @@ class Settings(NamedTuple):
     client: str | None
     database_url: str | None
     read_from: str
+    embedding: str = "builtin"
+    embedding_url: str | None = None
+    embedding_token: str | None = None
+    embedding_requests_per_minute: int | None = None
 
     def __repr__(self) -> str:
         """Without the secret."""
@@ -59,6 +73,10 @@ def load(directory: Path | None = None, environment: Mapping[str, str] | None = 
         client=setting("client"),
         database_url=setting("database_url"),
         read_from=read_from,
+        embedding=setting("embedding") or "builtin",
+        embedding_url=setting("embedding_url"),
+        embedding_token=_embedding_token(environment, file),
+        embedding_requests_per_minute=_rate(setting("embedding_requests_per_minute")),
     )
 
 
@@ -68,6 +86,24 @@ def default_replica(root: Path, project: str | None) -> Path:
     readable = re.sub(r"[^A-Za-z0-9]+", "-", key).strip("-")[-60:]
     digest = hashlib.sha256(key.encode()).hexdigest()[:8]
     return Path(platformdirs.user_data_dir("localfirst", appauthor=False)) / "replicas" / f"{readable}-{digest}.sqlite3"
+
+
+def _embedding_token(environment: Mapping[str, str], file: Mapping[str, str]) -> str | None:
+    """The token, from the environment alone, and only for a service that the environment or the default names.
+
+    The file comes with a checkout: whoever wrote it could otherwise have the user's token sent to a place of his.
+    """
+    if file.get("embedding_url") and not environment.get("LOCALFIRST_EMBEDDING_URL"):
+        return None
+    return environment.get("LOCALFIRST_EMBEDDING_TOKEN") or None
+
+
+def _rate(text: str | None) -> int | None:
+    if text is None:
+        return None
+    if not text.isdecimal() or not 1 <= int(text) <= 1_000_000:
+        raise ValidationError("LOCALFIRST_EMBEDDING_REQUESTS_PER_MINUTE", "must be a number from 1 to 1000000")
+    return int(text)
 
 
 def _path(root: Path, text: str) -> Path:

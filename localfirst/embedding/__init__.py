@@ -1,4 +1,26 @@
-"""Turning text into vectors: what a provider of embeddings is, and the one that is built in.
+"""Turning text into vectors: what a provider of embeddings is, the one that is built in, and those that can be chosen.
 
-Importing this package loads nothing; `static` needs numpy and the tokenizer, so import it where a vector is wanted.
+    provider               what each of them offers
+    static                 the built-in one: no network, no account
+    choice                 which one the settings name
+    service                asking a model over HTTP: batches, retries, pace
+    ollama, openai         the two ways such services speak
+    model2vec_model, sentence_transformer     models in a folder, where those packages are installed
+
+Importing this package loads nothing; each provider needs libraries of its own, so it is imported where a vector is wanted.
 """
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from localfirst.embedding.provider import EmbeddingProvider
+    from localfirst.settings import Settings
+
+
+def configured(settings: Settings, *, patience_s: float | None = None) -> EmbeddingProvider:
+    """The provider of code's embeddings that the settings name; see `choice.provider_of`."""
+    from localfirst.embedding.choice import EmbeddingChoice, provider_of
+
+    return provider_of(EmbeddingChoice.of(settings), patience_s=patience_s)

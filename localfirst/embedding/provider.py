@@ -8,7 +8,7 @@ The errors:
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from localfirst_schema.errors import UnavailableError
 
@@ -39,8 +39,22 @@ class EmbeddingProvider(Protocol):
     def dimensions(self) -> int:
         """Length of each vector."""
 
+    @property
+    def is_remote(self) -> bool:
+        """Whether it asks a service: then it waits rather than computes, and gains nothing from other processes."""
+
     def embed(self, texts: Sequence[str]) -> Vectors:
         """One row per text: float32, shape (number of texts, dimensions), of length 1, or all 0 for a text without words.
 
         Raises EmbeddingUnavailableError.
         """
+
+
+def unit(vectors: Any) -> Vectors:
+    """Vectors as float32 of length 1; a row of zeros stays one. Shape (texts, dimensions)."""
+    import numpy as np
+
+    rows = np.array(vectors, np.float32)
+    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+    np.divide(rows, lengths, out=rows, where=lengths > 0)
+    return rows

@@ -39,6 +39,8 @@ _TENSOR = "embedding.weight"
 class StaticEmbedding:
     """Sums of token vectors."""
 
+    is_remote = False
+
     def __init__(self, tokenizer: Tokenizer, table: np.ndarray[tuple[int, int], np.dtype[np.float16]]) -> None:
         self._tokenizer = tokenizer
         self._table = table
@@ -69,6 +71,11 @@ class StaticEmbedding:
 def load() -> StaticEmbedding:
     """The provider; its files are read once in a process. Raises EmbeddingUnavailableError."""
     return load_from(_folder())
+
+
+def load_for_code() -> StaticEmbedding:
+    """The provider for code. Raises EmbeddingUnavailableError."""
+    return load()
 
 
 def load_from(folder: Path) -> StaticEmbedding:

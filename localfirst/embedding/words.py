@@ -14,3 +14,8 @@ def plain_words(text: str) -> str:
     if not text.isascii():
         text = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
     return _BETWEEN.sub(" ", _PART.sub(" ", text)).strip().lower()
+
+
+def has_words(text: str) -> bool:
+    """Whether there is a letter or a digit in the text."""
+    return any(character.isalnum() for character in text)

@@ -1,0 +1,81 @@
+"""Which provider the settings name: `builtin`, or one of `KINDS` with a model, as in `ollama:nomic-embed-text`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from localfirst_schema.errors import ValidationError
+
+if TYPE_CHECKING:
+    from localfirst.embedding.provider import EmbeddingProvider
+    from localfirst.settings import Settings
+
+BUILT_IN = "builtin"
+KINDS = ("ollama", "openai", "model2vec", "sentence-transformers")
+
+PATIENCE_S = 30.0
+"""How long a service that fails or is busy is asked again before it counts as away."""
+
+_DEFAULT_URLS = {"ollama": "http://localhost:11434", "openai": "https://api.openai.com/v1"}
+
+
+class EmbeddingChoice(NamedTuple):
+    """A provider as the settings name it. `token` is a secret: it is never logged, shown or stored."""
+
+    kind: str = BUILT_IN
+    model: str = ""
+    url: str | None = None
+    token: str | None = None
+    requests_per_minute: int | None = None
+
+    @classmethod
+    def of(cls, settings: Settings) -> EmbeddingChoice:
+        """What the settings say. Raises ValidationError for a name that means nothing."""
+        kind, _, model = settings.embedding.partition(":")
+        if kind == BUILT_IN and not model:
+            return cls()
+        if kind not in KINDS or not model.strip():
+            known = ", ".join([BUILT_IN, *(f"{kind}:MODEL" for kind in KINDS)])
+            raise ValidationError("LOCALFIRST_EMBEDDING", f"must be one of {known}")
+        url = settings.embedding_url or _DEFAULT_URLS.get(kind)
+        if url is not None and not url.startswith(("http://", "https://")):
+            raise ValidationError("LOCALFIRST_EMBEDDING_URL", "must begin with http:// or https://")
+        return cls(kind, model.strip(), url, settings.embedding_token, settings.embedding_requests_per_minute)
+
+    def __repr__(self) -> str:
+        """Without the secret, and without the URL, which may hold one."""
+        return f"EmbeddingChoice({self.kind}:{self.model})"
+
+
+def provider_of(choice: EmbeddingChoice, *, patience_s: float | None = None) -> EmbeddingProvider:
+    """The provider; a service is not asked for anything yet.
+
+    Args:
+        patience_s: how long a service is asked again before it counts as away; a search has less of it than a job.
+
+    Raises EmbeddingUnavailableError where the model cannot be loaded.
+    """
+    patience_s = PATIENCE_S if patience_s is None else patience_s
+    if choice.kind in ("ollama", "openai"):
+        return _service(choice, patience_s)
+    if choice.kind == "model2vec":
+        from localfirst.embedding import model2vec_model
+
+        return model2vec_model.load(choice.model)
+    if choice.kind == "sentence-transformers":
+        from localfirst.embedding import sentence_transformer
+
+        return sentence_transformer.load(choice.model)
+    from localfirst.embedding import static
+
+    return static.load_for_code()
+
+
+def _service(choice: EmbeddingChoice, patience_s: float) -> EmbeddingProvider:
+    from localfirst.embedding.service import ServiceEmbedding
+
+    if choice.kind == "ollama":
+        from localfirst.embedding.ollama import OllamaDialect as Dialect
+    else:
+        from localfirst.embedding.openai import OpenAIDialect as Dialect  # type: ignore[assignment]
+    return ServiceEmbedding(choice, Dialect(), patience_s)
