@@ -5,31 +5,15 @@ from __future__ import annotations
 import json
 import signal
 import time
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import apsw
 import pytest
 
+from cli.conftest import NewLaptop
 from cli.shell import Shell
 
-NewLaptop = Callable[[str], Shell]
-
 pytestmark = pytest.mark.xdist_group("postgres")
-
-
-@pytest.fixture
-def laptop(tmp_path: Path, database_url: str) -> NewLaptop:
-    """Makes laptops that share a project and a server."""
-
-    def make(name: str) -> Shell:
-        more = {"LOCALFIRST_PROJECT": "team/board", "LOCALFIRST_DATABASE_URL": database_url, "LOCALFIRST_CLIENT": name}
-        directory = tmp_path / name
-        directory.mkdir()
-        return Shell(directory, more)
-
-    return make
 
 
 def _offline(shell: Shell) -> Shell:

@@ -1,0 +1,43 @@
+"""`localfirst backup`: a copy of the replica, made while everybody works."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+from localfirst_schema import timestamps
+
+from localfirst.cli import options, terminal, wording
+from localfirst.cli.command import Result, command
+from localfirst.replica.backup import back_up
+
+
+def backup(
+    file: Annotated[
+        Path | None, typer.Argument(metavar="[FILE]", help="Where to write it; without this, beside the replica.")
+    ] = None,
+    as_json: options.AsJson = False,
+) -> None:
+    """Copy the replica: every row with its history, unsent changes, the code index. The copy is checked."""
+    with command(as_json=as_json) as this:
+        replica = this.session.settings.replica
+        target = file or replica.with_name(f"{replica.name}.backup-{timestamps.now().replace(':', '')}")
+        copy = back_up(this.session.replica, target.absolute())
+        this.answer({"success": True, "warnings": [], **msgspec.to_builtins(copy)}, _told)
+
+
+def _told(copy: Result) -> None:
+    held = [wording.count(copy["work_items"], "work item")]
+    if copy["unsent_changes"]:
+        held.append(wording.count(copy["unsent_changes"], "unsent change"))
+    if copy["open_conflicts"]:
+        held.append(wording.count(copy["open_conflicts"], "open conflict"))
+    terminal.say(f"Copied to {copy['path']} ({copy['size'] / 1e6:.1f} MB: {', '.join(held)}).")
+    terminal.say("`localfirst restore FILE` puts it back.")
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command to the program."""
+    app.command("backup")(backup)

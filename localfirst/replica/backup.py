@@ -1,0 +1,205 @@
+"""Copies of the replica: made while everybody works, and put back when nobody does.
+
+A copy holds everything, unsent changes and the code index too. Putting one back sets the present file aside and never deletes
+it. The copy comes with the old replica's id; the server tells that from the numbers it has seen, and the replica takes a new id
+(docs/decisions.md, "Identity"), so a change that was sent since is neither sent twice nor lost: the next round brings it.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import apsw
+import msgspec
+from localfirst_schema import timestamps
+from localfirst_schema.errors import InvalidStateError, NotFoundError, UnavailableError, ValidationError
+
+from localfirst.private_files import create_folder
+from localfirst.replica.connection import BUSY_TIMEOUT_MS, connect, sqlite_errors
+from localfirst.replica.migrate import LATEST
+from localfirst.replica.place import changing_place
+
+PAGES_PER_STEP = 2_000
+"""Copied at a time: 8 MB, some 10 ms; writers get their turn in between."""
+
+EXCLUSIVE_TIMEOUT_MS = 2_000
+"""How long a restore waits for other programs to close the replica."""
+
+_WORK_ITEMS = "SELECT count(*) FROM work_items WHERE deleted_at IS NULL"
+_UNSENT = "SELECT count(*) FROM outbox"
+_CONFLICTS = "SELECT count(*) FROM conflicts WHERE resolved_at IS NULL"
+
+
+class Copy(msgspec.Struct, frozen=True):
+    """What a copy holds."""
+
+    path: str
+    size: int
+    """Bytes."""
+
+    project: str | None
+    project_id: str
+    work_items: int
+    unsent_changes: int
+    open_conflicts: int
+
+
+class Restored(msgspec.Struct, frozen=True):
+    """What a restore did."""
+
+    copy: Copy
+    replica: str
+    set_aside: str | None
+    """Where the file is that stood there before."""
+
+
+def back_up(replica: apsw.Connection, target: Path) -> Copy:
+    """Writes a checked copy to `target`, which must not exist. Nobody's work is interrupted.
+
+    Raises ValidationError where something stands there already, UnavailableError where it cannot be written.
+    """
+    if target.exists():
+        raise ValidationError("file", "must not exist", f"{target} is there already; choose another file.")
+    unfinished = target.with_name(f".{target.name}.{os.getpid()}.part")
+    try:
+        create_folder(target.parent)
+        try:
+            _copy(replica, unfinished)
+            copy = look_into(unfinished)
+            os.link(unfinished, target)  # unlike a rename it never takes the place of a file that came meanwhile
+        finally:
+            unfinished.unlink(missing_ok=True)
+        _sync_folder(target.parent)
+    except OSError as error:
+        raise UnavailableError(f"{target} cannot be written ({error.strerror}); choose another file.") from None
+    return msgspec.structs.replace(copy, path=str(target))
+
+
+def look_into(path: Path) -> Copy:
+    """What a copy holds, after a look at all of it.
+
+    Raises NotFoundError, ValidationError for a file that is no sound replica of this version or an older one.
+    """
+    if not path.is_file():
+        raise NotFoundError(f"there is no file {path}; `localfirst backup` says where it wrote its copy.")
+    try:
+        connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
+    except apsw.Error:
+        raise UnavailableError(f"{path} cannot be opened; check its permissions.") from None
+    try:
+        version = connection.pragma("user_version")
+        found = connection.execute("SELECT project_name, project_id FROM replica").fetchone()
+        problem = connection.execute("PRAGMA quick_check(1)").get
+        if found is None or problem != "ok":
+            raise ValidationError("file", "must be sound", f"{path} is damaged; take an older copy. Nothing was changed.")
+        if version > LATEST:
+            raise ValidationError(
+                "file", "must not be newer than this program", f"{path} was written by a newer localfirst; upgrade it first."
+            )
+        counts = [connection.execute(query).get for query in (_WORK_ITEMS, _UNSENT, _CONFLICTS)]
+    except apsw.Error:
+        raise ValidationError(
+            "file", "must be a replica", f"{path} is not a copy of a localfirst replica. Nothing was changed."
+        ) from None
+    finally:
+        connection.close()
+    return Copy(str(path), path.stat().st_size, found[0], found[1], *counts)
+
+
+def restore(source: Path, replica: Path, *, project: str | None, even_if_unsent: bool) -> Restored:
+    """Puts a copy in the place of the replica, which is renamed to ``NAME.before-restore-TIME``.
+
+    Raises InvalidStateError for a copy of another project, or where the present replica holds changes that were not sent
+    (unless `even_if_unsent`: they stay in the file that is set aside), UnavailableError while another program has it open.
+    """
+    copy = look_into(source)
+    if project is not None and copy.project is not None and copy.project != project:
+        raise InvalidStateError(
+            f"{source} is a copy of the project {copy.project!r}, and this is {project!r}. Nothing was changed.",
+            project=copy.project,
+        )
+    create_folder(replica.parent)
+    incoming = replica.with_name(f".{replica.name}.{os.getpid()}.part")
+    try:
+        with changing_place(replica):
+            original = apsw.Connection(str(source), flags=apsw.SQLITE_OPEN_READONLY)
+            try:
+                with sqlite_errors():
+                    _copy(original, incoming)
+            finally:
+                original.close()
+            aside = _set_aside(replica, copy, even_if_unsent=even_if_unsent) if replica.exists() else None
+            incoming.replace(replica)
+            _sync_folder(replica.parent)
+    except OSError as error:
+        raise UnavailableError(f"the replica at {replica} cannot be replaced ({error.strerror}).") from None
+    finally:
+        incoming.unlink(missing_ok=True)
+    return Restored(copy, str(replica), str(aside) if aside else None)
+
+
+def _copy(source: apsw.Connection, target: Path) -> None:
+    os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+    connection = apsw.Connection(str(target))
+    try:
+        with sqlite_errors():
+            connection.set_busy_timeout(BUSY_TIMEOUT_MS)
+            with connection.backup("main", source, "main") as backup:
+                while not backup.done:
+                    backup.step(PAGES_PER_STEP)
+            # In a file of its own, without -wal beside it: a copy is one file.
+            connection.pragma("journal_mode", "delete")
+    finally:
+        connection.close()
+    _sync(target)
+
+
+def _set_aside(replica: Path, copy: Copy, *, even_if_unsent: bool) -> Path:
+    """Gives the present file a second name, after making sure that nobody writes to it any more."""
+    present = connect(replica, busy_timeout_ms=EXCLUSIVE_TIMEOUT_MS)
+    try:
+        with sqlite_errors():
+            found = present.execute("SELECT project_id FROM replica").fetchone()
+            unsent = present.execute(_UNSENT).get if found else 0
+        if found and copy.project_id != found[0]:
+            raise InvalidStateError(
+                f"the copy is of another project ({copy.project or 'without a name'}) than the replica at {replica}."
+                " Nothing was changed."
+            )
+        if unsent and not even_if_unsent:
+            raise InvalidStateError(
+                f"{unsent} changes in the present replica have not been sent; run `localfirst sync` first, or give"
+                " --even-if-unsent (they stay in the file that is set aside). Nothing was changed.",
+                unsent_changes=unsent,
+            )
+        try:
+            # SQLite leaves WAL only for a connection that is alone, and what was in it is in the file then.
+            if present.pragma("journal_mode", "delete") != "delete":
+                raise apsw.BusyError
+        except (apsw.BusyError, apsw.LockedError):
+            raise UnavailableError(
+                "other programs have the replica open (an AI client, `localfirst sync --watch`, an index job); close them and"
+                " try again. Nothing was changed."
+            ) from None
+    finally:
+        present.close()
+    aside = replica.with_name(f"{replica.name}.before-restore-{timestamps.now().replace(':', '')}")
+    os.link(replica, aside)
+    return aside
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDWR)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
