@@ -31,6 +31,8 @@ COMMANDS: dict[str, str] = {
     "conflicts": "localfirst.cli.conflicts",
     "export": "localfirst.cli.export",
     "doctor": "localfirst.cli.doctor",
+    "backup": "localfirst.cli.backup",
+    "restore": "localfirst.cli.restore",
     "demo": "localfirst.cli.demo",
 }
 """Commands in the order of `--help`, and the modules that hold them."""
