@@ -69,6 +69,7 @@ def test_every_key_in_postgresql_leads_with_the_project(database_url: str) -> No
     query = """
         SELECT c.relname, i.indexrelid::regclass::text, a.attname
         FROM pg_index AS i JOIN pg_class AS c ON c.oid = i.indrelid
+        JOIN pg_class AS x ON x.oid = i.indexrelid JOIN pg_am AS m ON m.oid = x.relam AND m.amname = 'btree'
         JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum = i.indkey[0]
         WHERE c.relnamespace = 'localfirst'::regnamespace
             AND c.relname NOT IN ('projects', 'schema_migrations', 'history_pending', 'history_markers')

@@ -1,0 +1,281 @@
+"""The team's code index in PostgreSQL: chunks and vectors as a set by content, and which file holds which.
+
+Nothing here is numbered or versioned: a chunk's hash says all that it is, so to send it twice is to send it once. What is
+missing is asked, never remembered, so an interrupted publication goes on where it stopped. Each batch is one transaction, and
+rows go in by hash, so that two laptops that send the same at once do not wait for each other in a circle.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import NamedTuple
+
+import psycopg
+from psycopg import sql
+from psycopg.types import TypeInfo
+
+from localfirst_sync.postgres.connection import Connection
+from localfirst_sync.postgres.failure import unavailable
+
+INDEX_FROM = 10_000
+"""Vectors of a model from which a graph (HNSW) is kept for them; below, looking at all of them is as fast."""
+
+_FETCH = """
+    SELECT chunk_hash, embedding FROM localfirst.code_vectors
+    WHERE project_id = %s AND model = %s AND chunk_hash = ANY (%s)
+"""
+_MISSING_CHUNKS = """
+    SELECT h FROM unnest(%(hashes)s::bytea[]) AS h WHERE NOT EXISTS (
+        SELECT 1 FROM localfirst.code_chunks AS c WHERE c.project_id = %(project)s AND c.chunk_hash = h
+    )
+"""
+_MISSING_VECTORS = """
+    SELECT h FROM unnest(%(hashes)s::bytea[]) AS h WHERE NOT EXISTS (
+        SELECT 1 FROM localfirst.code_vectors AS v WHERE v.project_id = %(project)s AND v.model = %(model)s AND v.chunk_hash = h
+    )
+"""
+_INCOMING = """
+    CREATE TEMPORARY TABLE incoming_chunks (chunk_hash bytea, text text, symbol_words text, body_words text) ON COMMIT DROP;
+    CREATE TEMPORARY TABLE incoming_vectors (chunk_hash bytea, embedding bytea) ON COMMIT DROP;
+    CREATE TEMPORARY TABLE incoming_files (path text, content_hash bytea, language text) ON COMMIT DROP;
+    CREATE TEMPORARY TABLE incoming_places
+        (path text, start_line integer, end_line integer, symbol text, kind text, chunk_hash bytea) ON COMMIT DROP
+"""
+_TAKE_CHUNKS = """
+    INSERT INTO localfirst.code_chunks (project_id, chunk_hash, text, words)
+    SELECT %s, chunk_hash, text,
+        setweight(to_tsvector('english', symbol_words), 'A') || setweight(to_tsvector('english', body_words), 'D')
+    FROM incoming_chunks ORDER BY chunk_hash ON CONFLICT DO NOTHING
+"""
+_TAKE_VECTORS = """
+    INSERT INTO localfirst.code_vectors (project_id, model, chunk_hash, embedding)
+    SELECT %s, %s, chunk_hash, embedding FROM incoming_vectors ORDER BY chunk_hash ON CONFLICT DO NOTHING
+"""
+_TAKE_SEARCHABLE = """
+    INSERT INTO localfirst.code_vectors (project_id, model, chunk_hash, embedding, searchable)
+    SELECT %s, %s, chunk_hash, embedding, searchable FROM incoming_vectors ORDER BY chunk_hash ON CONFLICT DO NOTHING
+"""
+_TAKE_FILES = """
+    INSERT INTO localfirst.code_files (project_id, repository, path, content_hash, language)
+    SELECT %s, %s, path, content_hash, language FROM incoming_files
+"""
+_TAKE_PLACES = """
+    INSERT INTO localfirst.code_places (project_id, repository, path, start_line, end_line, symbol, kind, chunk_hash)
+    SELECT %s, %s, path, start_line, end_line, symbol, kind, chunk_hash FROM incoming_places
+"""
+_DELETE_FILES = "DELETE FROM localfirst.code_files WHERE project_id = %s AND repository = %s AND path = ANY (%s)"
+_NOTE_REPOSITORY = """
+    INSERT INTO localfirst.code_repositories (project_id, repository, name, published_by) VALUES (%s, %s, %s, %s)
+    ON CONFLICT (project_id, repository) DO UPDATE
+    SET name = excluded.name, published_by = excluded.published_by, published_at = now()
+"""
+_LOCK_REPOSITORY = "SELECT pg_advisory_xact_lock(hashtextextended(%s || ' ' || %s, 7))"
+_HALFVEC = """
+    SELECT n.nspname FROM pg_attribute AS a JOIN pg_type AS t ON t.oid = a.atttypid
+    JOIN pg_namespace AS n ON n.oid = t.typnamespace
+    WHERE a.attrelid = 'localfirst.code_vectors'::regclass AND a.attname = 'searchable' AND NOT a.attisdropped
+"""
+
+
+class SharedChunk(NamedTuple):
+    """A chunk's content. `symbol_words` and `body_words` are what full text is to see of it."""
+
+    chunk_hash: bytes
+    text: str
+    symbol_words: str
+    body_words: str
+
+
+class SharedPlace(NamedTuple):
+    """Where a chunk stands in a file; lines count from 1, inclusive."""
+
+    start_line: int
+    end_line: int
+    symbol: str | None
+    kind: str
+    chunk_hash: bytes
+
+
+class SharedFile(NamedTuple):
+    """A file of a repository, with all its places."""
+
+    path: str
+    content_hash: bytes
+    language: str
+    places: Sequence[SharedPlace]
+
+
+@contextmanager
+def postgres_errors() -> Iterator[None]:
+    """Turns psycopg's errors into `UnavailableError`, without secrets."""
+    try:
+        yield
+    except psycopg.Error as error:
+        raise unavailable(error) from None
+
+
+def fetch_vectors(connection: Connection, project_id: str, model: str, hashes: Sequence[bytes]) -> dict[bytes, bytes]:
+    """The int8 vectors of those chunks that the server has one of. Raises UnavailableError."""
+    with postgres_errors():
+        cursor = connection.cursor(binary=True)
+        return {bytes(h): bytes(v) for h, v in cursor.execute(_FETCH, (project_id, model, list(hashes)))}  # type: ignore[call-overload]
+
+
+def missing_chunks(connection: Connection, project_id: str, hashes: Sequence[bytes]) -> set[bytes]:
+    """Those that the server has no text of. Raises UnavailableError."""
+    return _missing(connection, _MISSING_CHUNKS, {"project": project_id, "hashes": list(hashes)})
+
+
+def missing_vectors(connection: Connection, project_id: str, model: str, hashes: Sequence[bytes]) -> set[bytes]:
+    """Those that the server has no vector of this model of. Raises UnavailableError."""
+    return _missing(connection, _MISSING_VECTORS, {"project": project_id, "model": model, "hashes": list(hashes)})
+
+
+def _missing(connection: Connection, query: str, parameters: Mapping[str, object]) -> set[bytes]:
+    with postgres_errors():
+        cursor = connection.cursor(binary=True)
+        return {bytes(row[0]) for row in cursor.execute(query.encode(), parameters)}  # type: ignore[call-overload]
+
+
+def put_chunks(connection: Connection, project_id: str, chunks: Sequence[SharedChunk]) -> None:
+    """Adds chunks; those that are there already stay as they are. Raises UnavailableError."""
+    with postgres_errors(), connection.transaction():
+        connection.execute(_INCOMING.encode())
+        _copy(connection, "incoming_chunks", ("bytea", "text", "text", "text"), chunks)
+        connection.execute(_TAKE_CHUNKS, (project_id,))
+
+
+def put_vectors(connection: Connection, project_id: str, model: str, vectors: Sequence[tuple[bytes, bytes]]) -> None:
+    """Adds (hash, int8 vector) of chunks that the server has. Raises UnavailableError."""
+    with postgres_errors():
+        home = searchable_schema(connection)
+        with connection.transaction():
+            connection.execute(_INCOMING.encode())
+            if home is None:
+                _copy(connection, "incoming_vectors", ("bytea", "bytea"), vectors)
+                connection.execute(_TAKE_VECTORS, (project_id, model))
+                return
+            searchable = sql.Identifier(home, "halfvec")
+            connection.execute(sql.SQL("ALTER TABLE incoming_vectors ADD COLUMN searchable {}").format(searchable))
+            _copy(connection, "incoming_vectors", ("bytea", "bytea", "halfvec"), _with_halves(vectors))
+            connection.execute(_TAKE_SEARCHABLE, (project_id, model))
+
+
+def note_repository(connection: Connection, project_id: str, repository: str, name: str, by: str | None) -> None:
+    """Makes the repository known, and who publishes it. Raises UnavailableError."""
+    with postgres_errors():
+        connection.execute(_NOTE_REPOSITORY, (project_id, repository, name, by))
+
+
+def complete_model(connection: Connection, project_id: str, repository: str) -> str | None:
+    """The model that all of the repository's chunks have a vector of on the server, if one is known."""
+    query = "SELECT model FROM localfirst.code_repositories WHERE project_id = %s AND repository = %s"
+    with postgres_errors():
+        row = connection.execute(query, (project_id, repository)).fetchone()
+    return str(row[0]) if row and row[0] is not None else None
+
+
+def note_complete_model(connection: Connection, project_id: str, repository: str, model: str) -> None:
+    """Notes that all of the repository's chunks have a vector of this model. Raises UnavailableError."""
+    query = "UPDATE localfirst.code_repositories SET model = %s WHERE project_id = %s AND repository = %s"
+    with postgres_errors():
+        connection.execute(query, (model, project_id, repository))
+
+
+def files_of(connection: Connection, project_id: str, repository: str) -> dict[str, bytes]:
+    """Path → content hash of the tree as it was last published. Raises UnavailableError."""
+    query = "SELECT path, content_hash FROM localfirst.code_files WHERE project_id = %s AND repository = %s"
+    with postgres_errors():
+        cursor = connection.cursor(binary=True)
+        return {str(path): bytes(h) for path, h in cursor.execute(query, (project_id, repository))}  # type: ignore[call-overload]
+
+
+def put_files(
+    connection: Connection, project_id: str, repository: str, files: Sequence[SharedFile], deleted: Sequence[str]
+) -> None:
+    """Replaces these files with all their places, and takes the deleted ones away. Raises UnavailableError.
+
+    Every chunk that a place names must be there. Of two laptops that publish the same path the later one stands.
+    """
+    with postgres_errors(), connection.transaction():
+        connection.execute(_LOCK_REPOSITORY, (project_id, repository))
+        connection.execute(_INCOMING.encode())
+        _copy(connection, "incoming_files", ("text", "bytea", "text"), (file[:3] for file in files))
+        places = ((file.path, *place) for file in files for place in file.places)
+        _copy(connection, "incoming_places", ("text", "int4", "int4", "text", "text", "bytea"), places)
+        connection.execute(_DELETE_FILES, (project_id, repository, [*deleted, *(file.path for file in files)]))
+        connection.execute(_TAKE_FILES, (project_id, repository))
+        connection.execute(_TAKE_PLACES, (project_id, repository))
+
+
+def ensure_vector_index(connection: Connection, model: str) -> bool:
+    """Keeps a graph (HNSW) for a model that has many vectors; whether there is one. Raises UnavailableError."""
+    count = "SELECT count(*) FROM (SELECT 1 FROM localfirst.code_vectors WHERE model = %s LIMIT %s) AS v"
+    with postgres_errors():
+        home = searchable_schema(connection)
+        row = connection.execute(count, (model, INDEX_FROM)).fetchone()
+        if home is None or row is None or row[0] != INDEX_FROM:
+            return False
+        if _has_index(connection, model):
+            return True
+        query = "SELECT octet_length(embedding) FROM localfirst.code_vectors WHERE model = %s LIMIT 1"
+        dimensions = connection.execute(query, (model,)).fetchone()
+        assert dimensions is not None
+        with connection.transaction():
+            # A minute and more for a million vectors; readers go on meanwhile.
+            connection.execute(
+                "SELECT set_config('statement_timeout', '0', true), set_config('maintenance_work_mem', '256MB', true)"
+            )
+            connection.execute(
+                sql.SQL(
+                    "CREATE INDEX IF NOT EXISTS {name} ON localfirst.code_vectors"
+                    " USING hnsw ((searchable::{home}.halfvec({dimensions})) {home}.halfvec_cosine_ops) WHERE model = {model}"
+                ).format(
+                    name=sql.Identifier(_index_name(model)),
+                    home=sql.Identifier(home),
+                    dimensions=sql.Literal(dimensions[0]),
+                    model=sql.Literal(model),
+                )
+            )
+        return True
+
+
+def searchable_schema(connection: Connection) -> str | None:
+    """The schema that pgvector lives in; None where the server cannot search vectors."""
+    row = connection.execute(_HALFVEC).fetchone()
+    return str(row[0]) if row else None
+
+
+def _has_index(connection: Connection, model: str) -> bool:
+    query = "SELECT to_regclass(format('localfirst.%%I', %s::text)) IS NOT NULL"
+    row = connection.execute(query, (_index_name(model),)).fetchone()
+    return bool(row and row[0])
+
+
+def _index_name(model: str) -> str:
+    return f"code_vectors_near_{hashlib.sha256(model.encode()).hexdigest()[:12]}"
+
+
+def _with_halves(vectors: Sequence[tuple[bytes, bytes]]) -> Iterator[tuple[bytes, bytes, object]]:
+    import numpy as np
+    from pgvector import HalfVector
+
+    for chunk_hash, vector in vectors:
+        yield chunk_hash, vector, HalfVector(np.frombuffer(vector, np.int8).astype(np.float16))
+
+
+def _copy(
+    connection: Connection, table: str, types: Sequence[str], rows: Iterator[Sequence[object]] | Sequence[Sequence[object]]
+) -> None:
+    if "halfvec" in types:
+        from pgvector.psycopg.halfvec import register_halfvec_info
+
+        info = TypeInfo.fetch(connection, f'"{searchable_schema(connection)}".halfvec')
+        assert info is not None
+        register_halfvec_info(connection, info)
+    with connection.cursor().copy(f"COPY {table} FROM STDIN (FORMAT BINARY)".encode()) as copy:
+        copy.set_types(types)
+        for row in rows:
+            copy.write_row(row)
