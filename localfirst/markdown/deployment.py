@@ -1,5 +1,8 @@
 """One deployment: `### 2025-10-01 - PR #100` and the lines `- Key: value` below it.
 
+Keys and values may be in bold or backticks; day and PR may stand in lines of their own, and the heading may be a title
+(`### New layouts (2025-10-04)`).
+
 Lines with another key, a second line of a key, and values that are not understood are not the deployment's: they are
 kept by who reads the section.
 """
@@ -14,31 +17,49 @@ from typing import Any, NamedTuple
 
 from localfirst.markdown.comment import CLOSE, OPEN, differing, is_plain, overlay, part_comment, shown, write_comment
 from localfirst.markdown.document import Deployment
+from localfirst.markdown.labelled import read_labelled, without_emphasis
 
 YES, NO = "✓", "✗"
 
 _HEADING = re.compile(r"\s*###\s+(.*)$")
 _MOMENT = re.compile(
     r"([0-9]{4}-[0-9]{2}-[0-9]{2})(?![0-9])"
-    r"((?:T|[ ])[0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,9})?)?(?:Z|[+-][0-9]{2}:?[0-9]{2})?)?"
+    r"((?:T|[ ])[0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,9})?)?(?:Z|[+-][0-9]{2}:?[0-9]{2})?)?(\s?(?:UTC|GMT)\b)?"
 )
 _PULL_REQUEST = re.compile(r"\bPR\s?#?\s?([0-9]{1,15})\b", re.IGNORECASE)
-_FIELD = re.compile(r"\s*[-*+•]\s+([A-Za-z][A-Za-z ]{1,40}?)\s?:(.*)$")
 _COMMIT = re.compile(r"`?([0-9a-fA-F]{4,64})`?")
 _COUNT = re.compile(r"([0-9]{1,15})\s(\S.*)")
+_NAMED_COUNT = re.compile(r"([^:]{1,60}):\s?([0-9]{1,15})")
+_SHARE = re.compile(
+    r"([0-9]{1,15})\s?/\s?([0-9]{1,15})(?:\stests?)?(?:\spass(?:ed|ing))?(?:\s?[,(]\s?([0-9]{1,15})\sskipped\)?)?"
+)
+_OWN_NUMBER = re.compile(r"\[?(?:PR\s?)?#?([0-9]{1,15})\b\]?", re.IGNORECASE)
+_DATED_ITEM = re.compile(r"\s*[-*+•]\s+(?:\*\*|__)?([0-9]{4}-[0-9]{2}-[0-9]{2}\b.*\bPR\s?#?[0-9].*)$", re.IGNORECASE)
+_EDGES = " \t-–—:|,()[]*_`"
+_NONE = frozenset({"none", "n/a", "-", "—"})
 _TRUTH = {"✓": True, "✔": True, "✅": True, "yes": True, "true": True, "pass": True, "passed": True}
 _TRUTH |= {"✗": False, "✘": False, "❌": False, "no": False, "false": False, "fail": False, "failed": False}
 
 PARTS = {
     "title": "pr_title",
     "commit": "commit_hash",
+    "commit hash": "commit_hash",
     "work items": "work_item_refs",
     "work item": "work_item_refs",
     "vendors": "vendor_names",
     "vendor": "vendor_names",
     "tests": "tests",
     "constitutional compliance": "constitutional_compliance",
+    "pr": "pr_number",
+    "pull request": "pr_number",
+    "date": "deployed_on",
+    "deployed": "deployed_on",
+    "deployed at": "deployed_on",
+    "deployed on": "deployed_on",
 }
+
+_TELLING = frozenset({"pr_number", "commit_hash", "deployed_on"})
+"""Parts of which one makes a deployment of a block whose heading is only a title."""
 
 
 class Block(NamedTuple):
@@ -62,9 +83,11 @@ def read_heading(line: str) -> tuple[Deployment, str] | None:
     moment = _MOMENT.match(before)
     if found is None and moment is None:
         return None
+    if moment is None and (titled := _read_title(text)).deployed_on is not None:
+        return titled, ""
     deployment = Deployment(pr_number=int(found[1]) if found else None)
     if moment is not None and (day := _day(moment[1])) is not None:
-        deployment = replace(deployment, deployed_on=day, deployed_at=moment[0] if moment[2] else None)
+        deployment = replace(deployment, deployed_on=day, deployed_at=_moment_text(moment))
         before = before[moment.end() :]
         if found is None:
             before, after = "", before
@@ -77,6 +100,36 @@ def read_heading(line: str) -> tuple[Deployment, str] | None:
     return deployment, after
 
 
+def _moment_text(found: re.Match[str]) -> str | None:
+    """The moment where a time follows the day, `UTC` written as the store does."""
+    if not found[2]:
+        return None
+    return f"{found[1]}{found[2]}Z" if found[3] and found[2][-1].isdigit() else f"{found[1]}{found[2]}"
+
+
+def _read_title(line: str) -> Deployment:
+    """What a heading or a first line says as a title, perhaps with its day and its PR in it."""
+    text = line.strip().lstrip("#").strip()
+    said = Deployment()
+    moment = _MOMENT.search(text)
+    if moment is not None and (day := _day(moment[1])) is not None:
+        said = replace(said, deployed_on=day, deployed_at=_moment_text(moment))
+        text = _without(text, moment)
+    if found := _PULL_REQUEST.search(text):
+        said = replace(said, pr_number=int(found[1]))
+        text = _without(text, found)
+    text = without_emphasis(text)
+    return replace(said, pr_title=text or None)
+
+
+def _without(text: str, found: re.Match[str]) -> str:
+    """The text without what was found in it, and without the brackets and dashes around that."""
+    before, after = text[: found.start()].rstrip(_EDGES), text[found.end() :].lstrip(_EDGES)
+    if before.startswith("**") and before.count("**") == 1:
+        before = f"{before}**" if text[: found.start()].rstrip(" (-–—:|,[").endswith("**") else before[2:]
+    return f"{before} {after}".strip()
+
+
 def _day(text: str) -> date | None:
     try:
         return date.fromisoformat(text)
@@ -84,16 +137,39 @@ def _day(text: str) -> date | None:
         return None
 
 
+def as_heading(line: str) -> str | None:
+    """The heading that a line is, or that a list item with day and PR stands for; None for any other line."""
+    if line.lstrip().startswith("###"):
+        return line
+    found = _DATED_ITEM.match(line)
+    return "### " + found[1].replace("**", "").replace("__", "") if found else None
+
+
 def read_deployment(lines: Sequence[str]) -> Block | None:
     """The deployment whose heading is the first of `lines`, None where that is no heading of a deployment."""
     heading = read_heading(lines[0])
     if heading is None:
         return None
-    deployment, note = heading
+    block = _read_parts(heading[0], lines)
+    return block._replace(notes=((0, "heading", heading[1]), *block.notes)) if heading[1] else block
+
+
+def read_titled_deployment(lines: Sequence[str]) -> Block | None:
+    """The deployment whose title is the first of `lines`, None where no line below says PR, commit or day.
+
+    A title may hold the day and the PR: `**New layouts** (2025-10-04)`, `Previous: new layouts - PR #42 (2025-09-12)`.
+    """
+    block = _read_parts(_read_title(lines[0]), lines)
+    is_told = any(getattr(block.deployment, part) is not None for part in _TELLING)
+    return block if is_told and len(block.used) > 1 else None
+
+
+def _read_parts(deployment: Deployment, lines: Sequence[str]) -> Block:
+    """The deployment with what the lines below the first say of it."""
     used = [0]
-    notes = [(0, "heading", note)] if note else []
+    notes: list[tuple[int, str, str]] = []
     errors: list[tuple[int, str]] = []
-    given = {"pr_title"} if deployment.pr_title else set()
+    given = {part for part in ("pr_title", "pr_number", "deployed_on") if getattr(deployment, part) is not None}
     values: dict[str, Any] = {}
     data: dict[str, Any] | None = None
     for at, line in enumerate(lines[1:], 1):
@@ -111,18 +187,18 @@ def read_deployment(lines: Sequence[str]) -> Block | None:
             elif parted.error:
                 errors.append((at, parted.error))
             continue
-        found = _FIELD.match(line)
-        part = PARTS.get(found[1].lower()) if found else None
+        found = read_labelled(line)
+        part = PARTS.get(found[0]) if found else None
         if found is None or part is None or part in given:
             continue
-        value, note = _value(part, found[2])
+        value, note = _value(part, found[1])
         if value is None:
-            if found[2].strip():
-                errors.append((at, f"{found[1]} cannot be read"))
+            if found[1]:
+                errors.append((at, f"{found[0]} cannot be read"))
             continue
         given.add(part)
         used.append(at)
-        values[part] = value
+        values |= value if part == "deployed_on" else {part: value}
         if note:
             notes.append((at, part, note))
     deployment = replace(deployment, **values)
@@ -144,9 +220,18 @@ def _value(part: str, text: str) -> tuple[Any, str]:
         case "work_item_refs":
             return _listed([name.removeprefix("#") for name in _names(stripped)]), ""
         case "vendor_names":
-            return _listed(_names(stripped)), ""
+            return () if stripped.lower() in _NONE else _listed(_names(stripped)), ""
         case "tests":
             return _counts(stripped), ""
+        case "pr_number":
+            number = _OWN_NUMBER.match(stripped)
+            return (int(number[1]), stripped[number.end() :]) if number else (None, "")
+        case "deployed_on":
+            moment = _MOMENT.match(stripped)
+            day = _day(moment[1]) if moment else None
+            if moment is None or day is None:
+                return None, ""
+            return {"deployed_on": day, "deployed_at": _moment_text(moment)}, stripped[moment.end() :]
         case _:
             word = (stripped.split(maxsplit=1) or [""])[0]
             return _TRUTH.get(word.lower()), stripped[len(word) :]
@@ -161,12 +246,21 @@ def _listed(names: list[str]) -> tuple[str, ...] | None:
 
 
 def _counts(text: str) -> dict[str, int] | None:
+    """`45 passed, 0 failed`, `unit: 150, integration: 30`, or `42/45 tests passing (3 skipped)`."""
+    if share := _SHARE.fullmatch(text):
+        shared = {"passing": int(share[1]), "total": int(share[2])}
+        return shared if share[3] is None else shared | {"skipped": int(share[3])}
     counts: dict[str, int] = {}
     for part in _names(text):
-        found = _COUNT.fullmatch(part)
-        if found is None or found[2].strip() in counts:
+        if found := _COUNT.fullmatch(part):
+            name, count = found[2].strip(), found[1]
+        elif found := _NAMED_COUNT.fullmatch(part):
+            name, count = found[1].strip(), found[2]
+        else:
             return None
-        counts[found[2].strip()] = int(found[1])
+        if name in counts or not name:
+            return None
+        counts[name] = int(count)
     return counts
 
 

@@ -150,13 +150,17 @@ class Session(Entry):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkItem(Entry):
-    """`- [task] title (active)`: a work item that has no place in the sections above."""
+    """`- [task] title (active)`: a work item that has no place in the sections above.
+
+    `parent_title` is what an older file has instead of `parent_id`.
+    """
 
     title: str
     item_type: str = "task"
     status: str = "active"
     id: str | None = None
     parent_id: str | None = None
+    parent_title: str | None = None
     version: int | None = None
     branch_name: str | None = None
     commit_hash: str | None = None
@@ -195,20 +199,32 @@ class Problem:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Heading:
-    """The title of the file or the heading of a section of the format; `count` is the number that it claims."""
+    """The title of the file or the heading of a section of the format; `count` is the number that it claims.
+
+    `text` has two lines where the heading is underlined.
+    """
 
     line: int
     text: str
     section: SectionName | None
     count: int | None = None
 
+    @property
+    def height(self) -> int:
+        """How many lines it has."""
+        return self.text.count("\n") + 1
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layout:
-    """How the file is laid out: its title line, the sections that it has in their order, its line ends, its BOM."""
+    """How the file is laid out: its title line, the sections that it has in their order, its line ends, its BOM.
+
+    `headings` has the headings of sections that are a person's own (in capitals, with words of theirs), as written.
+    """
 
     title: str | None = "# Project Status"
     sections: tuple[SectionName, ...] = ("vendors", "deployments", "enhancements", "sessions")
+    headings: tuple[tuple[SectionName, str], ...] = ()
     newline: Literal["\n", "\r\n"] = "\n"
     byte_order_mark: bool = False
 
@@ -239,7 +255,7 @@ def entries(document: StatusDocument) -> Iterable[Entry]:
 
 def accounted_lines(document: StatusDocument) -> set[int]:
     """The numbers of the source's lines that an entry was read from, that are kept, or that are a heading."""
-    accounted = {heading.line for heading in document.headings}
+    accounted = {line for heading in document.headings for line in range(heading.line, heading.line + heading.height)}
     for entry in entries(document):
         for first, last in entry.lines:
             accounted.update(range(first, last + 1))

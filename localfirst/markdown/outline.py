@@ -12,6 +12,9 @@ Rules, in the order in which they win:
    that it stands in when another session follows in the section; after the last session it ends the section. (An
    example of a heading in the middle stays in its prompt; notes at the end of the file are notes.)
 5. Elsewhere a `## ` heading of a known name begins its section and any other begins foreign text, which is kept.
+6. Files that are kept by hand have their headings in capitals, in any dress (see `capitals`). A known one begins its
+   section, also where words follow it; any other ends the section it stands in. Within session prompts they mean
+   nothing unless they are `## ` headings.
 
 Headings may be indented; within a prompt only by up to three blanks, or as far as the heading of its session.
 Everything here is linear in the text.
@@ -22,6 +25,7 @@ from __future__ import annotations
 import re
 from typing import Literal, NamedTuple
 
+from localfirst.markdown.capitals import read_capitals
 from localfirst.markdown.document import Heading, SectionName
 
 PROMPT_BEGIN = "<!-- localfirst: prompt -->"
@@ -40,12 +44,15 @@ NAMES: dict[str, SectionName] = {
     "session prompts": "sessions",
     "sessions": "sessions",
     "work items": "work_items",
+    "active work items": "work_items",
+    "production capabilities": "vendors",
+    "latest deployment": "deployments",
 }
 
 # Matched against a line whose runs of blanks are one blank: a regular expression with several `[ \t]*` is not linear.
 _SECTION = re.compile(
-    r"## (?P<name>[A-Za-z]+(?: [A-Za-z]+)?) ?"
-    r"(?:\( ?(?:[0-9]{1,9} ?/ ?)?(?P<count>[0-9]{1,9}) ?(?:total)? ?\))? ?:? ?#*$",
+    r"## (?P<name>[A-Za-z]+(?: [A-Za-z]+){0,2}) ?"
+    r"(?:\( ?(?:[0-9]{1,9} ?/ ?|last )?(?P<count>[0-9]{1,9}) ?(?:total)? ?\))? ?:? ?#*$",
     re.IGNORECASE,
 )
 _SESSION = re.compile(r"###[ \t]+Session\b[ \t]*(?P<rest>.*)$", re.IGNORECASE)
@@ -82,6 +89,10 @@ class _Event(NamedTuple):
     indent: int
     section: SectionName | None = None
     claim: int | None = None
+    lines: int = 1
+    """How many lines the heading has."""
+    bare: bool = False
+    """Whether it is a heading by its capitals alone, which means nothing among prompts."""
 
 
 def outline(lines: list[str]) -> Outline:
@@ -100,6 +111,8 @@ def outline(lines: list[str]) -> Outline:
 
     for event, session_follows in zip(events, follows, strict=True):
         if kind == "sessions" and sessions:
+            if event.bare:
+                continue
             if event.indent > indent_limit or event.kind == "deployment":
                 continue
             if event.kind in ("section", "heading") and not event.strong and session_follows:
@@ -113,8 +126,9 @@ def outline(lines: list[str]) -> Outline:
             kind, start = next_kind, event.at
             section = section if kind == "foreign" else kind
         if event.kind == "section":
-            start = event.at + 1
-            headings.append(Heading(line=event.at + 1, text=lines[event.at], section=event.section, count=event.claim))
+            start = event.at + event.lines
+            text = "\n".join(lines[event.at : start])
+            headings.append(Heading(line=event.at + 1, text=text, section=event.section, count=event.claim))
         if event.kind == "session":
             sessions.append(event.at)
             indent_limit = max(3, event.indent)
@@ -145,11 +159,20 @@ def _events(lines: list[str], hidden: bytearray) -> list[_Event]:
     """Every heading that may mean something, in order."""
     events: list[_Event] = []
     foreign = False
+    is_style = False
     for at, line in enumerate(lines):
         text = line.lstrip()
-        if not text.startswith("##") or hidden[at]:
+        if hidden[at]:
             continue
         indent = len(line) - len(text)
+        if not text.startswith("##"):
+            if (capitals := read_capitals(lines, at, is_style=is_style)) is not None:
+                is_section = capitals.section is not None
+                is_style = is_style or (is_section and not text.startswith("#"))
+                foreign = not is_section
+                kind: Literal["section", "heading"] = "section" if is_section else "heading"
+                events.append(_Event(at, kind, False, indent, capitals.section, None, capitals.lines, bare=True))
+            continue
         if found := _SECTION.match(" ".join(text.split())):
             name = NAMES.get(found["name"].lower())
             if name is not None:
@@ -157,6 +180,11 @@ def _events(lines: list[str], hidden: bytearray) -> list[_Event]:
                 events.append(_Event(at, "section", count is not None, indent, name, count))
                 foreign = False
                 continue
+        if (capitals := read_capitals(lines, at, is_style=is_style)) is not None and capitals.section is not None:
+            bare = not text.startswith("## ")
+            events.append(_Event(at, "section", False, indent, capitals.section, None, capitals.lines, bare))
+            foreign = False
+            continue
         if text.startswith("## ") or text == "##":
             events.append(_Event(at, "heading", False, indent))
             foreign = True
@@ -233,7 +261,7 @@ def structure_of(lines: list[str]) -> Literal["none", "weak", "strong"]:
 
     Code blocks and indentation are not taken into account, so that the answer holds whatever stands around the text.
     """
-    events = [event for event in _events(lines, bytearray(len(lines))) if event.kind != "deployment"]
+    events = [event for event in _events(lines, bytearray(len(lines))) if event.kind != "deployment" and not event.bare]
     if any(event.kind == "session" or event.strong for event in events):
         return "strong"
     return "weak" if events else "none"

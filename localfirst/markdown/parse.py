@@ -2,6 +2,8 @@
 
 Each section's reader says which lines its entries were read from; every other line that is not blank is kept, word
 for word, with the place where it stood. So no line can be lost by not being understood.
+
+Older and hand-kept files have blocks and tables where the format has lines: they are read where they stand, entry by entry.
 """
 
 from __future__ import annotations
@@ -12,8 +14,9 @@ from itertools import pairwise
 from typing import NamedTuple, TypeVar
 from unicodedata import normalize
 
+from localfirst.markdown.capitals import is_in_capitals, words_behind
 from localfirst.markdown.deployment import Block as DeploymentBlock
-from localfirst.markdown.deployment import read_deployment
+from localfirst.markdown.deployment import as_heading, read_deployment, read_titled_deployment
 from localfirst.markdown.document import (
     SECTIONS,
     Deployment,
@@ -33,11 +36,16 @@ from localfirst.markdown.document import (
     entry_key,
 )
 from localfirst.markdown.enhancement import read_enhancement
+from localfirst.markdown.enhancement_block import read_enhancement_block, read_enhancement_row, read_group
+from localfirst.markdown.labelled import read_labelled
 from localfirst.markdown.outline import Outline, Region, outline
 from localfirst.markdown.session import Block, read_session
 from localfirst.markdown.source import Source, split_lines
-from localfirst.markdown.vendor import read_vendor
+from localfirst.markdown.table import read_table
+from localfirst.markdown.vendor import VendorLine, continues, read_vendor
+from localfirst.markdown.vendor_block import read_vendor_block, read_vendor_row
 from localfirst.markdown.work_item import WorkItemLine, read_work_item
+from localfirst.markdown.work_item_block import read_work_item_block
 
 E = TypeVar("E", bound=Entry)
 
@@ -64,7 +72,7 @@ def parse(text: str, readers: Readers = PLAIN) -> StatusDocument:
     """What the text says. `problems` lists what a person should look at; nothing in the text is lost."""
     source = split_lines(text)
     plan = outline(source.lines)
-    reading = _Reading(source.lines, plan.hidden, readers)
+    reading = _Reading(source.lines, plan, readers)
     for region in plan.regions:
         match region.kind:
             case "foreign":
@@ -102,13 +110,21 @@ def _located(entry: E, lines: tuple[Span, ...]) -> E:
     return located
 
 
+def _spans(lines: Sequence[int]) -> tuple[Span, ...]:
+    """Each of these lines, counted from 0, as a stretch of the text."""
+    return tuple((at + 1, at + 1) for at in lines)
+
+
 def _layout(source: Source, plan: Outline) -> Layout:
     """How the file is laid out; a blank text is laid out like a new file."""
     if not any(line.strip() for line in source.lines):
         return Layout(newline=source.newline, byte_order_mark=source.byte_order_mark)
     titles = [heading.text for heading in plan.headings if heading.section is None]
     sections = dict.fromkeys(region.kind for region in plan.regions if region.kind != "foreign")
+    first = {heading.section: heading for heading in reversed(plan.headings)}
+    own = [heading for heading in first.values() if heading.count is None and is_in_capitals(heading.text)]
     return Layout(
+        headings=tuple((heading.section, heading.text) for heading in own if heading.section is not None),
         title=titles[0] if titles else None,
         sections=tuple(sections),
         newline=source.newline,
@@ -136,10 +152,11 @@ def _wrong_counts(document: StatusDocument) -> list[Problem]:
 class _Reading:
     """What has been read so far."""
 
-    def __init__(self, lines: list[str], hidden: bytearray, readers: Readers) -> None:
+    def __init__(self, lines: list[str], plan: Outline, readers: Readers) -> None:
         self.readers = readers
         self.lines = lines
-        self.hidden = hidden
+        self.hidden = plan.hidden
+        self.headings = {heading.line - 1 + heading.height: heading for heading in plan.headings if heading.section}
         self.vendors: list[Vendor] = []
         self.deployments: list[Deployment] = []
         self.enhancements: list[Enhancement] = []
@@ -160,70 +177,201 @@ class _Reading:
             )
 
     def vendor_lines(self, region: Region) -> None:
-        """One vendor per line; a second one of a name is kept, not read."""
+        """One vendor per line, row or block; a second one of a name is kept, not read."""
         owners: dict[int, str] = {}
-        for at in self._candidates(region):
-            read = read_vendor(self.lines[at])
-            if read is None:
-                continue
-            name = normalize("NFC", read.vendor.name)
-            if name in self._vendor_names:
-                first = self._vendor_names[name]
-                owners[at] = first
-                self.kept.append(Kept(text=self.lines[at], place="entry", section="vendors", after=first, line=at + 1))
-                self._problem(at, "duplicate", f"the vendor {first!r} is given twice; the first line counts")
-                continue
-            self._vendor_names[name] = read.vendor.name
-            self.vendors.append(_located(read.vendor, ((at + 1, at + 1),)))
-            self._single("vendors", owners, at, read.vendor.name, read.note, read.error)
-        self._keep("vendors", region, owners)
-
-    def enhancement_lines(self, region: Region) -> None:
-        """One enhancement per list item, except for items nested in one."""
-        owners: dict[int, str] = {}
-        first_indent: int | None = None
+        taken = -1
         for at in self._candidates(region):
             line = self.lines[at]
-            read = read_enhancement(line)
+            if at <= taken:
+                continue
+            if line.lstrip().startswith("###"):
+                self._vendor_block(region, at, owners)
+            elif line.lstrip().startswith("|"):
+                taken = self._vendor_table(region, at, owners)
+            elif at not in owners and (read := read_vendor(line)) is not None:
+                end = at + 1
+                while end < region.end and not self.hidden[end] and continues(self.lines[end]):
+                    whole = read_vendor(" ".join((line, *map(str.strip, self.lines[at + 1 : end + 1]))))
+                    if read.note or whole is None or whole.note:
+                        break
+                    read = whole
+                    end += 1
+                self._vendor(read, range(at, end), owners)
+        self._keep("vendors", region, owners)
+
+    def _vendor(self, read: VendorLine, lines: Sequence[int], owners: dict[int, str]) -> bool:
+        """Takes a vendor in, unless one of its name is there; the note stands behind the last of the lines."""
+        name = normalize("NFC", read.vendor.name)
+        first = self._vendor_names.get(name)
+        if first is not None:
+            owners.update(dict.fromkeys(lines, first))
+            text = "\n".join(self.lines[at] for at in lines)
+            self.kept.append(Kept(text=text, place="entry", section="vendors", after=first, line=lines[0] + 1))
+            self._problem(lines[0], "duplicate", f"the vendor {first!r} is given twice; the first line counts")
+            return False
+        self._vendor_names[name] = read.vendor.name
+        self.vendors.append(_located(read.vendor, _spans(lines)))
+        owners.update(dict.fromkeys(lines, read.vendor.name))
+        self._single("vendors", owners, lines[-1], read.vendor.name, read.note, read.error)
+        return True
+
+    def _vendor_block(self, region: Region, start: int, owners: dict[int, str]) -> None:
+        """A heading with labelled lines below it."""
+        visible = self._block(region, start)
+        read = read_vendor_block([self.lines[at] for at in visible])
+        if read is None or normalize("NFC", read.vendor.name) in self._vendor_names:
+            return
+        numbers = [visible[index] for index in read.used]
+        if self._vendor(VendorLine(read.vendor, ""), numbers, owners):
+            for index, note in read.notes:
+                self._note("vendors", visible[index], read.vendor.name, f" {note}", None)
+
+    def _vendor_table(self, region: Region, start: int, owners: dict[int, str]) -> int:
+        """A table with one vendor per row; returns its last line, or the line itself where it begins none."""
+        table = read_table(self.lines, start, region.end)
+        head = [start, start + 1]
+        for row in table.rows if table else ():
+            read = read_vendor_row(row.cells)
+            if read is None or normalize("NFC", read[0].name) in self._vendor_names:
+                continue
+            note = f" {read[1]}" if read[1] else ""
+            self._vendor(VendorLine(read[0], note), [*head, row.at], owners)
+            head = []
+        return table.last if table else start
+
+    def enhancement_lines(self, region: Region) -> None:
+        """One enhancement per list item, row or block, except for items nested in one."""
+        owners: dict[int, str] = {}
+        first_indent: int | None = None
+        group: tuple[int, str] | None = None
+        taken = -1
+        for at in self._candidates(region):
+            line = self.lines[at]
+            if at <= taken:
+                continue
+            if (priority := read_group(line)) is not None:
+                group, first_indent = (at, priority), None
+                continue
+            if line.lstrip().startswith("###"):
+                group, first_indent = None, None
+                taken = self._enhancement_block(region, at, owners)
+                continue
+            if line.lstrip().startswith("|") and (last := self._enhancement_table(region, at, owners)) > at:
+                taken = last
+                continue
+            read = read_enhancement(line, group[1] if group else None)
             if read is None:
                 continue
             indent = len(line) - len(line.lstrip())
             nested = first_indent is not None and indent >= first_indent + NESTED_INDENT
-            if nested and read.enhancement.priority is None:
+            if nested and (read.enhancement.priority is None or group is not None):
                 continue
             first_indent = indent if first_indent is None else first_indent
-            self.enhancements.append(_located(read.enhancement, ((at + 1, at + 1),)))
-            self._single("enhancements", owners, at, read.enhancement.title, read.note, read.error)
+            lines = [at] if group is None or group[0] in owners else [group[0], at]
+            enhancement = read.enhancement
+            self.enhancements.append(_located(enhancement, _spans(lines)))
+            owners.update(dict.fromkeys(lines, enhancement.title))
+            self._single("enhancements", owners, at, enhancement.title, read.note, read.error)
         self._keep("enhancements", region, owners)
 
+    def _enhancement_block(self, region: Region, start: int, owners: dict[int, str]) -> int:
+        """A heading with what stands below it; returns the last line that was read."""
+        visible = self._block(region, start)
+        read = read_enhancement_block([self.lines[at] for at in visible])
+        if read is None:
+            return start
+        numbers = [visible[index] for index in read.used]
+        self.enhancements.append(_located(read.enhancement, _spans(numbers)))
+        owners.update(dict.fromkeys(numbers, read.enhancement.title))
+        return visible[-1]
+
+    def _enhancement_table(self, region: Region, start: int, owners: dict[int, str]) -> int:
+        """A table with one enhancement per row; returns its last line, or the line itself where it begins none."""
+        table = read_table(self.lines, start, region.end)
+        head = [start, start + 1]
+        for row in table.rows if table else ():
+            read = read_enhancement_row(row.cells)
+            if read is None:
+                continue
+            lines = [*head, row.at]
+            head = []
+            self.enhancements.append(_located(read.enhancement, _spans(lines)))
+            owners.update(dict.fromkeys(lines, read.enhancement.title))
+            note = f" {read.note}" if read.note else ""
+            self._single("enhancements", owners, lines[-1], read.enhancement.title, note, None)
+        return table.last if table else start
+
     def work_item_lines(self, region: Region) -> None:
-        """One work item per line."""
+        """One work item per line or block."""
         owners: dict[int, str] = {}
+        above: list[tuple[int, str]] = []
         for at in self._candidates(region):
-            read = self.readers.work_item(self.lines[at])
+            line = self.lines[at]
+            if line.lstrip().startswith("###"):
+                self._work_item_block(region, at, owners, above)
+                continue
+            read = self.readers.work_item(line)
             if read is not None:
                 self.work_items.append(_located(read.item, ((at + 1, at + 1),)))
                 self._single("work_items", owners, at, entry_key(read.item), read.note, read.error)
         self._keep("work_items", region, owners)
 
+    def _work_item_block(self, region: Region, start: int, owners: dict[int, str], above: list[tuple[int, str]]) -> None:
+        """A heading with labelled lines below it. One that is indented and names no parent is below what is above it."""
+        visible = self._block(region, start)
+        read = read_work_item_block([self.lines[at] for at in visible])
+        if read is None:
+            return
+        item = read.item
+        indent = len(self.lines[start]) - len(self.lines[start].lstrip())
+        while above and above[-1][0] >= indent:
+            above.pop()
+        if above and item.parent_title is None:
+            item = replace(item, parent_title=above[-1][1])
+        above.append((indent, item.title))
+        numbers = [visible[index] for index in read.used]
+        self.work_items.append(_located(item, _spans(numbers)))
+        owners.update(dict.fromkeys(numbers, entry_key(item)))
+
     def deployment_blocks(self, region: Region) -> None:
-        """A deployment runs from its heading to the next heading of the third level."""
+        """A deployment runs from its heading, or from a list item with day and PR, to the next."""
         owners: dict[int, str] = {}
-        starts = [at for at in self._candidates(region) if self.lines[at].lstrip().startswith("###")]
+        starts = [at for at in self._candidates(region) if as_heading(self.lines[at]) is not None]
+        self._latest_deployment(region, starts[0] if starts else region.end, owners)
         for start, end in pairwise([*starts, region.end]):
             visible = [at for at in range(start, end) if not self.hidden[at]]
-            read = self.readers.deployment([self.lines[at] for at in visible])
-            if read is None:
-                continue
-            numbers = [visible[index] for index in read.used]
-            key = entry_key(read.deployment)
-            owners.update(dict.fromkeys(numbers, key))
-            self.deployments.append(_located(read.deployment, tuple((at + 1, at + 1) for at in numbers)))
-            for index, part, note in read.notes:
-                self._note("deployments", visible[index], key, note, part)
-            for index, error in read.errors:
-                self._problem(visible[index], "value", error)
+            lines = [as_heading(self.lines[start]) or "", *(self.lines[at] for at in visible[1:])]
+            read = self.readers.deployment(lines) or read_titled_deployment(lines)
+            if read is not None:
+                self._deployment(read, visible, owners)
         self._keep("deployments", region, owners)
+
+    def _latest_deployment(self, region: Region, end: int, owners: dict[int, str]) -> None:
+        """The deployment that has no heading of its own: it is titled by the section's, or by its first line."""
+        visible = [at for at in range(region.start, end) if self.lines[at].strip() and not self.hidden[at]]
+        if not visible:
+            return
+        heading = self.headings.get(region.start)
+        title = words_behind(heading.text) if heading else ""
+        is_untitled = title or read_labelled(self.lines[visible[0]]) is not None
+        numbers = [region.start - 1, *visible] if is_untitled else visible
+        first = title if is_untitled else self.lines[visible[0]]
+        read = read_titled_deployment([first, *(self.lines[at] for at in numbers[1:])])
+        if read is not None:
+            self._deployment(read, numbers, owners, is_untitled=bool(is_untitled))
+
+    def _deployment(
+        self, read: DeploymentBlock, visible: Sequence[int], owners: dict[int, str], *, is_untitled: bool = False
+    ) -> None:
+        """Takes a deployment in; the first line of an untitled one is the section's heading."""
+        numbers = [visible[index] for index in read.used if index or not is_untitled]
+        key = entry_key(read.deployment)
+        owners.update(dict.fromkeys(numbers, key))
+        self.deployments.append(_located(read.deployment, _spans(numbers)))
+        for index, part, note in read.notes:
+            self._note("deployments", visible[index], key, note, part)
+        for index, error in read.errors:
+            self._problem(visible[index], "value", error)
 
     def session_blocks(self, region: Region) -> None:
         """A session runs from its heading to that of the next."""
@@ -239,6 +387,16 @@ class _Reading:
             for index, error in read.errors:
                 self._problem(start + index, "front_matter", error)
         self._keep("sessions", region, owners)
+
+    def _block(self, region: Region, start: int) -> list[int]:
+        """The visible lines of a block: from its heading to the next heading."""
+        visible = [start]
+        for at in range(start + 1, region.end):
+            if not self.hidden[at]:
+                if self.lines[at].lstrip().startswith("###"):
+                    break
+                visible.append(at)
+        return visible
 
     def _candidates(self, region: Region) -> list[int]:
         """The lines of a region that may be entries: not blank, and in no code block."""

@@ -156,7 +156,9 @@ def _write_front_matter(session: Session) -> list[str] | None:
         lines = session.malformed_text.split("\n")
         text_is_safe = all(is_plain(line) and line.strip() != "---" for line in lines) and fences_are_closed(lines)
         text_is_safe = text_is_safe and not any(line.startswith(YAML_OPEN) for line in lines)
-        if text_is_safe and structure_of(lines) == "none" and read_front_matter(session.malformed_text).values is None:
+        # The closing line belongs to the question: `---` after `### Session` makes a session of it.
+        text_is_safe = text_is_safe and structure_of([*lines, "---"]) == "none"
+        if text_is_safe and read_front_matter(session.malformed_text).values is None:
             return lines
         return []
     if session.front_matter is None:

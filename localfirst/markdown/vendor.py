@@ -1,7 +1,8 @@
 """One vendor, one line: `- name: operational (10/12 tests passed, 2 skipped) [Excel, CSV] v1.2.3`.
 
-A line is a vendor's when a status word follows one of its colons. Tests, formats and version may come in any order
-and any spacing; what follows them is a note of a person's, returned beside the vendor.
+A line is a vendor's when a status word follows one of its colons, or a dash. Tests, formats and version may come in any
+order and any spacing; what follows them is a note of a person's, returned beside the vendor. An older generator put tests
+and formats on lines of their own below (see `continues`); files kept by hand mark the status (`✅ **Operational**`).
 """
 
 from __future__ import annotations
@@ -16,17 +17,29 @@ FORMATS = {"excel": "Excel", "csv": "CSV", "pdf": "PDF", "ocr": "OCR"}
 
 _OTHER_STATUS = (
     "planned|deprecated|degraded|partial|partially operational|unknown|retired|disabled|inactive|paused|untested"
-    "|not operational|in progress|testing|failing"
+    "|not operational|in progress|testing|failing|in development|in_development|ready for production|ready_for_production"
 )
 _BULLET = re.compile(r"\s*[-*+•]\s+")
-_STATUS = re.compile(rf":\s*(operational|broken|{_OTHER_STATUS})(?=[\s(\[,;.]|$)", re.IGNORECASE)
+_MARK = r"(?:[^\w\s()\[\]{}<>:,;.]{1,3}\s?){0,2}"
+_END = r"(?:\*\*|__)?(?=[\s(\[,;.]|$)"
+_STATUS = re.compile(rf":\s*{_MARK}(operational|broken|{_OTHER_STATUS}){_END}", re.IGNORECASE)
+_DASHED_STATUS = re.compile(rf"\s[-–—]\s{_MARK}(operational|broken|planned|deprecated|in development){_END}", re.IGNORECASE)
 _TESTS = re.compile(
     r"\s*\(\s*([0-9]{1,15})\s*/\s*([0-9]{1,15})(?:\s+tests?)?(?:\s+pass(?:ed|ing))?(?:\s*,\s*([0-9]{1,15})\s+skipped)?\s*\)",
     re.IGNORECASE,
 )
+_BARE_TESTS = re.compile(
+    r"(?:\s*[-–—,;])?\s*([0-9]{1,15})\s?/\s?([0-9]{1,15})(?:\stests?(?:\spass(?:ed|ing))?|\spass(?:ed|ing))"
+    r"(?:\s?[,(]\s?([0-9]{1,15})\sskipped\)?)?",
+    re.IGNORECASE,
+)
 _FORMATS = re.compile(r"\s*\[([^\[\]]{0,200})\]")
-_VERSION = re.compile(r"\s*\bv([0-9][^\s<>()\[\]]{0,49})(?=\s|$)")
+_VERSION = re.compile(r"(?:\s*[-–—,;])?\s*\bv([0-9][^\s<>()\[\],;]{0,49})(?=[\s,;]|$)")
 _PLAIN_VERSION = re.compile(r"[0-9][^\s<>()\[\]]{0,49}")
+
+
+_LABELS = frozenset({"status", "state", "overall status", "production status", "current status"})
+"""Bold words before a status that name no vendor."""
 
 
 class VendorLine(NamedTuple):
@@ -54,13 +67,23 @@ def read_vendor(line: str) -> VendorLine | None:
 
 
 def _read_plain(text: str) -> VendorLine | None:
-    status = _STATUS.search(text)
+    status = _STATUS.search(text) or _DASHED_STATUS.search(text)
     if status is None:
         return None
     name = text[: status.start()].strip()
     if len(name) > 4 and name.startswith("**") and name.endswith("**"):
         name = name[2:-2].strip()
+        if name.lower() in _LABELS:
+            return None
     return VendorLine(*_read_details(name, status[1], text[status.end() :])) if name else None
+
+
+def continues(line: str) -> bool:
+    """Whether a line can be the rest of the vendor above it: indented, and tests, formats or a version."""
+    text = line.strip()
+    return text != line.rstrip() and (
+        _TESTS.fullmatch(text) is not None or _FORMATS.fullmatch(text) is not None or _VERSION.fullmatch(text) is not None
+    )
 
 
 def _read_details(name: str, status: str, rest: str) -> tuple[Vendor, str]:
@@ -69,7 +92,7 @@ def _read_details(name: str, status: str, rest: str) -> tuple[Vendor, str]:
     formats: dict[str, bool] | None = None
     version: str | None = None
     while True:
-        if tests is None and (found := _TESTS.match(rest)):
+        if tests is None and (found := _TESTS.match(rest) or _BARE_TESTS.match(rest)):
             tests = {"passing": int(found[1]), "total": int(found[2])}
             if found[3] is not None:
                 tests["skipped"] = int(found[3])
@@ -95,6 +118,8 @@ def _read_details(name: str, status: str, rest: str) -> tuple[Vendor, str]:
 def _format_support(text: str) -> dict[str, bool] | None:
     """The formats in a list, None where one of them is not ours."""
     names = {part.strip().lower() for part in text.split(",")} - {""}
+    if names == {"none"}:
+        names = set()
     return {name: name in names for name in FORMATS} if names <= FORMATS.keys() else None
 
 

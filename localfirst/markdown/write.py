@@ -131,7 +131,7 @@ class _Page:
 
 
 def _write_section(page: _Page, document: StatusDocument, section: SectionName) -> None:
-    """The heading with its count, the entries, and what is kept among and after them."""
+    """The heading with its count, or a person's own, the entries, and what is kept among and after them."""
     found: Sequence[Entry] = getattr(document, section)
     kept = [block for block in document.kept if block.section == section]
     waiting: dict[str | None, list[Kept]] = {}
@@ -140,20 +140,21 @@ def _write_section(page: _Page, document: StatusDocument, section: SectionName) 
             waiting.setdefault(block.after, []).append(block)
     apart = section in ("deployments", "sessions")
 
-    page.put(f"## {TITLES[section]} ({len(found)} total)")
+    own = dict(document.layout.headings).get(section)
+    page.put(*(own.split("\n") if own else (f"## {TITLES[section]} ({len(found)} total)",)))
     for block in kept:
         if block.place == "section start":
             page.block(block)
     for number, entry in enumerate(found, 1):
-        own = waiting.pop(entry_key(entry), []) if waiting else []
+        notes_of = waiting.pop(entry_key(entry), []) if waiting else []
         if apart and number > 1:
             page.blank()
         notes: _Notes = {}
-        for block in own:
+        for block in notes_of:
             if block.place == "line":
                 notes[block.part or ""] = notes.get(block.part or "", "") + block.text
         page.put(*_written(section, entry, notes, number == len(found)))
-        for block in own:
+        for block in notes_of:
             if block.place == "entry":
                 page.block(block)
     for blocks in waiting.values():

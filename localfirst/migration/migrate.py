@@ -12,14 +12,16 @@ import os
 import tempfile
 import time
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from localfirst_schema.errors import LocalfirstError
+from localfirst_schema.errors import LocalfirstError, ValidationError
 
 from localfirst.markdown.backup import back_up
-from localfirst.markdown.parse import parse
-from localfirst.markdown.source import read_source, split_lines
+from localfirst.markdown.source import read_source
+from localfirst.migration.earlier import keep_report
+from localfirst.migration.gather import gather
 from localfirst.migration.plan import Surroundings, plan
 from localfirst.migration.reconcile import Reconciliation, reconcile
 from localfirst.migration.record import source_file
@@ -41,8 +43,13 @@ class _Undone(Exception):
     """Ends the transaction without a trace: a check failed, or it was a dry run."""
 
 
-def migrate(path: Path, settings: Settings, *, dry_run: bool = False) -> Report:
-    """Brings the file at `path` into the project's store. Whatever goes wrong is in the report."""
+def migrate(path: Path, settings: Settings, *, dry_run: bool = False, prompts: Path | None = None) -> Report:
+    """Brings the file at `path` into the project's store. Whatever goes wrong is in the report.
+
+    Args:
+        dry_run: do everything except writing.
+        prompts: the folder of the session prompts, for files that have them apart; None to look for it (see `prompts`).
+    """
     started = time.monotonic()
     report = Report(dry_run=dry_run)
     name = os.fsencode(path.name).decode("utf-8", "replace")
@@ -55,9 +62,19 @@ def migrate(path: Path, settings: Settings, *, dry_run: bool = False) -> Report:
         report.fail("invalid_file", error.message)
     else:
         with tempfile.TemporaryDirectory(prefix="localfirst-dry-run-") as folder:
-            _open_and_migrate(path, name, text, _aside(settings, Path(folder)) if dry_run else settings, report)
+            source = _Source(path, name, text, prompts)
+            _open_and_migrate(source, _aside(settings, Path(folder)) if dry_run else settings, report)
     report.duration_ms = round(1000 * (time.monotonic() - started), 1)
     return report
+
+
+class _Source(NamedTuple):
+    """The file: its path, its name as text, its content, and the folder of prompts that was given."""
+
+    path: Path
+    name: str
+    text: str
+    prompts: Path | None
 
 
 def _aside(settings: Settings, folder: Path) -> Settings:
@@ -66,7 +83,7 @@ def _aside(settings: Settings, folder: Path) -> Settings:
     return settings._replace(database_url=None, replica=replica)
 
 
-def _open_and_migrate(path: Path, name: str, text: str, settings: Settings, report: Report) -> None:
+def _open_and_migrate(source: _Source, settings: Settings, report: Report) -> None:
     try:
         session = Session(settings)
     except LocalfirstError as error:
@@ -75,7 +92,7 @@ def _open_and_migrate(path: Path, name: str, text: str, settings: Settings, repo
     session.client_name = CLIENT_NAME
     try:
         session.catch_up()
-        _migrate(session, path, name, text, report)
+        _migrate(session, source, report)
     except LocalfirstError as error:
         report.fail("store_failed", error.message)
     except Exception:
@@ -85,27 +102,38 @@ def _open_and_migrate(path: Path, name: str, text: str, settings: Settings, repo
         session.close()
 
 
-def _migrate(session: Session, path: Path, name: str, text: str, report: Report) -> None:
-    document = parse(text)
-    planned = plan(document, _surroundings(session))
-    report.warnings += planned.warnings
+def _migrate(session: Session, source: _Source, report: Report) -> None:
+    try:
+        document, sources, said = gather(source.path, source.text, source.prompts)
+    except ValidationError as error:
+        report.fail("invalid_file", error.message)
+        return
+    except OSError as error:
+        report.fail("file_unreadable", f"the session prompts cannot be read: {error}.")
+        return
+    planned = plan(document, _surroundings(session), sources)
+    report.warnings += (*said, *planned.warnings)
     if planned.refused:
         report.fail("not_storable", *planned.refused)
         return
     if not report.dry_run:
         try:
-            report.backup = back_up(path, text).name
+            report.backup = back_up(source.path, source.text).name
         except OSError as error:
-            report.fail("backup_failed", f"the copy beside {name} cannot be written: {error.strerror or error}.")
+            report.fail("backup_failed", f"the copy beside {source.name} cannot be written: {error.strerror or error}.")
             return
-    lines = split_lines(text).lines
+    file = source_file(source.name, source.text, sources)
     report.rollback_executed = True
     try:
         with session.act() as act:
-            written = write_plan(act, planned, source_file(name, text), lines, session.project_id)
-            done = reconcile(act.connection, session.project_id, document, planned, written, lines)
+            written = write_plan(act, planned, file, sources.lines, session.project_id)
+            done = reconcile(act.connection, session.project_id, document, planned, written, sources.lines)
             if done.failures or report.dry_run:
                 raise _Undone
+            if written.record_id is not None:
+                told = replace(report, warnings=[*report.warnings])
+                _tell(told, written, done)
+                keep_report(act, written.record_id, told)
     except _Undone:
         report.rollback_executed = bool(done.failures)
     else:

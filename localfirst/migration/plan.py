@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from localfirst_schema.entities import DEPLOYMENT, ENHANCEMENT, VENDOR, WORK_ITEM, Entity
@@ -18,14 +19,15 @@ from localfirst_schema.errors import ValidationError
 from localfirst_schema.identifiers import canonical_uuid, is_uuid, natural_id
 
 from localfirst.markdown.document import Deployment, Enhancement, Entry, Kept, Session, StatusDocument, Vendor, WorkItem
-from localfirst.markdown.stored.as_written import Mapped, Stored, cut
+from localfirst.markdown.stored.as_written import SUFFIX, Mapped, Stored, cut
 from localfirst.markdown.stored.deployment import deployment_columns
 from localfirst.markdown.stored.enhancement import enhancement_columns
 from localfirst.markdown.stored.session import session_columns
 from localfirst.markdown.stored.vendor import vendor_columns
 from localfirst.markdown.stored.work_item import work_item_columns
-from localfirst.migration.notes import note_text, share_notes
+from localfirst.migration.notes import note_text, share_notes, telling_headings
 from localfirst.migration.planned import Plan, PlannedRow
+from localfirst.migration.sources import Sources
 
 MIGRATION = "migration"
 
@@ -43,9 +45,9 @@ class Surroundings(NamedTuple):
     items: Mapping[str, str] = {}
 
 
-def plan(document: StatusDocument, surroundings: Surroundings) -> Plan:
-    """The rows that hold a document."""
-    planning = _Planning(document, surroundings)
+def plan(document: StatusDocument, surroundings: Surroundings, sources: Sources | None = None) -> Plan:
+    """The rows that hold a document; `sources` say where its lines stand, if that is not one file."""
+    planning = _Planning(document, surroundings, (sources or Sources([])).where)
     for vendor in document.vendors:
         planning.vendor(vendor)
     planning.items()
@@ -53,7 +55,10 @@ def plan(document: StatusDocument, surroundings: Surroundings) -> Plan:
         planning.deployment(deployment)
     for enhancement in document.enhancements:
         planning.enhancement(enhancement)
-    problems = [f"line {problem.line}: {problem.message}{_AFTERWARDS.get(problem.code, '')}." for problem in document.problems]
+    problems = [
+        f"{planning.where(problem.line)}: {problem.message}{_AFTERWARDS.get(problem.code, '')}."
+        for problem in document.problems
+    ]
     return Plan(
         rows=tuple(planning.rows),
         kept=planning.kept,
@@ -65,10 +70,12 @@ def plan(document: StatusDocument, surroundings: Surroundings) -> Plan:
 class _Planning:
     """The rows so far."""
 
-    def __init__(self, document: StatusDocument, surroundings: Surroundings) -> None:
+    def __init__(self, document: StatusDocument, surroundings: Surroundings, where: Callable[[int], str]) -> None:
         self.document = document
+        self.where = where
         self.around = surroundings
-        self.notes, self.kept = share_notes(document)
+        self.notes, kept = share_notes(document)
+        self.kept = (*telling_headings(document), *kept)
         self.rows: list[PlannedRow] = []
         self.warnings: list[str] = []
         self.refused: list[str] = []
@@ -92,17 +99,37 @@ class _Planning:
             self._items.setdefault(row_id, row_id)
             if isinstance(entry, WorkItem):
                 self._items.setdefault(entry.title, row_id)
+        parents = self._parents(waiting)
         while waiting:
-            ready = {row_id: entry for row_id, entry in waiting.items() if _parent(entry) not in waiting}
+            ready = {row_id: entry for row_id, entry in waiting.items() if parents[row_id] not in waiting}
             for row_id, entry in (ready or waiting).items():
-                self._item(row_id, entry)
+                self._item(row_id, entry, parents[row_id])
             waiting = {row_id: entry for row_id, entry in waiting.items() if row_id not in ready} if ready else {}
 
-    def _item(self, row_id: str, entry: Session | WorkItem) -> None:
+    def _parents(self, entries: Mapping[str, Session | WorkItem]) -> dict[str, str | None]:
+        """The parents' ids: given, or found by the title, first among the items above, then in the file, then in the store."""
+        parents: dict[str, str | None] = {}
+        above: dict[str, str] = {}
+        for row_id, entry in entries.items():
+            parents[row_id] = _parent(entry)
+            if isinstance(entry, WorkItem):
+                if entry.parent_id is None and entry.parent_title is not None:
+                    found = above.get(entry.parent_title) or self._items.get(entry.parent_title)
+                    parents[row_id] = None if found == row_id else found
+                    if parents[row_id] is None:
+                        words = f"there is no work item {cut(repr(entry.parent_title), WORDS_LIMIT)} to be below"
+                        self.warnings.append(f"{self.where(entry.line)}: {words}; the title is kept in the metadata.")
+                above[entry.title] = row_id
+        return parents
+
+    def _item(self, row_id: str, entry: Session | WorkItem, parent_id: str | None) -> None:
         if isinstance(entry, Session):
-            self._add(WORK_ITEM, row_id, entry, lambda notes: _under(session_columns(entry, notes), entry))
+            self._add(WORK_ITEM, row_id, entry, lambda notes: _under(session_columns(entry, notes), parent_id))
         else:
-            self._add(WORK_ITEM, row_id, entry, lambda notes: _under(work_item_columns(entry, notes), entry))
+            is_lost = parent_id is None and entry.parent_title is not None
+            notes_key = {f"parent_title{SUFFIX}": entry.parent_title} if is_lost else {}
+            item = replace(entry, metadata={**entry.metadata, **notes_key}) if notes_key else entry
+            self._add(WORK_ITEM, row_id, entry, lambda notes: _under(work_item_columns(item, notes), parent_id))
 
     def deployment(self, deployment: Deployment) -> None:
         """One deployment and its links."""
@@ -116,7 +143,9 @@ class _Planning:
                 links.append((VENDOR, vendor_id))
             else:
                 unknown_vendors.append(name)
-                self.warnings.append(f"line {deployment.line}: there is no vendor {name!r}; the name is kept in the metadata.")
+                self.warnings.append(
+                    f"{self.where(deployment.line)}: there is no vendor {name!r}; the name is kept in the metadata."
+                )
         for ref in dict.fromkeys(deployment.work_item_refs):
             item_id = self._items.get(canonical_uuid(ref) if is_uuid(ref) else ref)
             if item_id is not None:
@@ -166,7 +195,7 @@ class _Planning:
         try:
             stored: Stored = columns([note_text(kept) for kept in own])
         except ValidationError as error:
-            self.refused.append(f"line {entry.line}: {error.message}")
+            self.refused.append(f"{self.where(entry.line)}: {error.message}")
             return False
         spans = (*entry.lines, *(span_of(kept) for kept in own))
         self.rows.append(
@@ -175,7 +204,7 @@ class _Planning:
                 mapped=stored.mapped, lines=spans, links=links,
             )
         )  # fmt: skip
-        self.warnings += [_mapped_words(entry, mapped) for mapped in stored.mapped]
+        self.warnings += [_mapped_words(self.where(entry.line), mapped) for mapped in stored.mapped]
         return True
 
 
@@ -194,13 +223,13 @@ def _parent(entry: Session | WorkItem) -> str | None:
     return canonical_uuid(given) if isinstance(given, str) and is_uuid(given) else None
 
 
-def _under(stored: Stored, entry: Session | WorkItem) -> Stored:
-    return Stored({**stored.columns, "parent_id": _parent(entry)}, stored.mapped)
+def _under(stored: Stored, parent_id: str | None) -> Stored:
+    return Stored({**stored.columns, "parent_id": parent_id}, stored.mapped)
 
 
-def _mapped_words(entry: Entry, mapped: Mapped) -> str:
+def _mapped_words(where: str, mapped: Mapped) -> str:
     stored = "" if mapped.stored is None else f"; stored as {mapped.stored!r}"
     if mapped.as_written is None:
-        return f"line {entry.line}: no {mapped.field} is given{stored}."
+        return f"{where}: no {mapped.field} is given{stored}."
     words = cut(repr(mapped.as_written), WORDS_LIMIT)
-    return f"line {entry.line}: {mapped.field} {words} breaks the store's rule{stored}; it is kept as written."
+    return f"{where}: {mapped.field} {words} breaks the store's rule{stored}; it is kept as written."

@@ -144,7 +144,9 @@ class _Reading:
 
         Lines of a row that was left as it is are held by a record, this migration's or an earlier one's.
         """
-        held = {heading.line for heading in document.headings}
+        told = {kept.line for kept in plan.kept}
+        held: set[int] = set()
+        _add(held, [(one.line, one.line + one.height - 1) for one in document.headings if one.line not in told])
         lost: set[int] = set()
         for row in self._written.rows:
             _add(held if id(row) in self._holding else lost, row.lines)

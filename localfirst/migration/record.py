@@ -21,6 +21,7 @@ from localfirst.markdown.document import Kept
 from localfirst.markdown.stored.as_written import cut
 from localfirst.migration.plan import MIGRATION, span_of
 from localfirst.migration.planned import PlannedRow
+from localfirst.migration.sources import Sources
 
 _EARLIER = """
     SELECT metadata FROM work_items WHERE item_type = 'research' AND json_extract(metadata, '$.migration.sha256') IS NOT NULL
@@ -28,15 +29,27 @@ _EARLIER = """
 
 
 class SourceFile(NamedTuple):
-    """A file as a record knows it."""
+    """A file as a record knows it. `sha256` is that of its text and, where there are any, of the prompt files'."""
 
     name: str
     sha256: str
     line_count: int
+    sources: Sources | None = None
+
+    def where(self, line: int) -> str:
+        """The place of a line, for people."""
+        return f"line {line}" if self.sources is None else self.sources.where(line)
+
+    def place(self, line: int) -> dict[str, Any]:
+        """The place of a line, for the record."""
+        name, number = (None, line) if self.sources is None else self.sources.in_file(line)
+        return {"line": number} if name is None else {"in": name, "line": number}
 
 
-def source_file(name: str, text: str) -> SourceFile:
-    """What a record says of a file."""
+def source_file(name: str, text: str, sources: Sources | None = None) -> SourceFile:
+    """What a record says of a file, and of the prompt files that were read with it."""
+    if sources is not None and sources.names:
+        return SourceFile(name, sources.digest(text), len(text.splitlines()), sources)
     return SourceFile(name, hashlib.sha256(text.encode()).hexdigest(), len(text.splitlines()))
 
 
@@ -71,14 +84,16 @@ def record_row(
     """
     blocks = list(kept)
     mapped = [
-        {"line": row.line, "entity": row.entity.name, "id": row.id, "field": one.field}
+        source.place(row.line)
+        | {"entity": row.entity.name, "id": row.id, "field": one.field}
         | {"as_written": one.as_written, "stored": one.stored}
         for row in created
         for one in row.mapped
     ]
     metadata = {
-        "migration": {"file": source.name, "sha256": source.sha256, "lines": source.line_count},
-        "kept": [_block(block, reason) for block, reason in blocks],
+        "migration": {"file": source.name, "sha256": source.sha256, "lines": source.line_count}
+        | ({"prompts": list(source.sources.names)} if source.sources is not None else {}),
+        "kept": [_block(block, reason, source) for block, reason in blocks],
         "mapped": mapped,
     }
     row_id = natural_id(project_id, MIGRATION, "record", source.sha256)
@@ -94,6 +109,6 @@ def record_row(
     return PlannedRow(entity=WORK_ITEM, id=row_id, values=values, lines=spans)
 
 
-def _block(kept: Kept, reason: str | None) -> dict[str, Any]:
-    said = {"line": kept.line, "section": kept.section, "after": kept.after, "reason": reason}
-    return {**{key: value for key, value in said.items() if value is not None}, "text": kept.text}
+def _block(kept: Kept, reason: str | None, source: SourceFile) -> dict[str, Any]:
+    said = {"section": kept.section, "after": kept.after, "reason": reason}
+    return {**source.place(kept.line), **{key: value for key, value in said.items() if value is not None}, "text": kept.text}

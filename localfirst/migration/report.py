@@ -46,8 +46,8 @@ class Report:
         return {name: getattr(self, name) for name in self.__slots__}
 
 
-def print_report(report: Report) -> None:
-    """The report for a person, on standard output."""
+def print_report(report: Report, *, is_earlier: bool = False) -> None:
+    """The report for a person, on standard output; of a migration that has just ended, or of an earlier one."""
     from localfirst.cli import terminal
 
     rows = [
@@ -64,7 +64,8 @@ def print_report(report: Report) -> None:
     terminal.table([*columns, terminal.Column("match")], rows)
     for error in report.errors:
         terminal.complain(error)
-    terminal.say(_conclusion(report), "green" if report.success else "red")
+    conclusion = f"{report.rows_created} rows were written." if is_earlier else _conclusion(report)
+    terminal.say(conclusion, "green" if report.success else "red")
 
 
 def _conclusion(report: Report) -> str:

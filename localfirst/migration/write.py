@@ -39,6 +39,7 @@ class Written:
         left: rows that the store has with other content.
         earlier: texts that an earlier migration has kept.
         known: whether this very file was brought in before.
+        record_id: the record that was written, if one was.
     """
 
     rows: list[PlannedRow] = field(default_factory=list)
@@ -46,6 +47,7 @@ class Written:
     left: list[PlannedRow] = field(default_factory=list)
     earlier: frozenset[str] = frozenset()
     known: bool = False
+    record_id: str | None = None
     warnings: list[str] = field(default_factory=list)
 
 
@@ -58,7 +60,7 @@ def write_plan(act: Act, plan: Plan, source: SourceFile, lines: Sequence[str], p
     earlier = earlier_records(act.connection)
     written = Written(earlier=earlier.texts, known=source.sha256 in earlier.files)
     for row in plan.rows:
-        _write_row(act, row, written, project_id)
+        _write_row(act, row, written, project_id, source)
     kept: list[tuple[Kept, str | None]] = [(kept, None) for kept in plan.kept]
     if not written.known:
         kept += [(block, _DIFFERS) for row in written.left for block in _source_text(row, lines)]
@@ -66,10 +68,11 @@ def write_plan(act: Act, plan: Plan, source: SourceFile, lines: Sequence[str], p
     if not written.known and (new or written.created):
         record = record_row(project_id, source, new, written.created)
         _create(act, record, {}, written)
+        written.record_id = record.id
     return written
 
 
-def _write_row(act: Act, row: PlannedRow, written: Written, project_id: str) -> None:
+def _write_row(act: Act, row: PlannedRow, written: Written, project_id: str, source: SourceFile) -> None:
     found = find(act.connection, row.entity, row.id)
     if found is not None:
         if found["deleted_at"] is None and says(found, row):
@@ -77,11 +80,13 @@ def _write_row(act: Act, row: PlannedRow, written: Written, project_id: str) -> 
         else:
             written.left.append(row)
             how = "deleted it" if found["deleted_at"] is not None else "has it with other content"
-            written.warnings.append(f"line {row.line}: the store {how} ({row.entity.name} {row.id}); it was left as it is.")
+            written.warnings.append(
+                f"{source.where(row.line)}: the store {how} ({row.entity.name} {row.id}); it was left as it is."
+            )
         return
     derived: dict[str, Any] = {}
     if row.entity is WORK_ITEM:
-        row, derived = _placed(act, row, written)
+        row, derived = _placed(act, row, written, source)
     if row.entity is VENDOR:
         derived = {"status": "operational" if row.values["operational"] else "broken"}
     if row.entity is DEPLOYMENT and "deployed_at" not in row.values:
@@ -103,7 +108,7 @@ def _create(act: Act, row: PlannedRow, derived: dict[str, Any], written: Written
     written.created.append(row)
 
 
-def _placed(act: Act, row: PlannedRow, written: Written) -> tuple[PlannedRow, dict[str, Any]]:
+def _placed(act: Act, row: PlannedRow, written: Written, source: SourceFile) -> tuple[PlannedRow, dict[str, Any]]:
     """The item with its place; one whose parent cannot take it becomes a root and says so."""
     parent_id = row.values["parent_id"]
     if parent_id is None:
@@ -115,7 +120,9 @@ def _placed(act: Act, row: PlannedRow, written: Written) -> tuple[PlannedRow, di
         reason = "there is no such item"
     except LocalfirstError as error:
         reason = error.message.rstrip(".")
-    written.warnings.append(f"line {row.line}: the parent {parent_id} cannot be set: {reason}; it is kept in the metadata.")
+    written.warnings.append(
+        f"{source.where(row.line)}: the parent {parent_id} cannot be set: {reason}; it is kept in the metadata."
+    )
     metadata = {**row.values["metadata"], f"parent_id{SUFFIX}": parent_id}
     row = replace(row, values={**row.values, "parent_id": None, "metadata": metadata})
     return row, place_under(act.connection, row.id, None)

@@ -19,7 +19,9 @@ from localfirst.markdown.parse import parse
 from localfirst.markdown.source import split_lines
 from localfirst.markdown.update import refresh
 
-SAMPLE = (Path(__file__).parents[1] / "data" / "project_status.md").read_text(encoding="utf-8")
+DATA = Path(__file__).parents[1] / "data"
+SAMPLE = (DATA / "project_status.md").read_text(encoding="utf-8")
+OTHER_SHAPES = {shape: (DATA / shape / "project_status.md").read_text(encoding="utf-8") for shape in ("generated", "hand_kept")}
 
 slow = settings(deadline=None)
 
@@ -27,7 +29,9 @@ slow = settings(deadline=None)
 OWN_WORDS = set(
     """tests test passed passing skipped priority pr vendors vendor operational broken session commit work items item
     title constitutional compliance localfirst prompt end status excel csv pdf ocr yes no true false pass fail failed
-    on off null q1 q2 q3 q4""".split()  # noqa: SIM905
+    on off null q1 q2 q3 q4
+    utc gmt formats format support created parent branch target description version date deployed pull request critical
+    urgent high medium low must should could nice to have task project research none name owner""".split()  # noqa: SIM905
 )
 
 
@@ -68,7 +72,8 @@ def assert_nothing_lost(text: str) -> StatusDocument:
         line = lines[number - 1]
         if re.search(r"localfirst|v[0-9]|[0-9]v|Q[1-4]|\\", line, re.IGNORECASE):
             continue  # written in one word what is said in two
-        assert of_words(line) <= said[number], line
+        without_marker = re.sub(r"^\s*(?:[0-9]{1,3}[.)]|[-*+•])\s+(?:\[[xX]\]\s)?", "", line)
+        assert of_words(without_marker) <= said[number], line
     return document
 
 
@@ -106,6 +111,14 @@ def test_a_mutated_sample_loses_no_line(seed: int) -> None:
     generator = random.Random(seed)
     for _ in range(40):
         assert_nothing_lost(mutated(generator, SAMPLE))
+
+
+@pytest.mark.parametrize("shape", OTHER_SHAPES)
+def test_a_mutated_file_of_another_shape_loses_no_line(shape: str) -> None:
+    generator = random.Random(shape)
+    assert_nothing_lost(OTHER_SHAPES[shape])
+    for _ in range(80):
+        assert_nothing_lost(mutated(generator, OTHER_SHAPES[shape]))
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -189,6 +202,21 @@ LARGE = {
     "nested yaml": "### Session 2025-01-01\n---\n" + "".join(" " * n + "a:\n" for n in range(330)) + "---\n",
     "quotes yaml": "### Session 2025-01-01\n---\n" + "\"" * 60_000 + "\n---\n",
     "surrogates": "### Session 2025-01-01\n---\na: \ud800\n---\n\udfff\n",
+    "capitals": "LATEST DEPLOYMENT\n\n" * (SIZE // 20),
+    "wide capitals": "# " + " " * SIZE + "FUTURE ENHANCEMENTS" + " " * SIZE + "x",
+    "blocks": "## Vendors\n" + "### a ✅\n- **Tests**: 1/2\n" * (SIZE // 26),
+    "wide block": "## Vendors\n### a" + " " * SIZE + "✅" + " " * SIZE + "x\n- **Status**:" + " " * SIZE + "y",
+    "tables": "## Vendors\n" + "| a | b |\n|---|---|\n" * (SIZE // 20),
+    "wide table": "## Vendors\n" + "|" * SIZE + "\n" + "|-" * (SIZE // 2) + "\n" + "|" * SIZE,
+    "rules": "## Vendors\n|a\n|" + "-" * SIZE + "x\n|b",
+    "levels": "## Enhancements\n- a " + "(P1, " * (SIZE // 5),
+    "wide level": "## Enhancements\n- [P1] a" + " " * SIZE + "(P2" + " " * SIZE + "x",
+    "times": "## Enhancements\n- [P1] a" + " - Q1" * (SIZE // 5),
+    "groups": "## Enhancements\n" + "### P1\n- a\n" * (SIZE // 11),
+    "labels": "## Deployments\n### x\n" + "- **Commit**: a\n" * (SIZE // 15),
+    "wide label": "## Deployments\n### x\n- **PR" + " " * SIZE + "**: 7",
+    "items": "## Work Items\n" + "".join(f"{' ' * (n % 40)}### t (task)\n" for n in range(SIZE // 30)),
+    "stars": "## Enhancements\n- [x] " + "**a" * (SIZE // 3),
     "numbers": "## Deployments\n### PR #1\n- Tests: " + "9" * SIZE + " passed",
 }  # fmt: skip
 
@@ -196,9 +224,9 @@ LARGE = {
 @pytest.mark.parametrize("name", LARGE)
 def test_hostile_text_is_read_in_time_linear_in_its_length(name: str) -> None:
     text = LARGE[name]
-    started = time.perf_counter()
+    started = time.thread_time()
     document = parse(text)
-    took = time.perf_counter() - started
+    took = time.thread_time() - started
     assert took < 1.0
     filled = {number for number, line in enumerate(split_lines(text).lines, 1) if line.strip()}
     assert filled <= accounted_lines(document)

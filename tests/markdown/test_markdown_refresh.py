@@ -191,3 +191,34 @@ def test_a_failure_leaves_the_old_file_and_no_other(tmp_path: Path, monkeypatch:
     assert caught.value.errno == errno.ENOSPC
     assert path.read_text() == "old\n"
     assert [entry.name for entry in tmp_path.iterdir()] == ["status.md"]
+
+
+HAND_KEPT = (Path(__file__).parents[1] / "data" / "hand_kept" / "project_status.md").read_text(encoding="utf-8")
+
+
+def test_a_hand_kept_file_keeps_its_headings_and_its_prose_when_it_is_refreshed() -> None:
+    document = parse(HAND_KEPT)
+    refreshed = refresh(HAND_KEPT, document)
+    lines = refreshed.split("\n")
+    for line in HAND_KEPT.split("\n"):
+        if line.startswith(("# ", "## ", "> ")) or line in ("### The small ones", "### Someday", "What went well:"):
+            assert line in lines
+    assert QUARANTINE not in refreshed
+    assert [getattr(parse(refreshed), section) for section in SECTIONS] == [getattr(document, section) for section in SECTIONS]
+    assert refresh(refreshed, document) == refreshed
+
+
+def test_headings_that_are_capitals_alone_stay_and_still_end_each_other() -> None:
+    text = (
+        "PROJECT STATUS\n==============\n\nPRODUCTION CAPABILITIES\n-----------------------\n- A: operational\n\n"
+        "FUTURE ENHANCEMENTS\n\n- P1: B\n\nOPERATIONAL PROCEDURES\n\n- Restart the worker\n"
+    )
+    document = StatusDocument(
+        vendors=(Vendor(name="A", operational=False),), enhancements=(Enhancement(title="C", priority="high"),)
+    )
+    refreshed = refresh(text, document)
+    assert refreshed == (
+        "PROJECT STATUS\n==============\n\nPRODUCTION CAPABILITIES\n-----------------------\n- A: broken\n\n"
+        "FUTURE ENHANCEMENTS\n- C (Priority: High)\n\nOPERATIONAL PROCEDURES\n\n- Restart the worker\n"
+    )
+    assert parse(refreshed).enhancements == document.enhancements

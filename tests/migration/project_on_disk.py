@@ -38,11 +38,13 @@ class Project:
         """The project's settings."""
         return settings.load(self.folder, self.environment)
 
-    def migrate(self, content: str | bytes | None = None, *, dry_run: bool = False) -> dict[str, Any]:
+    def migrate(
+        self, content: str | bytes | None = None, *, dry_run: bool = False, prompts: Path | None = None
+    ) -> dict[str, Any]:
         """Migrates the file (after writing it, if a content is given) and returns the report."""
         if content is not None:
             self.write(content)
-        return migrate(self.file, self.settings(), dry_run=dry_run).as_dict()
+        return migrate(self.file, self.settings(), dry_run=dry_run, prompts=prompts).as_dict()
 
     def session(self) -> Session:
         """A session on the project's replica."""

@@ -22,6 +22,8 @@ from localfirst.markdown.store import document_of
 from localfirst.markdown.write import render
 from migration.project_on_disk import SAMPLE, Project, call
 
+SHAPES = [SAMPLE, *(SAMPLE.parent / shape / "project_status.md" for shape in ("generated", "hand_kept"))]
+
 slow = settings(
     deadline=None,
     max_examples=50,
@@ -256,7 +258,7 @@ def test_any_document_migrates_whole_or_is_refused_with_its_line(folders: Any, d
 @slow
 @given(data=st.data())
 def test_a_mangled_sample_migrates_whole(folders: Any, data: st.DataObject) -> None:
-    lines = SAMPLE.read_text().split("\n")
+    lines = data.draw(st.sampled_from(SHAPES)).read_text().split("\n")
     for _ in range(data.draw(st.integers(1, 12))):
         at = data.draw(st.integers(0, len(lines) - 1))
         match data.draw(st.sampled_from(["drop", "repeat", "move", "insert", "indent"])):

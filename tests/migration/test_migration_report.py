@@ -1,0 +1,99 @@
+"""The report of an earlier migration, asked for later, by whomever."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from migration.project_on_disk import SAMPLE, Project
+
+TOOL = Path(__file__).parents[2] / "tools" / "migrate_project_status.py"
+OF_THE_CONTRACT = ("success", "data_preservation_percentage", "reconciliation", "rollback_executed", "errors", "warnings")
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    project = Project(tmp_path / "project")
+    project.write(SAMPLE.read_bytes())
+    return project
+
+
+def ask(project: Project, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, str(TOOL), *arguments, "--report"],
+        cwd=project.folder, env=project.environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+
+def asked(project: Project, *arguments: str) -> dict[str, Any]:
+    done = ask(project, *arguments, "--json")
+    assert done.returncode == 0, done.stderr
+    report: dict[str, Any] = json.loads(done.stdout)
+    return report
+
+
+def test_the_report_says_later_what_the_migration_said(project: Project) -> None:
+    first = project.migrate()
+    rows = project.rows()
+    later = asked(project, str(project.file))
+    assert {name: later[name] for name in OF_THE_CONTRACT} == {name: first[name] for name in OF_THE_CONTRACT}
+    assert (later["rows_created"], later["backup"]) == (92, ".project_status.md.backup")
+    assert (later["file"], later["file_unchanged"]) == (".project_status.md", True)
+    assert later["migrated_at"].endswith("Z")
+    assert project.rows() == rows
+
+
+def test_without_a_path_the_last_migration_is_meant(project: Project) -> None:
+    project.migrate()
+    other = project.folder / "other.md"
+    other.write_text("## Vendors\n- somebody: operational\n")
+    project.file = other
+    project.migrate()
+    assert asked(project)["file"] == "other.md"
+    assert asked(project, ".project_status.md")["rows_created"] == 92
+
+
+def test_a_second_run_does_not_take_the_first_ones_place(project: Project) -> None:
+    project.migrate()
+    project.migrate()
+    assert asked(project, str(project.file))["rows_created"] == 92
+
+
+def test_a_file_that_was_changed_since_is_told_from_one_that_was_not(project: Project) -> None:
+    project.migrate()
+    project.write(SAMPLE.read_bytes() + b"\nOne more line.\n")
+    assert asked(project, str(project.file))["file_unchanged"] is False
+    project.file.unlink()
+    assert asked(project, str(project.file))["file_unchanged"] is None
+
+
+def test_a_person_reads_it_as_a_table(project: Project) -> None:
+    project.migrate()
+    done = ask(project, str(project.file))
+    assert done.returncode == 0
+    assert "92 rows were written" in done.stdout
+    assert "The file is as it was then." in done.stdout
+
+
+def test_where_nothing_was_ever_brought_in_that_is_said(project: Project) -> None:
+    project.migrate(dry_run=True)
+    done = ask(project, str(project.file), "--json")
+    assert done.returncode == 1
+    report = json.loads(done.stdout)
+    assert not report["success"]
+    assert report["errors"][0] == "no_report"
+    assert ".project_status.md" in report["errors"][1]
+
+
+def test_a_path_is_needed_for_everything_else(project: Project) -> None:
+    done = subprocess.run(
+        [sys.executable, str(TOOL), "--json"],
+        cwd=project.folder, env=project.environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert "PATH" in done.stderr
