@@ -19,8 +19,11 @@ class SkipRule(StrEnum):
     LINK = "link"
     NOT_A_FILE = "not a regular file"
     EMPTY = "empty"
+    REPOSITORY = "another repository"
+    FILLED = "filled by a program"
     UNREADABLE = "unreadable"
     UNDECODABLE = "not text"
+    FAILED = "failed"
 
 
 class Skipped(msgspec.Struct, frozen=True):
