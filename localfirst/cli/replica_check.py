@@ -14,6 +14,7 @@ from localfirst.cli.finding import Finding
 from localfirst.replica import fulltext
 from localfirst.replica.connection import sqlite_errors
 from localfirst.replica.migrate import LATEST
+from localfirst.replica.reports import reports
 
 CLOUD_FOLDERS = {
     "dropbox": "Dropbox",
@@ -30,6 +31,8 @@ CLOUD_FOLDERS = {
 
 BUSY_TIMEOUT_MS = 2_000
 
+_UNFINISHED = "SELECT (SELECT coalesce(table_name, 'nothing') FROM bootstrap), text_from FROM replica"
+
 
 def findings(path: Path) -> Iterator[Finding]:
     """What there is to say of the file at `path`."""
@@ -44,6 +47,8 @@ def findings(path: Path) -> Iterator[Finding]:
     if aside := sorted(path.parent.glob(f"{path.name}.corrupt-*")):
         kept = [one for one in aside if not one.name.endswith(("-wal", "-shm"))]
         yield Finding("replica", "warning", f"{len(kept)} damaged before and kept: {', '.join(str(one) for one in kept)}")
+    for report in reports(path):
+        yield Finding("replica", "warning", report.read_text(encoding="utf-8", errors="replace").strip())
 
 
 def cloud_service(path: Path) -> str | None:
@@ -86,6 +91,12 @@ def _database(path: Path, connection: apsw.Connection) -> Iterator[Finding]:
     items = connection.execute("SELECT count(*) FROM work_items").get
     size = path.stat().st_size / 1e6
     yield Finding("replica", "ok", f"{path} is sound (schema {version}, {items} work items, {size:.1f} MB)")
+    staged, text_from = connection.execute(_UNFINISHED).fetchall()[0]
+    if staged is not None:
+        yield Finding("replica", "warning", f"its first fill is under way ({staged} so far); the next sync goes on with it")
+    if text_from is not None:
+        words = f"the words of {items - text_from + 1} work items are not indexed yet; search finds the others until sync is through"
+        yield Finding("search", "warning", words)
     if not fulltext.is_consistent(connection):
         yield Finding("search", "broken", "the full-text index differs from the work items; search may miss some")
 

@@ -19,6 +19,8 @@ from localfirst.replica.connection import immediate
 _NEXT_NUMBER = """
     SELECT coalesce((SELECT number FROM outbox ORDER BY history_id DESC LIMIT 1), acked_number) + 1 FROM replica
 """
+# A creation that was refused has left its versions in the history: the next one goes on behind them.
+_LAST_VERSION = "SELECT coalesce(max(version), 0) FROM history WHERE entity_id = ?"
 _INSERT_HISTORY = """
     INSERT INTO history (entity, entity_id, version, by, at, outcome, fields) VALUES (?, ?, ?, ?, ?, 'accepted', ?)
 """
@@ -93,7 +95,7 @@ class Act:
             row["id"] = values["id"]
             row["created_at"] = values.get("created_at") or self.at
             row["created_by"] = self.by
-        row["version"] = before["version"] + 1 if before else 1
+        row["version"] = 1 + (before["version"] if before else self.connection.execute(_LAST_VERSION, (row["id"],)).get)
         row["updated_at"] = self.at
         row["updated_by"] = self.by
         row.update(derived)

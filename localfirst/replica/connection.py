@@ -6,8 +6,10 @@ a caller of this package never sees an error of SQLite's.
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,8 +19,14 @@ from localfirst_schema.errors import LocalfirstError, UnavailableError
 
 from localfirst.private_files import create_file
 
+logger = logging.getLogger("localfirst.replica")
+
 BUSY_TIMEOUT_MS = 10_000
 """How long a writer waits for another process's transaction; those are milliseconds long: in health it is never reached."""
+
+LOCK_LOOKS_MS = 20
+"""So long a waiting writer looks every millisecond, time and again, instead of ever more rarely: with an index job writing in
+short transactions the gaps are milliseconds too."""
 
 WAL_AUTOCHECKPOINT_PAGES = 1000
 
@@ -32,7 +40,7 @@ class ReplicaUnreadableError(LocalfirstError):
         return "UnavailableError"
 
 
-def connect(path: Path) -> apsw.Connection:
+def connect(path: Path, *, busy_timeout_ms: int = BUSY_TIMEOUT_MS) -> apsw.Connection:
     """Opens (and, if need be, creates) the file at `path` with the policy of this module.
 
     Raises UnavailableError if the place cannot be written, ReplicaUnreadableError if the file is not a database.
@@ -40,8 +48,9 @@ def connect(path: Path) -> apsw.Connection:
     create_private(path)
     with sqlite_errors():
         connection = apsw.Connection(os.fspath(path))
-        connection.set_busy_timeout(BUSY_TIMEOUT_MS)
-        _use_wal(connection)
+        connection.set_busy_timeout(busy_timeout_ms)
+        connection.setlk_timeout(min(LOCK_LOOKS_MS, busy_timeout_ms), 0)
+        _use_wal(connection, busy_timeout_ms)
         _make_durable(connection)
         connection.pragma("wal_autocheckpoint", WAL_AUTOCHECKPOINT_PAGES)
         connection.pragma("journal_size_limit", 16 * 1024 * 1024)
@@ -57,18 +66,20 @@ def create_private(path: Path) -> None:
         create_file(path)
     except OSError as error:
         raise UnavailableError(
-            f"the replica cannot be created at {path} ({error.strerror}); set LOCALFIRST_REPLICA to a writable place."
+            f"the replica cannot be created at {path} ({error.strerror}); set LOCALFIRST_REPLICA to a writable place.",
+            cause="replica",
         ) from None
 
 
-def _use_wal(connection: apsw.Connection) -> None:
+def _use_wal(connection: apsw.Connection, busy_timeout_ms: int) -> None:
     # The switch to WAL ignores the busy timeout, so two first openers can meet: the loser tries again.
+    deadline = time.monotonic() + busy_timeout_ms / 1000
     for attempt in range(50):
         try:
             if connection.pragma("journal_mode") != "wal":
                 connection.pragma("journal_mode", "wal")
         except apsw.BusyError:
-            if attempt == 49:
+            if attempt == 49 or time.monotonic() >= deadline:
                 raise
             connection.pragma("user_version")  # this one does wait, until the other opener is through
         else:
@@ -93,18 +104,23 @@ def sqlite_errors() -> Iterator[None]:
 
 
 def in_words(error: apsw.Error) -> LocalfirstError:
-    """The user's error for one of SQLite's."""
+    """The user's error for one of SQLite's. `details["cause"]` is ``replica``: not the server is at fault."""
     if isinstance(error, apsw.CorruptError | apsw.NotADBError):
-        return ReplicaUnreadableError("the replica is damaged and has to be rebuilt; run `localfirst doctor`.")
+        return ReplicaUnreadableError("the replica is damaged and has to be rebuilt; run `localfirst doctor`.", cause="replica")
+    return UnavailableError(_words(error), cause="replica")
+
+
+def _words(error: apsw.Error) -> str:
     if isinstance(error, apsw.BusyError | apsw.LockedError):
-        return UnavailableError("the replica is locked by another process; try again in a moment.")
+        return "the replica is locked by another process; try again in a moment."
     if isinstance(error, apsw.FullError):
-        return UnavailableError("the disk that holds the replica is full; make room and try again, nothing was changed.")
+        return "the disk that holds the replica is full; make room and try again, nothing was changed."
     if isinstance(error, apsw.ReadOnlyError | apsw.PermissionsError | apsw.CantOpenError):
-        return UnavailableError("the replica cannot be written; check the permissions of its file and folder.")
+        return "the replica cannot be written; check the permissions of its file and folder."
     if isinstance(error, apsw.IOError):
-        return UnavailableError("the disk that holds the replica reports an error; nothing was changed.")
-    return UnavailableError("the replica failed in an unexpected way; see the log.")
+        return "the disk that holds the replica reports an error; nothing was changed."
+    logger.error("the replica failed in an unexpected way", exc_info=error)
+    return "the replica failed in an unexpected way; see the log."
 
 
 @contextmanager

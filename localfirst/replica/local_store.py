@@ -10,7 +10,7 @@ import apsw
 from localfirst_schema import timestamps
 from localfirst_schema.entities import ENTITIES, ENTITY, VENDOR, WORK_ITEM, Entity
 from localfirst_schema.errors import UnavailableError
-from localfirst_schema.wire import EMPTY_HASH, Row, chain_hash
+from localfirst_schema.wire import EMPTY_HASH, Mutation, Row, chain_hash, encode_json
 from localfirst_sync.decision import rebase
 from localfirst_sync.ports import (
     BEGINNING,
@@ -23,10 +23,12 @@ from localfirst_sync.ports import (
     Push,
     Pushed,
     Recollection,
+    Staging,
 )
 
-from localfirst.replica import fulltext, outbox
+from localfirst.replica import bootstrap, fulltext, outbox
 from localfirst.replica.act import upsert_sql, write_row, written_columns
+from localfirst.replica.bootstrap import Bootstrap
 from localfirst.replica.connection import immediate, sqlite_errors
 from localfirst.replica.recollection import Snapshot, forget_told, recollections
 from localfirst.replica.rows import as_row, find
@@ -36,6 +38,11 @@ from localfirst.replica.structure import derive_paths
 _ENTITY_OF_TABLE = {entity.table: entity for entity in ENTITIES}
 _VENDOR_STATUS = VENDOR.column_names.index("status")
 _INSERT_HISTORY = "INSERT INTO history (entity, entity_id, version, by, at, outcome, fields) VALUES (?, ?, ?, ?, ?, ?, ?)"
+_AWAIT_HISTORY = "INSERT INTO awaited SELECT history_id FROM outbox WHERE number = ? AND told = 0"
+_DROP_HISTORY = f"""
+    DELETE FROM history WHERE history_id = (SELECT history_id FROM outbox WHERE number = ? AND told = {outbox.OTHERWISE})
+"""
+_VERSIONS = "SELECT id, version FROM {table} WHERE id IN (SELECT value FROM json_each(?))"
 _UPSERT_CONFLICT = (
     f"INSERT OR REPLACE INTO {CONFLICT_TABLE} ({', '.join(CONFLICT_COLUMNS)}) VALUES ({', '.join('?' * len(CONFLICT_COLUMNS))})"
 )
@@ -82,18 +89,35 @@ class ReplicaStore:
 
     def next_push(self, limit: int) -> Push | None:
         """The next mutations with their chained hashes."""
-        with sqlite_errors():
+        with immediate(self._connection):
+            self._check_fence()
             acked_number, acked_hash, *cursor, doubtful = self._replica(
                 "acked_number, acked_hash, cursor_seq, cursor_tag, doubtful_number"
             )
             mutations = outbox.next_mutations(self._connection, limit)
-        if not mutations:
-            return None
+            if not mutations:
+                return None
+            shown = self._shown(mutations)
+            last_number = mutations[-1].number
+            if last_number > doubtful:
+                # The next time these are sent it is no longer sure that the server has not had them.
+                self._connection.execute("UPDATE replica SET doubtful_number = ?", (last_number,))
         hashes, last = [], acked_hash
         for mutation in mutations:
             last = chain_hash(last, mutation)
             hashes.append(last)
-        return Push(acked_number, acked_hash, mutations, hashes, Cursor(*cursor), doubtful)
+        return Push(acked_number, acked_hash, mutations, hashes, Cursor(*cursor), doubtful, shown)
+
+    def _shown(self, mutations: Sequence[Mutation]) -> list[int]:
+        """The version at which each mutation's row is shown now; 0 where there is none."""
+        ids: dict[str, set[str]] = {}
+        for mutation in mutations:
+            ids.setdefault(mutation.entity, set()).add(mutation.id)
+        versions: dict[tuple[str, str], int] = {}
+        for name in ids.keys() & ENTITY.keys():
+            found = self._connection.execute(_VERSIONS.format(table=ENTITY[name].table), (encode_json(sorted(ids[name])),))
+            versions |= {(name, str(row_id)): int(version) for row_id, version in found}
+        return [versions.get((mutation.entity, mutation.id), 0) for mutation in mutations]
 
     def acknowledge(self, push: Push, pushed: Pushed) -> None:
         """Takes the verdicts."""
@@ -102,11 +126,10 @@ class ReplicaStore:
             self._check_fence()
             for mutation, verdict in zip(push.mutations, pushed.verdicts, strict=True):
                 if verdict.outcome != "accepted":
-                    # What really happened comes with the next pull, as the server wrote it.
-                    connection.execute(
-                        "DELETE FROM history WHERE history_id = (SELECT history_id FROM outbox WHERE number = ?)",
-                        (mutation.number,),
-                    )
+                    # What really happened comes with the next pull, as the server wrote it (or came with an earlier one).
+                    # Until then it stays as it is: the server may have forgotten it by that time.
+                    connection.execute(_AWAIT_HISTORY, (mutation.number,))
+                    connection.execute(_DROP_HISTORY, (mutation.number,))
                 elif verdict.version != mutation.version:
                     self._take_version(mutation.entity, mutation.id, verdict.version)
             connection.execute(
@@ -116,9 +139,9 @@ class ReplicaStore:
             connection.execute(
                 "UPDATE replica SET acked_number = ?, acked_hash = ?", (push.mutations[-1].number, push.hashes[-1])
             )
-            if pushed.after is not None and pushed.before == self._cursor() and _all_accepted(pushed):
+            if pushed.before == self._cursor() and _all_accepted(pushed):
                 self._set_cursor(pushed.after)
-            elif pushed.after is not None:
+            else:
                 connection.execute("UPDATE replica SET pushed_seq = ?, pushed_tag = ?", pushed.after)
 
     def _take_version(self, entity: str, row_id: str, version: int) -> None:
@@ -161,15 +184,48 @@ class ReplicaStore:
         with immediate(self._connection):
             self._check_fence()
             (own,) = self._replica("replica_id")
-            if self._cursor() == BEGINNING:
-                self._connection.execute("DELETE FROM history WHERE history_id NOT IN (SELECT history_id FROM outbox)")
-                foreign = self._apply(sink, own, known=None)
-            else:
-                foreign = self._apply(sink, own, known=own)
+            self._connection.execute("DELETE FROM history WHERE history_id IN (SELECT history_id FROM awaited)")
+            self._connection.execute("DELETE FROM awaited")
+            foreign = self._apply(sink, own, known=own)
             self._connection.execute("DELETE FROM former_ids")
             self._set_cursor(reached)
         sink.close()
         return foreign
+
+    def begin_bootstrap(self) -> Bootstrap:
+        """A bootstrap: a new one, or the one that was interrupted."""
+        with sqlite_errors():
+            return Bootstrap(self._connection, self._check_fence, self._replica("replica_id")[0])
+
+    def discard_bootstrap(self) -> None:
+        """Gives up what is staged."""
+        with immediate(self._connection):
+            self._check_fence()
+            bootstrap.discard(self._connection)
+
+    def finish_bootstrap(self, staging: Staging, sink: PullSink, reached: Cursor) -> int:
+        """See `LocalStore.finish_bootstrap`."""
+        assert isinstance(staging, Bootstrap), "the staging is the one that begin_bootstrap gave"
+        assert isinstance(sink, Spool), "the sink is the one that begin_pull gave"
+        with immediate(self._connection):
+            self._check_fence()
+            foreign = staging.swap()
+            foreign += self._apply(sink, self._replica("replica_id")[0], known=None)
+            self._connection.execute("DELETE FROM former_ids")
+            self._set_cursor(reached)
+        staging.close()
+        sink.close()
+        return foreign
+
+    def lacks_text(self) -> bool:
+        """Whether a bootstrap has left full text to be written."""
+        with sqlite_errors():
+            return self._replica("text_from")[0] is not None
+
+    def index_text(self, budget_s: float) -> bool:
+        """Writes full text that is missing, for about so long; returns whether all of it is there."""
+        with sqlite_errors():
+            return bootstrap.index_text(self._connection, budget_s)
 
     def begin_recovery(self) -> Snapshot:
         """A sink for a snapshot of a server that was set back."""
@@ -188,11 +244,13 @@ class ReplicaStore:
             sink.let_go_of_own(self._connection)
         with immediate(self._connection):
             self._check_fence()
+            bootstrap.discard(self._connection)
             forget_told(self._connection, sink)
             (own,) = self._replica("replica_id")
             foreign = self._apply(sink, own, known=None, standing=sink.standing)
             self._become_new()
             self._connection.execute("DELETE FROM former_ids")
+            self._connection.execute("DELETE FROM awaited")
             self._connection.execute(
                 "UPDATE replica SET pushed_seq = 0, pushed_tag = 0, recovered_at = ?, recovered_changes = ?",
                 (timestamps.now(), restored),
@@ -212,7 +270,7 @@ class ReplicaStore:
         foreign = 0
         self._mark_told(spool, own)
         waiting = outbox.waiting_rows(connection)
-        mine = self._own_numbers(known)
+        mine = self._own_numbers(own, known)
         moved: set[str] = set()
         lost: set[tuple[str, str]] = set()
         for table, rows in spool.batches():
@@ -228,6 +286,8 @@ class ReplicaStore:
                 connection.executemany(_UPSERT_CONFLICT, [row for row in rows if ("conflict", row[0]) not in waiting])
             else:
                 moved |= self._apply_rows(_ENTITY_OF_TABLE[table], rows, waiting)
+        if waiting:
+            moved |= outbox.moved_items(connection)  # what came from the server stands below them, as it does there
         self._drop_refused(spool, {key for key in lost - waiting if key[1] not in standing})
         derive_paths(connection, moved)
         return foreign
@@ -238,18 +298,14 @@ class ReplicaStore:
         (doubtful,) = self._replica("doubtful_number")
         for table, rows in spool.batches():
             if table == HISTORY:
-                lines = [(r[2], r[5], r[4], r[9] if r[8] == own else None) for r in rows]
-                outbox.mark_told(self._connection, lines, doubtful)
+                outbox.mark_told(self._connection, [outbox.told_line(row, own) for row in rows], doubtful)
 
-    def _own_numbers(self, known: str | None) -> _OwnNumbers:
+    def _own_numbers(self, own: str, known: str | None) -> _OwnNumbers:
         """The changes that are in the history since they were made, if they were accepted."""
-        if known is None:
-            return _OwnNumbers({}, set())
         (acked_number,) = self._replica("acked_number")
         former: list[Any] = self._connection.execute("SELECT replica_id, acked_number FROM former_ids").fetchall()
-        told: list[Any] = self._connection.execute("SELECT number FROM outbox WHERE told").fetchall()
-        acked: dict[str, int] = dict(former)
-        return _OwnNumbers(acked | {known: acked_number}, {(known, number) for (number,) in told})
+        acked: dict[str, int] = {**dict(former), own: acked_number} if known is not None else {}
+        return _OwnNumbers(acked, {(own, number) for number in outbox.told_as_here(self._connection)})
 
     def _drop_refused(self, sink: Spool | Snapshot, lost: set[tuple[str, str]]) -> None:
         """A creation that the server refused stands in a conflict alone: no row comes with its lost change."""

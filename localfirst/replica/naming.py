@@ -15,11 +15,17 @@ def adopt_name(connection: apsw.Connection, name: str) -> None:
     with immediate(connection):
         if connection.execute("SELECT project_name FROM replica").get is not None:
             return
-        renamed: dict[str, str] = {}
-        for entity in ENTITIES:
-            if entity.natural_key:
-                _rename(connection, entity, project, renamed)
         connection.execute("UPDATE replica SET project_id = ?, project_name = ?", (project, name))
+        make_ids_anew(connection)
+
+
+def make_ids_anew(connection: apsw.Connection) -> None:
+    """Makes the ids that follow from names those of the replica's project. Within a transaction."""
+    project = str(connection.execute("SELECT project_id FROM replica").get)
+    renamed: dict[str, str] = {}
+    for entity in ENTITIES:
+        if entity.natural_key:
+            _rename(connection, entity, project, renamed)
 
 
 def _rename(connection: apsw.Connection, entity: Entity, project: str, renamed: dict[str, str]) -> None:
@@ -27,6 +33,8 @@ def _rename(connection: apsw.Connection, entity: Entity, project: str, renamed: 
     for old, *parts in connection.execute(f"SELECT {', '.join(['id', *keys])} FROM {entity.table}").fetchall():
         current = [str(renamed.get(str(part), part)) for part in parts]
         new = natural_id(project, entity.name, *(current or ["singleton"]))
+        if new == old:
+            continue
         renamed[str(old)] = new
         sets = "".join(f", {key} = ?" for key in keys)
         connection.execute(f"UPDATE {entity.table} SET id = ?{sets} WHERE id = ?", (new, *current, old))

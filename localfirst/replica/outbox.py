@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import apsw
 from localfirst_schema.wire import Fields, Mutation, decode_fields
@@ -19,8 +20,12 @@ _OF_ROW = """
     FROM history AS h CROSS JOIN outbox AS o USING (history_id)
     WHERE h.entity_id = ? AND h.entity = ? AND NOT o.told ORDER BY o.history_id
 """
+AS_HERE = 1
+OTHERWISE = 2
+"""How a pull told a change that waits (`outbox.told`; 0: not at all): just as it is in the history here, or in another way."""
+
 _TOLD = """
-    UPDATE outbox SET told = 1 WHERE history_id IN (
+    UPDATE outbox SET told = ?6 WHERE history_id IN (
         SELECT h.history_id FROM history AS h CROSS JOIN outbox AS o USING (history_id)
         WHERE h.entity_id = ?1 AND h.at = ?2 AND h.by IS ?3 AND (o.number = ?4 OR o.number <= ?5)
     )
@@ -58,6 +63,15 @@ def waiting_rows(connection: apsw.Connection) -> set[tuple[str, str]]:
     return {(entity, row_id) for entity, row_id in connection.execute(sql)}
 
 
+def moved_items(connection: apsw.Connection) -> set[str]:
+    """The work items with a waiting change of their parent."""
+    sql = """
+        SELECT DISTINCT h.entity_id FROM outbox CROSS JOIN history AS h USING (history_id)
+        WHERE h.entity = 'work_item' AND instr(h.fields, '"parent_id"') AND NOT told
+    """
+    return {row_id for (row_id,) in connection.execute(sql)}
+
+
 def renumber(connection: apsw.Connection) -> int:
     """Numbers what waits from 1 without a gap, acts staying together; returns how many changes wait."""
     acts: dict[object, int] = {}
@@ -76,7 +90,24 @@ def row_waits(connection: apsw.Connection, row_id: str) -> bool:
     return bool(connection.execute(sql, (row_id,)).get)
 
 
-def mark_told(connection: apsw.Connection, lines: Iterable[tuple[str, str, str | None, int | None]], doubtful: int) -> None:
-    """The server's log tells these changes, as (entity id, at, by, number; None: pushed under another id): they wait for
-    their verdicts alone."""
-    connection.executemany(_TOLD, [(*line, doubtful) for line in lines])
+def mark_told(
+    connection: apsw.Connection, lines: Iterable[tuple[str, str, str | None, int | None, int]], doubtful: int
+) -> None:
+    """The server's log tells these changes: they wait for their verdicts alone.
+
+    Args:
+        lines: (entity id, at, by, number or None if it was pushed under another id, `AS_HERE` or `OTHERWISE`).
+        doubtful: changes up to this number may have been pushed under an id that the replica gave up.
+    """
+    connection.executemany(_TOLD, [(*line[:4], doubtful, line[4]) for line in lines])
+
+
+def told_line(line: Sequence[Any], own: str) -> tuple[str, str, str | None, int | None, int]:
+    """A `HistoryRow` as `mark_told` takes it, in a replica whose id is `own`."""
+    mine = line[8] == own
+    return line[2], line[5], line[4], line[9] if mine else None, AS_HERE if mine and line[6] == "accepted" else OTHERWISE
+
+
+def told_as_here(connection: apsw.Connection) -> list[int]:
+    """The numbers of the waiting changes that a pull told just as they are here."""
+    return [number for (number,) in connection.execute("SELECT number FROM outbox WHERE told = ?", (AS_HERE,))]

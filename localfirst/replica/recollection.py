@@ -34,6 +34,9 @@ _LINES = f"""
     WHERE entity_id = ? AND entity = ? AND {_NOT_WAITING} ORDER BY version, history_id
 """
 _COUNTS = f"SELECT entity, entity_id, count(*) FROM history WHERE {_NOT_WAITING} GROUP BY entity, entity_id"
+_ROWLESS = f"""
+    SELECT DISTINCT entity_id FROM history WHERE entity = ? AND {_NOT_WAITING} AND entity_id NOT IN (SELECT id FROM {{table}})
+"""
 _FORGET = f"DELETE FROM history WHERE entity_id = ? AND at = ? AND by IS ? AND {_NOT_WAITING}"
 _IS_TOLD = f"""
     SELECT EXISTS (
@@ -128,7 +131,12 @@ def recollections(
     with snapshot(connection):
         equal, places = _compared(connection, server.server())
         places |= _unseen(connection, server.server())
-        places |= _longer_histories(connection, history_counts, {(ENTITIES[p.entity].name, p.id) for p in places})
+        counts = {(entity, row_id): count for entity, row_id, count in connection.execute(_COUNTS)}
+        places |= _longer_histories(counts, history_counts, {(ENTITIES[p.entity].name, p.id) for p in places})
+        places |= _known_by_history(connection)
+        known = {row_id: count for (_, row_id), count in counts.items()}
+        # Of an equal row too the server may tell more: what was merged or lost, and has not come here since.
+        equal = {row_id for row_id in equal if known.get(row_id, 0) >= history_counts.get(row_id, 0)}
         conflicts = _conflicts(connection, server)
     server.keep_all_but(equal)
     return _in_parts(connection, sorted(places), conflicts, limit)
@@ -171,7 +179,9 @@ def _compared(connection: apsw.Connection, server: Batches) -> tuple[set[str], s
             ours = mine.get(theirs[0])
             if ours is None:
                 continue
-            if (entity.name, theirs[0]) not in waiting and _are_equal(entity, ours, theirs):
+            # Of the row with which every project starts the histories may differ even so.
+            comparable = (entity.name, theirs[0]) not in waiting and entity is not CONFIGURATION
+            if comparable and _are_equal(entity, ours, theirs):
                 equal.add(theirs[0])
             else:
                 row = as_row(entity, ours)
@@ -203,11 +213,20 @@ def _place(entity: Entity, row: Row, *, is_deletion: bool) -> _Place:
     return _Place(is_deletion, number, -depth if is_deletion else depth, row["id"])
 
 
-def _longer_histories(connection: apsw.Connection, history_counts: Mapping[str, int], known: set[_Key]) -> set[_Place]:
+def _known_by_history(connection: apsw.Connection) -> set[_Place]:
+    """Rows that are not here, but of which there is history: changes of what was never seen here, or creations refused."""
+    return {
+        _Place(False, number, 0, row_id)
+        for number, entity in enumerate(ENTITIES)
+        for (row_id,) in connection.execute(_ROWLESS.format(table=entity.table), (entity.name,))
+    }
+
+
+def _longer_histories(counts: Mapping[_Key, int], history_counts: Mapping[str, int], known: set[_Key]) -> set[_Place]:
     """Rows of which this replica has more history than the server, whatever is with the row."""
     return {
         _Place(False, ENTITIES.index(ENTITY[name]), 0, row_id)
-        for name, row_id, count in connection.execute(_COUNTS)
+        for (name, row_id), count in counts.items()
         if count > history_counts.get(row_id, 0) and name in ENTITY and (name, row_id) not in known
     }
 
@@ -233,7 +252,7 @@ def _remembered(connection: apsw.Connection, entity: Entity, row_id: str, waitin
         if (entity.name, row_id) in waiting:
             row = _without_waiting(entity, row, lines, outbox.of_row(connection, entity.name, row_id))
     if row is not None and entity is CONFIGURATION and row["version"] == 1:
-        return Remembered(entity.name, row_id, None, ())  # every project starts with this row; the server's own will do
+        return Remembered(entity.name, row_id, None, lines)  # every project starts with this row; the server's own will do
     return Remembered(entity.name, row_id, row, lines)
 
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 import uuid
-from contextlib import suppress
+from collections.abc import Callable
 from pathlib import Path
 
 import apsw
@@ -13,31 +12,41 @@ from localfirst_schema.entities import CONFIGURATION
 from localfirst_schema.errors import InvalidStateError
 from localfirst_schema.identifiers import natural_id, project_id
 
-from localfirst.replica.connection import ReplicaUnreadableError, connect, immediate, sqlite_errors
+from localfirst.replica.connection import BUSY_TIMEOUT_MS, ReplicaUnreadableError, connect, immediate, sqlite_errors
 from localfirst.replica.migrate import migrate
 from localfirst.replica.naming import adopt_name
-
-logger = logging.getLogger("localfirst.replica")
 
 DEFAULT_CONTEXT = "feature"
 DEFAULT_TOKEN_BUDGET = 200_000
 
 
-def open_replica(path: Path, project_name: str | None) -> apsw.Connection:
+def open_replica(
+    path: Path,
+    project_name: str | None,
+    *,
+    busy_timeout_ms: int = BUSY_TIMEOUT_MS,
+    on_rebuilt: Callable[[str], None] | None = None,
+) -> apsw.Connection:
     """Opens the replica at `path` for the named project (None: local until named).
 
-    A file that is no database, or a damaged one, is renamed to ``NAME.corrupt-TIME`` and a new one begun. Raises
-    InvalidStateError for the replica of another project, UnavailableError where the place cannot be written.
+    A file that is no database, or a damaged one, is renamed to ``NAME.corrupt-TIME``, a new one begun, and what can still be
+    read of the old one saved into it (`rebuild`); `on_rebuilt` is told so in words. Raises InvalidStateError for the replica of
+    another project, UnavailableError where the place cannot be written or is locked for longer than `busy_timeout_ms`.
     """
     try:
-        return _open(path, project_name)
+        return open_file(path, project_name, busy_timeout_ms=busy_timeout_ms)
     except ReplicaUnreadableError:
-        set_aside(path)
-        return _open(path, project_name)
+        from localfirst.replica.rebuild import rebuild  # rarely needed
+
+        words = rebuild(path, project_name, damaged=None)
+        if words is not None and on_rebuilt is not None:
+            on_rebuilt(words)
+        return open_file(path, project_name, busy_timeout_ms=busy_timeout_ms)
 
 
-def _open(path: Path, project_name: str | None) -> apsw.Connection:
-    connection = connect(path)
+def open_file(path: Path, project_name: str | None, *, busy_timeout_ms: int = BUSY_TIMEOUT_MS) -> apsw.Connection:
+    """The same for a file that is sound. Raises ReplicaUnreadableError for another."""
+    connection = connect(path, busy_timeout_ms=busy_timeout_ms)
     try:
         with sqlite_errors():
             migrate(connection, path)
@@ -75,14 +84,3 @@ def begin(connection: apsw.Connection, project_name: str | None) -> None:
             " VALUES (?, ?, ?, 1, ?, ?)",
             (natural_id(project, CONFIGURATION.name, "singleton"), DEFAULT_CONTEXT, DEFAULT_TOKEN_BUDGET, now, now),
         )
-
-
-def set_aside(path: Path) -> Path:
-    """Renames a broken replica beside itself, with its log files, and returns the new name. Nothing is deleted."""
-    stamp = timestamps.now().replace(":", "").replace("-", "").replace(".", "")
-    aside = path.with_name(f"{path.name}.corrupt-{stamp}")
-    for suffix in ("-wal", "-shm", ""):
-        with suppress(FileNotFoundError):
-            Path(f"{path}{suffix}").replace(f"{aside}{suffix}")
-    logger.error("the replica could not be read; it was renamed to %s and a new one begun", aside)
-    return aside

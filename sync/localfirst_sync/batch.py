@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
+from types import MappingProxyType
 from typing import Any, NamedTuple, TypeAlias
 
 import msgspec
@@ -48,6 +49,9 @@ Act: TypeAlias = Sequence[Change]
 _SENDABLE = {entity.name: frozenset(entity.sent_columns) for entity in ENTITIES}
 
 
+_NO_VERSIONS: Mapping[Any, int] = MappingProxyType({})
+
+
 class Settled(NamedTuple):
     """What became of one change; `version` is the row's version after it, `draft` what a conflict keeps."""
 
@@ -81,9 +85,20 @@ class Batch:
         rows: the server's rows that the changes name, as far as they exist.
         conflicts: the server's conflicts that the changes name, as far as they exist.
         structure: what may stand against the changes, or None when none of them can touch the structure.
+        shown: mutation number → the version at which its replica shows the row by now.
+        told: of rows that are not there, the highest version that the history tells.
     """
 
-    def __init__(self, rows: Mapping[Key, Row], conflicts: Mapping[str, Record], structure: Structure | None) -> None:
+    def __init__(
+        self,
+        rows: Mapping[Key, Row],
+        conflicts: Mapping[str, Record],
+        structure: Structure | None,
+        shown: Mapping[int, int] = _NO_VERSIONS,
+        told: Mapping[Key, int] = _NO_VERSIONS,
+    ) -> None:
+        self._shown = shown
+        self._told: dict[Key, int] = dict(told)
         self.rows: dict[Key, Row] = dict(rows)
         self.conflicts: dict[str, Record] = dict(conflicts)
         self._structure = structure
@@ -124,7 +139,7 @@ class Batch:
             return self._settle_conflict(change)
         key = change.key
         current = self.rows.get(key)
-        decision = decide(entity, mutation, fields, current)
+        decision = decide(entity, mutation, fields, current, self._shown.get(mutation.number, 0), self._told.get(key, 0))
         row = decision.row
         if self._structure is not None and row is not None and row is not current:
             objection = self._structure.objection(entity, current, row)
@@ -133,7 +148,7 @@ class Batch:
             self._structure.note(entity, mutation.id, row)
         if row is not None:
             self.rows[key] = row
-        version = mutation.version if row is None else row["version"]
+        version = self._tells(change) if row is None else row["version"]
         if decision.outcome != "conflict":
             return Settled(change, decision.outcome, version, None)
         draft = Draft(mutation, entity, *trees(decision.clashes), current, decision.reason or "fields")
@@ -162,9 +177,15 @@ class Batch:
         else:
             base, mine = ({name: sides.get(side) for name, sides in fields.items()} for side in ("old", "new"))
         if current is not None:
-            self._set(change.key, raised(mutation, current))
-        version = mutation.version if current is None else self.rows[change.key]["version"]
+            self._set(change.key, raised(mutation, current, self._shown.get(mutation.number, 0)))
+        version = self._tells(change) if current is None else self.rows[change.key]["version"]
         return Settled(change, "conflict", version, Draft(mutation, entity, base, mine, current, reason))
+
+    def _tells(self, change: Change) -> int:
+        """The version of a change of a row that is not there; the history tells it from now on."""
+        version = change.mutation.version
+        self._told[change.key] = max(version, self._told.get(change.key, 0))
+        return version
 
     def _settle_conflict(self, change: Change) -> Settled:
         """A conflict is settled once; who comes later has lost, without a conflict about the conflict."""

@@ -29,8 +29,8 @@ def book(
     """Books the drafts of a push.
 
     Args:
-        open_conflicts: the replica's open conflicts of the rows that clash now.
-        named: the conflicts that mutations of this push settle, as they stand after it.
+        open_conflicts: the replica's open conflicts of the rows that clash now, but for those in `named`.
+        named: the conflicts that mutations of this push are about to settle, as they stand after it.
     """
     by_row: dict[Key, Record] = {(known.row["entity"], known.row["entity_id"]): known for known in open_conflicts}
     booked = Booked({}, {})
@@ -41,7 +41,6 @@ def book(
             mutation = one.change.mutation
             if mutation.entity == CONFLICT and one.outcome == "accepted":
                 booked.written[mutation.id] = after = named[mutation.id]
-                by_row.pop((after.row["entity"], after.row["entity_id"]), None)
             if one.draft is None:
                 continue
             key = (one.draft.mutation.entity, one.draft.mutation.id)

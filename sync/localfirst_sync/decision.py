@@ -4,10 +4,11 @@
 server row   the change           case                                                        outcome
 ===========  ===================  ==========================================================  =================
 absent       creates              nobody else made it                                         accepted
+absent       creates              one that was refused has shown this version                 merged
 absent       updates, deletes     the server never had the row, or lost it                    conflict: missing
 deleted      creates              re-creation revives the tombstone                           merged
-deleted      undeletes            from the version that the server has                        accepted
-deleted      deletes              both deleted it                                             merged
+deleted      deletes              both deleted it, and nothing else                           merged
+deleted      (un)deletes          base version and base values are the server's               accepted
 deleted      updates              update against delete                                       conflict: deleted
 alive        any                  base version and base values are the server's               accepted
 alive        deletes              it changed since: delete against update                     conflict: changed
@@ -17,7 +18,8 @@ alive        any                  a field that both sides changed differently   
 ===========  ===================  ==========================================================  =================
 
 An accepted change makes the row's version one higher. A merge, a conflict and a lost claim raise it past both sides, so
-that a version which was shown for one branch is never later the current version of another.
+that a version which was shown for one branch is never later the current version of another; where the server's values stand,
+also past the version at which the replica has come to show its own (`shown`).
 """
 
 from __future__ import annotations
@@ -43,17 +45,25 @@ class Decision:
     clashes: list[Clash] = field(default_factory=list)
 
 
-def decide(entity: Entity, mutation: Mutation, fields: Fields, current: Row | None) -> Decision:
+def decide(entity: Entity, mutation: Mutation, fields: Fields, current: Row | None, shown: int = 0, told: int = 0) -> Decision:
     """Decides one mutation against the server's row. Pure: the arguments are not changed.
 
     Args:
         fields: the decoded `mutation.fields`.
         current: the row that the server has now (all columns), or None.
+        shown: the version at which the writer's replica shows the row by now. There it has the change's values: where the
+            server's stand instead, its version must be another one.
+        told: of a row that is not there, the highest version that the history tells (creations that were refused).
     """
     creates = mutation.base_version == 0
     if current is None:
         if creates:
-            return Decision("accepted", _created(entity, mutation, fields))
+            created = _created(entity, mutation, fields)
+            return (
+                Decision("accepted", created)
+                if mutation.version > told
+                else Decision("merged", created | {"version": told + 1})
+            )
         return Decision("conflict", None, "missing", _all_clash(entity, fields, None))
 
     in_step = mutation.base_version == current["version"] and _base_matches(entity, fields, current)
@@ -62,31 +72,31 @@ def decide(entity: Entity, mutation: Mutation, fields: Fields, current: Row | No
     if current["deleted_at"] is not None:
         if creates:
             return Decision("merged", _revived(entity, mutation, fields, current))
-        if deletes:
+        if deletes and fields.keys() == {"deleted_at"}:
             return Decision("merged", raised(mutation, current))
-        if not (undeletes and in_step):
-            return Decision("conflict", raised(mutation, current), "deleted", _all_clash(entity, fields, current))
+        if not ((undeletes or deletes) and in_step):
+            return Decision("conflict", raised(mutation, current, shown), "deleted", _all_clash(entity, fields, current))
     if in_step:
         row = _applied(entity, mutation, fields, current, [], overwrite=True)
         row["version"] = mutation.base_version + 1
         return Decision("accepted", row)
     if deletes:
         clash = Clash(("deleted_at",), None, fields["deleted_at"]["new"], None)
-        return Decision("conflict", raised(mutation, current), "changed", [clash])
+        return Decision("conflict", raised(mutation, current, shown), "changed", [clash])
     if _claim_is_taken(entity, fields, current):
-        return Decision("lost", raised(mutation, current), "claimed")
+        return Decision("lost", raised(mutation, current, shown), "claimed")
 
     clashes: list[Clash] = []
     row = _applied(entity, mutation, fields, current, clashes, overwrite=False)
-    row["version"] = _past_both(mutation, current)
+    row["version"] = _past_both(mutation, current, shown if clashes else 0)
     if clashes:
         return Decision("conflict", row, "fields", clashes)
     return Decision("merged", row)
 
 
-def refused(entity: Entity, mutation: Mutation, fields: Fields, current: Row | None, reason: str) -> Decision:
+def refused(entity: Entity, mutation: Mutation, fields: Fields, current: Row | None, reason: str, shown: int = 0) -> Decision:
     """The decision for a change that some rule of the whole (a cycle, the depth, a missing parent) does not allow."""
-    row = None if current is None else raised(mutation, current)
+    row = None if current is None else raised(mutation, current, shown)
     return Decision("conflict", row, reason, _all_clash(entity, fields, current))
 
 
@@ -99,24 +109,31 @@ def rebase(entity: Entity, pending: Sequence[tuple[Mutation, Fields]], server_ro
     foreseen: Row | None = server_row
     shown = server_row
     for mutation, fields in pending:
-        foreseen = decide(entity, mutation, fields, foreseen).row
-        shown = _applied(entity, mutation, fields, shown, [], overwrite=True)
+        if foreseen is not None and mutation.base_version > foreseen["version"]:
+            # Made by somebody who knows more of the row than this replica (a blind change): the server will be in step.
+            foreseen = _applied(entity, mutation, fields, foreseen, [], overwrite=True) | {"version": mutation.version}
+        else:
+            foreseen = decide(entity, mutation, fields, foreseen).row
+        if mutation.base_version == 0 and shown["deleted_at"] is not None:
+            shown = _revived(entity, mutation, fields, shown)
+        else:
+            shown = _applied(entity, mutation, fields, shown, [], overwrite=True)
     version = mutation.version if foreseen is None else max(int(foreseen["version"]), mutation.version)
     return shown | {"version": version}
 
 
-def _past_both(mutation: Mutation, current: Row) -> int:
-    return max(int(current["version"]), mutation.version) + 1
+def _past_both(mutation: Mutation, current: Row, shown: int = 0) -> int:
+    return max(int(current["version"]), mutation.version, shown) + 1
 
 
-def raised(mutation: Mutation, current: Row) -> Row:
+def raised(mutation: Mutation, current: Row, shown: int = 0) -> Row:
     """The row as it is, at a version past both sides."""
-    return {**current, "version": _past_both(mutation, current)}
+    return {**current, "version": _past_both(mutation, current, shown)}
 
 
 def _created(entity: Entity, mutation: Mutation, fields: Fields) -> Row:
     row: Row = dict.fromkeys(entity.column_names)
-    row |= {"id": mutation.id, "version": 1, "created_at": mutation.at, "created_by": mutation.by}
+    row |= {"id": mutation.id, "version": mutation.version, "created_at": mutation.at, "created_by": mutation.by}
     for name, change in fields.items():
         row[name] = encode_json(change["new"]) if name in entity.json_columns else change["new"]
     row |= {"updated_at": mutation.at, "updated_by": mutation.by}

@@ -18,8 +18,8 @@ from localfirst_schema import timestamps
 from localfirst_schema.errors import LocalfirstError
 
 from localfirst_sync.lock import HeldElsewhere, ReplicaLock
-from localfirst_sync.ports import Fenced, Identity, LocalStore, RemoteStore
-from localfirst_sync.round import Progress, RoundResult, push_outbox, sync_round
+from localfirst_sync.ports import Fenced, Identity, LocalStore, Progress, RemoteStore
+from localfirst_sync.round import RoundResult, push_outbox, sync_round
 from localfirst_sync.wake import Wake
 
 logger = logging.getLogger("localfirst.sync")
@@ -49,7 +49,7 @@ class SyncLoop:
     Args:
         open_local: opens the replica; called in the loop's thread.
         open_remote: makes the server's store; called in the loop's thread.
-        lock_path: the lock file beside the replica.
+        lock_path: the lock file beside the replica; None for one in memory.
         on_round: told, in the loop's thread, of each round that did something.
         progress: told, in the loop's thread, how far a round is.
 
@@ -59,6 +59,7 @@ class SyncLoop:
         last_contact: when the server last answered, by `time.monotonic`.
         last_check_at: when it was last asked, and `last_sync_at` when a round last succeeded, as canonical text.
         last_error: what is wrong, in words, or None.
+        last_cause: the same for programs (`details["cause"]` of the error): ``replica`` where not the server is at fault.
         last_result: the last successful round that did something.
     """
 
@@ -67,7 +68,7 @@ class SyncLoop:
         *,
         open_local: Callable[[], LocalStore],
         open_remote: Callable[[Identity], RemoteStore],
-        lock_path: Path,
+        lock_path: Path | None,
         poll_s: float = POLL_S,
         on_round: Callable[[RoundResult], None] | None = None,
         progress: Progress | None = None,
@@ -98,6 +99,7 @@ class SyncLoop:
         self.last_check_at: str | None = None
         self.last_sync_at: str | None = None
         self.last_error: str | None = None
+        self.last_cause: str | None = None
         self.last_result: RoundResult | None = None
 
     def start(self) -> None:
@@ -159,7 +161,7 @@ class SyncLoop:
             if error.details.get("cause") == "busy":
                 self._held_up(error.message)
             else:
-                self._failed(error.message)
+                self._failed(error.message, error.details.get("cause"))
         except Exception:
             logger.exception("a round of sync failed")
             self._failed("The sync engine failed unexpectedly; its log has the details. It tries again by itself.")
@@ -176,6 +178,8 @@ class SyncLoop:
         if self._remote is None:
             self._remote = self._open_remote(self._local.identity())
         result = sync_round(self._local, self._remote, self._lock, progress=self._progress)
+        if self._local.lacks_text():
+            self._wake.set()
         now = time.monotonic()
         if is_waited_for or now - self._marked >= MARK_S:
             self._local.mark_synced()
@@ -200,7 +204,7 @@ class SyncLoop:
         self._failures = 0
         self.online = True
         self.last_contact = time.monotonic()
-        self.last_error = None
+        self.last_error = self.last_cause = None
 
     def _held_up(self, message: str) -> None:
         """The server answers, but rows are locked there: that is no outage."""
@@ -209,12 +213,12 @@ class SyncLoop:
         self._answer = None
         self._is_held_up = True
 
-    def _failed(self, message: str) -> None:
+    def _failed(self, message: str, cause: str | None = None) -> None:
         if self.online or self._failures == 0:
             logger.warning("sync waits: %s", message)
         self._failures += 1
         self.online = False
-        self.last_error = message
+        self.last_error, self.last_cause = message, cause
         self._answer = None
 
     def _await_reason(self) -> None:

@@ -61,6 +61,9 @@ def unite(entity: Entity, mine: Row | None, my_lines: Sequence[Line], theirs: Ro
         my_lines = _completed(entity, mine, my_lines)
     counterparts = match(my_lines, their_lines)
     missing = [line for line, known in zip(my_lines, counterparts, strict=True) if known is None]
+    if mine is None and entity is not CONFIGURATION:
+        # Changes of a row that was never seen here: nobody can say any more what they were made of.
+        return Union([line._replace(outcome="lost") for line in missing], (), None, 0, False)
     if mine is None or (theirs is not None and _is_same(entity, mine, theirs)):
         return Union(missing, (), None, 0, False)
     if theirs is None:
@@ -70,6 +73,10 @@ def unite(entity: Entity, mine: Row | None, my_lines: Sequence[Line], theirs: Ro
     place = -1 if common is None else common[0]
     branch = my_lines[place + 1 :]
     older = [line for line, known in zip(my_lines[: place + 1], counterparts, strict=False) if known is None]
+    # Of the branch the server may have single changes, decided in its own past: they are not told again.
+    untold = [line for line, known in zip(branch, counterparts[place + 1 :], strict=True) if known is None]
+    if branch and not untold:
+        return Union(older, (), None, 0, False)
     if not branch:
         if my_lines or _is_past(mine, their_lines):
             return Union(older, (), None, 0, False)
@@ -77,21 +84,21 @@ def unite(entity: Entity, mine: Row | None, my_lines: Sequence[Line], theirs: Ro
         whole = Line(mine["version"], mine["updated_by"], mine["updated_at"], "accepted", encode_json(differing))
         return Union(older, [whole], differing, max(1, mine["version"]), True)
     begins = branch[0].version - 1 if common is None else common[1]
-    continues = Union(older, branch, _changes(entity, theirs, mine), theirs["version"], False)
+    continues = Union(older, untold, _changes(entity, theirs, mine), theirs["version"], False)
     if entity is CONFIGURATION and theirs["version"] == 1:
         return continues  # every project starts with this row: it is in the past of all others
     base = undone(entity, mine, branch)
     if common is None and begins > 0:
         later = [line for line in their_lines if line.version > begins]
         if not _is_same(entity, base, undone(entity, theirs, later), but_for_audit=True):
-            return Union(older, branch, _all_that_differs(entity, mine, theirs), begins, True)
+            return Union(older, untold, _all_that_differs(entity, mine, theirs), begins, True)
     else:
         later = _unknown(my_lines, counterparts, their_lines)
     if not later:
         return continues
     if begins == 0:
         base = dict.fromkeys(base)
-    return Union(older, branch, _changes(entity, base, mine), max(1, begins), True)
+    return Union(older, untold, _changes(entity, base, mine), max(1, begins), True)
 
 
 def match(my_lines: Sequence[Line], their_lines: Sequence[Line]) -> list[Line | None]:
@@ -162,10 +169,18 @@ def _completed(entity: Entity, mine: Row, lines: Sequence[Line]) -> Sequence[Lin
 def _last_common(
     my_lines: Sequence[Line], counterparts: Sequence[Line | None], their_lines: Sequence[Line]
 ) -> tuple[int, int] | None:
-    """The place in my lines of the last change that both have, and the version that the server gave it."""
+    """The place in my lines of the last change that both have from one past, and the version that the server gave it.
+
+    A change that the server has with another version or outcome was decided there in another past, unless it has all that came
+    before it as well.
+    """
+    gaps = [place for place, line in enumerate(my_lines) if counterparts[place] is None and line.outcome != "lost"]
+    first_gap = gaps[0] if gaps else len(my_lines)
     for place in reversed(range(len(my_lines))):
-        known = counterparts[place]
-        if known is not None:
+        known, line = counterparts[place], my_lines[place]
+        if known is None:
+            continue
+        if place < first_gap or (known.version, known.outcome) == (line.version, line.outcome):
             return place, known.version
     # Two creations of the same thing that say the same are one beginning.
     begin_alike = my_lines and their_lines and my_lines[0].version == their_lines[0].version == 1

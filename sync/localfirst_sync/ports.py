@@ -6,8 +6,8 @@ needs nothing but these methods.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple, Protocol
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import NamedTuple, Protocol, TypeAlias
 
 import msgspec
 from localfirst_schema.wire import Mutation, Row, Verdict
@@ -28,6 +28,10 @@ class Cursor(NamedTuple):
 BEGINNING = Cursor(0, 0)
 
 
+Progress: TypeAlias = Callable[[int, int, str], None]
+"""Called with (done, total, phase), phase being ``push`` or ``pull``."""
+
+
 class Identity(NamedTuple):
     """Who a replica is: the project it belongs to, its own random id, and the fencing epoch of the present round."""
 
@@ -45,8 +49,11 @@ class Push(msgspec.Struct, frozen=True):
         acked_hash: the chained hash at `acked_number` (16 bytes; `wire.EMPTY_HASH` at 0).
         hashes: the chained hash of each mutation, 16 bytes each, in order.
         cursor: how far the replica has read; a server that does not know it has another past.
-        doubtful: up to this number the mutations may have been pushed before, under an id that the replica gave up; the
-            server recognises those by what they say.
+        doubtful: up to this number the mutations may have been pushed before: under an id that the replica gave up, or to a
+            server that has been set back since and was told them by another replica. Where it has no receipt the server
+            recognises those by what they say.
+        shown: for each mutation, the version at which the replica shows its row now (0: no row). It can be higher than the
+            mutation's own, since pulls rebase what waits; a conflict raises the row past it too.
     """
 
     acked_number: int
@@ -55,20 +62,21 @@ class Push(msgspec.Struct, frozen=True):
     hashes: Sequence[bytes]
     cursor: Cursor = BEGINNING
     doubtful: int = 0
+    shown: Sequence[int] = ()
 
 
 class Pushed(msgspec.Struct, frozen=True):
     """The server's answer to a `Push`: one verdict a mutation, in order.
 
     Attributes:
-        before: the server's head just before this push was numbered.
-        after: the head after it. Between the two there is nothing but this push. Both are None when the answer is a
-            repeated one, from the receipts.
+        before: the server's head just before this push was numbered, and between it and `after` there is nothing but this push;
+            None when a part of the answer is a repeated one, from the receipts.
+        after: a head that has all of this push.
     """
 
     verdicts: Sequence[Verdict]
     before: Cursor | None
-    after: Cursor | None
+    after: Cursor
 
 
 class HistoryRow(NamedTuple):
@@ -127,6 +135,39 @@ class PullSink(Protocol):
         """History rows, by rising `seq`."""
 
 
+class Staging(Protocol):
+    """A bootstrap in the replica, page by page, each on its own; nothing is visible to readers until it is swapped in.
+
+    Attributes:
+        cursor: the server's head when it began; `BEGINNING` when nothing is staged yet.
+        read_at: the server's head at which the last pages were read. A server that does not know it has another past than
+            what is staged, even if it knows `cursor`.
+        place: the table whose pages were taken last, and the last id (of the history: `seq`) that is there; None at first.
+    """
+
+    @property
+    def cursor(self) -> Cursor: ...
+
+    @property
+    def read_at(self) -> Cursor: ...
+
+    @property
+    def place(self) -> tuple[str, str | int] | None: ...
+
+    def begin(self, head: Cursor) -> None:
+        """Begins anew, at this head."""
+
+    def go_on(self, head: Cursor) -> None:
+        """The pages that follow are read at this head."""
+
+    def rows(self, table: str, rows: Sequence[tuple[object, ...]]) -> None:
+        """Takes a page of current rows by rising id; columns as in `PullSink.rows`. Tables come in the order of `ENTITIES`,
+        then the conflicts, then the history."""
+
+    def history(self, rows: Sequence[HistoryRow]) -> None:
+        """Takes a page of the history, by rising `seq`, none beyond `cursor`."""
+
+
 class LocalStore(Protocol):
     """The replica, as far as the engine needs it. Every method is one transaction or none."""
 
@@ -140,7 +181,8 @@ class LocalStore(Protocol):
         """How many mutations wait in the outbox."""
 
     def next_push(self, limit: int) -> Push | None:
-        """The next mutations (never cutting an act in two, so possibly a few more than `limit`), or None."""
+        """The next mutations (never cutting an act in two, so possibly a few more than `limit`), or None. From the next call on
+        they are `Push.doubtful`, whatever becomes of this one. Raises `Fenced`."""
 
     def acknowledge(self, push: Push, pushed: Pushed) -> None:
         """Takes the verdicts: accepted mutations leave the outbox for good; the others leave it too, and the pull that
@@ -156,6 +198,22 @@ class LocalStore(Protocol):
     def finish_pull(self, sink: PullSink, reached: Cursor) -> int:
         """Applies everything in the sink and moves the cursor to `reached`, in one transaction; returns how many
         changes were not this replica's own. Rows with pending mutations are rebased."""
+
+    def begin_bootstrap(self) -> Staging:
+        """The first fill of a replica: a new one, or the one that was interrupted."""
+
+    def discard_bootstrap(self) -> None:
+        """Gives up what is staged: it is of another past."""
+
+    def finish_bootstrap(self, staging: Staging, sink: PullSink, reached: Cursor) -> int:
+        """Swaps in what is staged, applies what came after it, and moves the cursor, in one transaction; rows with pending
+        mutations are kept and rebased. Returns how many changes were not this replica's own."""
+
+    def lacks_text(self) -> bool:
+        """Whether full text is left to be written after a bootstrap."""
+
+    def index_text(self, budget_s: float) -> bool:
+        """Writes such text for about so long, in short transactions; returns whether all of it is there."""
 
     def last_push(self) -> Cursor:
         """The server's head after the last push that was acknowledged, if the cursor is not yet past it; else (0, 0). A
@@ -200,8 +258,15 @@ class RemoteStore(Protocol):
         """Streams everything after `cursor` into `sink`, from one snapshot, and returns the head of that snapshot. Raises
         `ServerWasRestored` when the server does not know (cursor.seq, cursor.tag)."""
 
+    def snapshot(self, staging: Staging) -> None:
+        """Streams all current rows and the recent history into `staging`, from one snapshot, beginning behind its place.
+        Raises `ServerWasRestored` when the server does not know `staging.read_at`."""
+
     def confirm(self, cursor: Cursor) -> None:
-        """Raises `ServerWasRestored` when the server's log does not hold (cursor.seq, cursor.tag)."""
+        """Raises `ServerWasRestored` when the server's log does not hold (cursor.seq, cursor.tag). All hold the beginning."""
+
+    def fence(self, identity: Identity) -> None:
+        """From now on pushes of earlier rounds of this replica, which may still be on their way, are refused as `Fenced`."""
 
     def history_counts(self) -> dict[str, int]:
         """How many changes the server's history has of each row, by id."""

@@ -25,6 +25,8 @@ def recover(local: LocalStore, remote: RemoteStore) -> int:
     """
     logger.warning("PostgreSQL was restored to an older state; it is compared with the replica")
     local.begin_round()
+    # A push that is still on its way knows nothing of what is brought back below, and would do the same once more.
+    remote.fence(local.identity())
     sink = local.begin_recovery()
     reached = remote.pull(BEGINNING, sink)
     restored = 0

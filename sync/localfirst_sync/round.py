@@ -5,19 +5,24 @@ A round with nothing to do is one question to the server and one to the replica;
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import NamedTuple, TypeAlias
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import NamedTuple
 
+import msgspec
 from localfirst_schema.errors import UnavailableError
 
+from localfirst_sync.bootstrap import bootstrap
 from localfirst_sync.lock import ReplicaLock
 from localfirst_sync.ports import (
+    BEGINNING,
     Busy,
     Cursor,
     Fenced,
     HistoryRow,
     IdentityTaken,
     LocalStore,
+    Progress,
     PullSink,
     Push,
     Pushed,
@@ -32,8 +37,8 @@ BATCH = 2_000
 LOCK_WAIT_S = 0.5
 _NEW_IDENTITIES_MAX = 3
 
-Progress: TypeAlias = Callable[[int, int, str], None]
-"""Called with (done, total, phase), phase being ``push`` or ``pull``."""
+TEXT_S = 0.5
+"""After a bootstrap full text is written for so long a round, so that what people change meanwhile goes out."""
 
 
 class RoundResult(NamedTuple):
@@ -72,6 +77,15 @@ def sync_round(
     Raises `UnavailableError` when one of them is away (everything is kept), `HeldElsewhere` when another process syncs this
     replica, and `Fenced` when another one did meanwhile.
     """
+    done = _round(local, remote, lock, batch, lock_wait_s, progress)
+    if local.lacks_text():
+        local.index_text(TEXT_S)
+    return done
+
+
+def _round(
+    local: LocalStore, remote: RemoteStore, lock: ReplicaLock, batch: int, lock_wait_s: float, progress: Progress | None
+) -> RoundResult:
     head = remote.head()
     if head == local.cursor() and local.last_push().seq <= head.seq and not local.pending_count():
         return RoundResult(0, 0, 0, 0, head)
@@ -130,17 +144,20 @@ def _push_as_somebody(local: LocalStore, remote: RemoteStore, push: Push) -> tup
     """
     for _ in range(_NEW_IDENTITIES_MAX):
         try:
-            return push, remote.push(local.identity(), push)
+            try:
+                return push, remote.push(local.identity(), push)
+            except Busy as busy:
+                if not busy.free:
+                    raise
+                push = _leading(push, busy.free)
+                return push, remote.push(local.identity(), push)
         except IdentityTaken as taken:
             if taken.agreed:
-                # The copy was made while these waited: they have been answered under the id that both share.
+                # The copy was made while these waited: they have been answered under the id that both share. (If it has gone
+                # through more rounds since, they go out under the new id, and are recognised by what they say.)
                 agreed = _leading(push, taken.agreed)
-                return agreed, remote.push(local.identity(), agreed)
-        except Busy as busy:
-            if not busy.free:
-                raise
-            free = _leading(push, busy.free)
-            return free, remote.push(local.identity(), free)
+                with suppress(Fenced, IdentityTaken):
+                    return agreed, remote.push(local.identity(), agreed)
         except Fenced:
             pass
         local.take_new_identity()
@@ -153,18 +170,21 @@ def _push_as_somebody(local: LocalStore, remote: RemoteStore, push: Push) -> tup
 
 
 def _leading(push: Push, count: int) -> Push:
-    return Push(push.acked_number, push.acked_hash, push.mutations[:count], push.hashes[:count])
+    return msgspec.structs.replace(push, mutations=push.mutations[:count], hashes=push.hashes[:count])
 
 
 def _pull(local: LocalStore, remote: RemoteStore, progress: Progress | None) -> tuple[int, Cursor]:
-    cursor, head, last_push = local.cursor(), remote.head(), local.last_push()
-    if last_push.seq > cursor.seq:
-        remote.confirm(last_push)
+    cursor, head = local.cursor(), remote.head()
     if head == cursor:
+        remote.confirm(local.last_push())
         return 0, head
+    if cursor == BEGINNING:
+        return bootstrap(local, remote, progress)
     sink = local.begin_pull()
     counted = sink if progress is None else _Counted(sink, head.seq - cursor.seq, progress)
     reached = remote.pull(cursor, counted)
+    # Only now: a server that was set back in between knows the cursor perhaps, and has lost what it had acknowledged.
+    remote.confirm(local.last_push())
     return local.finish_pull(sink, reached), reached
 
 

@@ -63,7 +63,9 @@ class Structure:
         """Why the row must not change from `old` to `new`, in one word, or None. Call it before `note`."""
         was_alive = old is not None and old["deleted_at"] is None
         if new["deleted_at"] is not None:
-            return "live_children" if was_alive and entity is WORK_ITEM and self._has_live_child(new["id"]) else None
+            if was_alive and entity is WORK_ITEM and self._has_live_child(new["id"]):
+                return "live_children"
+            return self._objection_to_tombstone(entity, new) if old is None else None
         if entity is WORK_ITEM:
             if was_alive and old is not None and old["parent_id"] == new["parent_id"]:
                 return None
@@ -76,6 +78,13 @@ class Structure:
                 return "reference_missing" if alive is None else "reference_deleted"
         if entity is WORK_ITEM_DEPENDENCY and self._closes_cycle(new):
             return "cycle"
+        return None
+
+    def _objection_to_tombstone(self, entity: Entity, new: Row) -> str | None:
+        """What was created and deleted before anybody else saw it may refer to what is deleted, not to what never was."""
+        for column, referenced in entity.references.items():
+            if new[column] is not None and (referenced, new[column]) not in self._alive:
+                return "parent_missing" if column == "parent_id" else "reference_missing"
         return None
 
     def ancestry(self, item: str) -> list[str]:

@@ -7,14 +7,16 @@ from typing import Any
 
 import apsw
 from localfirst_schema.entities import ENTITIES, ENTITY, WORK_ITEM
+from localfirst_schema.json_merge import merge
+from localfirst_sync.conflict import CONFLICT
 from localfirst_sync.ports import CONFLICT_COLUMNS
 from localfirst_sync.structure import DEPTH_MAX
 
 from localfirst.replica import fulltext, outbox
-from simulation.content import at, canonical, content, equal, parsed, places, whole
+from simulation.content import canonical, content, equal, parsed, whole
 from simulation.direct_sql import broken_structure
 from simulation.machine import Machine
-from simulation.model import Model, key_of
+from simulation.model import Key, Model, key_of
 from simulation.tables import Tables
 from simulation.violation import hold
 
@@ -34,10 +36,12 @@ def judge_shown(machine: Machine) -> None:
                 floor[key] = version
 
 
-def judge_pull(machine: Machine, tables: Tables, contents: dict[tuple[str, str, int], Any]) -> None:
+def judge_pull(machine: Machine, tables: Tables, contents: dict[tuple[str, str, int], Any], *, was_set_back: bool) -> None:
     """Just after a pull: rows are the server's, those with waiting changes carry them, and the cursor is not ahead."""
     connection = machine.connection
     cursor_seq, cursor_tag = connection.execute("SELECT cursor_seq, cursor_tag FROM replica").fetchall()[0]
+    if was_set_back and not any(e.seq == cursor_seq and e.tag == cursor_tag for e in tables.history):
+        return  # it was set back after it had answered and before the replica was done; the next round notices
     hold(0 < cursor_seq <= tables.head, "the cursor is beyond the log", machine.name)
     hold(tables.history[cursor_seq - 1].tag == cursor_tag, "the cursor's tag is another one's", machine.name)
     waiting = outbox.waiting_rows(connection)
@@ -50,10 +54,14 @@ def judge_pull(machine: Machine, tables: Tables, contents: dict[tuple[str, str, 
                 "a row without waiting changes is not the server's", machine.name, name, row_id, row["version"],
             )  # fmt: skip
     newest: dict[tuple[str, str], int] = {}
+    there: set[tuple[str, str]] = set()
     for entry in tables.history[:cursor_seq]:
-        newest[entry.entity, entry.entity_id] = max(entry.version, newest.get((entry.entity, entry.entity_id), 0))
+        key = entry.entity, entry.entity_id
+        newest[key] = max(entry.version, newest.get(key, 0))
+        if entry.outcome != "lost":
+            there.add(key)  # of a creation that was refused there is no row, until it is created again after the cursor
     for key, version in newest.items():
-        if key[0] in ENTITY and key[1] in tables.rows[key[0]]:
+        if key[0] in ENTITY and key in there:
             hold(key in shown and shown[key]["version"] >= version, "the cursor is beyond what was applied", machine.name, *key)
     for name, row_id in waiting:
         if name in ENTITY and (name, row_id) in shown:
@@ -61,18 +69,18 @@ def judge_pull(machine: Machine, tables: Tables, contents: dict[tuple[str, str, 
 
 
 def _judge_waiting(machine: Machine, name: str, row_id: str, row: dict[str, Any]) -> None:
+    """Carrying out what waits on what is shown changes nothing more."""
     now = content(ENTITY[name], row) or {}
-    expected: dict[tuple[str, ...], Any] = {}
+    again = dict(now)
     for _, fields in outbox.of_row(machine.connection, name, row_id):
         if any(change.get("blind") for change in fields.values()):
             return
-        sides = {column: sides for column, sides in fields.items() if column in now}
-        for path, _, new, _ in places(name, sides, now):
-            for other in [other for other in expected if other[: len(path)] == path or path[: len(other)] == other]:
-                del expected[other]
-            expected[path] = new
-    for path, new in expected.items():
-        hold(equal(at(now, path), new), "a waiting change is not shown", machine.name, name, row_id, path, new, at(now, path))
+        for column in fields.keys() & now.keys():
+            old, new = fields[column]["old"], fields[column]["new"]
+            is_json = column in ENTITY[name].json_columns
+            again[column] = merge(old, new, again[column], [], overwrite=True) if is_json else new
+    for column, value in again.items():
+        hold(equal(now[column], value), "a waiting change is not shown", machine.name, name, row_id, column, value, now[column])
 
 
 def judge_rest(machines: list[Machine], tables: Tables, model: Model) -> None:
@@ -92,12 +100,18 @@ def judge_rest(machines: list[Machine], tables: Tables, model: Model) -> None:
 
 
 def _judge_writes(model: Model, tables: Tables) -> None:
-    found = Counter(key_of(e.entity, e.entity_id, e.by, e.at, e.fields) for e in tables.history if e.number is not None)
+    found = Counter(key_of(e.entity, e.entity_id, e.by, e.at, e.fields) for e in tables.history)
     for key in model.writes:
         times = found[key]
-        if not times:
+        if not times and not _is_settled(key, tables):
             hold(key in model.may_be_gone, "an acknowledged write is gone", *key)
         hold(times <= 1 + model.copies[key], "an acknowledged write is there twice", times, *key)
+
+
+def _is_settled(key: Key, tables: Tables) -> bool:
+    """Whether a write settled a conflict that is settled, by it or by another. Of a conflict that was brought back to a server
+    that had lost it the history tells no more than that."""
+    return key[0] == CONFLICT and key[1] in tables.conflicts and tables.conflicts[key[1]]["resolved_at"] is not None
 
 
 def _judge_server(tables: Tables) -> None:

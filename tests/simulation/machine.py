@@ -71,6 +71,10 @@ class Desk(Session):
     def _keep_in_place(self) -> None:
         """There is no file that could be taken away."""
 
+    def _is_in_place(self) -> bool:
+        """Nor is it looked for."""
+        return True
+
 
 @cache
 def _empty_replica() -> bytes:
@@ -168,18 +172,24 @@ class Machine:
             yield
             return
         left = statements
+        is_cut = False
 
         def count(*_: object) -> bool:
-            nonlocal left
+            nonlocal left, is_cut
             left -= 1
             if left == 0:
                 self.connection.exec_trace = None
+                is_cut = True
                 raise Crash
             return True
 
         self.connection.exec_trace = count
         try:
             yield
+        except Exception:
+            if is_cut:  # of what a process tries to clean up after its end nothing is real
+                raise Crash from None
+            raise
         finally:
             self.connection.exec_trace = None
             if self.connection.in_transaction:  # the very rollback was cut off

@@ -41,7 +41,7 @@ class Model:
 
     Attributes:
         copies: how many copies of a replica's file went their own way with this write waiting in them.
-        may_be_gone: writes that were waiting on a disk when it was replaced by an older copy of itself.
+        may_be_gone: writes of which the last copy went with a disk, or a server, that was replaced by an older state.
     """
 
     def __init__(self) -> None:
@@ -72,10 +72,9 @@ class Model:
         """A file with these writes waiting in it went its own way."""
         self.copies.update(waiting)
 
-    def replaced(self, waiting: set[Key], in_copy: set[Key]) -> None:
-        """A file was replaced by an older copy."""
-        self.may_be_gone |= waiting - in_copy
-        self.copies.update(in_copy)
+    def replaced(self, held: set[Key], elsewhere: set[Key]) -> None:
+        """What held these writes was replaced; `elsewhere` is what is still held anywhere."""
+        self.may_be_gone |= (held & self.writes.keys()) - elsewhere
 
 
 def key_of(entity: str, row_id: str, by: str | None, at: str, fields: str) -> Key:
@@ -86,6 +85,12 @@ def key_of(entity: str, row_id: str, by: str | None, at: str, fields: str) -> Ke
 def waiting(connection: apsw.Connection) -> set[Key]:
     """The keys of all writes that wait in a replica."""
     return {key_of(*row[:5]) for row in connection.execute(_SINCE, (0,))}
+
+
+def told(connection: apsw.Connection) -> set[Key]:
+    """The keys of all writes that a replica's history tells, waiting or not."""
+    rows = connection.execute("SELECT entity, entity_id, by, at, fields FROM history")
+    return {key_of(*row) for row in rows}
 
 
 def last_history_id(connection: apsw.Connection) -> int:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from random import Random
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from localfirst_schema.errors import UnavailableError
-from localfirst_sync.ports import Cursor, Identity, PullSink, Push, Pushed, Recollection
+from localfirst_sync.ports import Cursor, HistoryRow, Identity, PullSink, Push, Pushed, Recollection, Staging
 from localfirst_sync.wake import Wake
 
 from simulation.task import Crash, Task
@@ -77,9 +78,27 @@ class Wire:
         """See `RemoteStore.pull`."""
         return self._ask("pull", lambda: self._server.pull(cursor, sink))
 
+    def snapshot(self, staging: Staging) -> None:
+        """See `RemoteStore.snapshot`; whatever there is may happen before and within every page."""
+        pages = Pages(staging.cursor, staging.read_at, staging.place)
+        self._ask("snapshot", lambda: self._server.snapshot(pages))
+        dice, weather = self._task.dice, self._weather
+        for name, arguments in pages.in_parts(dice):
+            stop(self._task, weather, self._tell, f"before staging {arguments[0] if name == 'rows' else name}")
+            if self._is_cut() or dice.random() < weather.lose_answer:
+                self._tell("lost page", self._task.name, name)
+                raise _away()
+            within = dice.randrange(1, 6) if dice.random() < weather.crash_within else None
+            with self._machine.power_cut_after(within):
+                getattr(staging, name)(*arguments)
+
     def confirm(self, cursor: Cursor) -> None:
         """See `RemoteStore.confirm`."""
         self._ask("confirm", lambda: self._server.confirm(cursor))
+
+    def fence(self, identity: Identity) -> None:
+        """See `RemoteStore.fence`."""
+        self._ask("fence", lambda: self._server.fence(identity))
 
     def history_counts(self) -> dict[str, int]:
         """See `RemoteStore.history_counts`."""
@@ -113,6 +132,49 @@ class Wire:
         return self._weather is not CALM and (self._server.is_down or self._machine.is_cut_off)
 
 
+class Pages:
+    """A `Staging` that keeps what it is given, to be handed on in parts."""
+
+    def __init__(self, cursor: Cursor, read_at: Cursor, place: tuple[str, str | int] | None) -> None:
+        self.cursor = cursor
+        self.read_at = read_at
+        self.place = place
+        self._calls: list[tuple[str, tuple[Any, ...]]] = []
+
+    def begin(self, head: Cursor) -> None:
+        """See `Staging.begin`."""
+        self.cursor = head
+        self._calls.append(("begin", (head,)))
+
+    def go_on(self, head: Cursor) -> None:
+        """See `Staging.go_on`."""
+        self._calls.append(("go_on", (head,)))
+
+    def rows(self, table: str, rows: Sequence[tuple[object, ...]]) -> None:
+        """See `Staging.rows`."""
+        self._calls.append(("rows", (table, rows)))
+
+    def history(self, rows: Sequence[HistoryRow]) -> None:
+        """See `Staging.history`."""
+        self._calls.append(("history", (rows,)))
+
+    def in_parts(self, dice: Random) -> Iterator[tuple[str, tuple[Any, ...]]]:
+        """The calls as they came, pages cut into smaller ones."""
+        for name, (*first, last) in self._calls:
+            if name in ("begin", "go_on"):
+                yield name, (last,)
+                continue
+            size = dice.randrange(1, 40)
+            for start in range(0, len(last), size):
+                yield name, (*first, last[start : start + size])
+
+
+_INTERRUPTED = (
+    "begin_round", "acknowledge", "finish_pull", "take_new_identity", "next_push", "finish_recovery", "finish_bootstrap",
+    "discard_bootstrap", "index_text",
+)  # fmt: skip
+
+
 class Disk:
     """`LocalStore` as one process sees it: the real one, with the power failing between and within its transactions."""
 
@@ -125,7 +187,7 @@ class Disk:
 
     def __getattr__(self, name: str) -> Any:
         method = getattr(self._store, name)
-        if name not in ("begin_round", "acknowledge", "finish_pull", "take_new_identity", "next_push", "finish_recovery"):
+        if name not in _INTERRUPTED:
             return method
 
         def interrupted(*arguments: Any) -> Any:

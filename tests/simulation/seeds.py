@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import multiprocessing
 import traceback
 from collections.abc import Iterable, Iterator
@@ -21,6 +22,7 @@ class Outcome(NamedTuple):
 
 def run_seed(seed: int) -> Outcome:
     """Runs one seed."""
+    logging.getLogger("localfirst.sync").setLevel(logging.CRITICAL)  # recoveries are what is wanted here
     try:
         result = run(plan_of(seed))
     except Exception:

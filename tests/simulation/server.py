@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from localfirst_schema.entities import CONFIGURATION
-from localfirst_sync.ports import Cursor, Identity, PullSink, Push, Pushed, Recollection
-from localfirst_sync.postgres import pull, push, restore
+from localfirst_sync.ports import Cursor, Identity, PullSink, Push, Pushed, Recollection, Staging
+from localfirst_sync.postgres import pull, push, restore, snapshot
 from localfirst_sync.wake import Wake
 
 from simulation.direct_sql import Psql
@@ -26,6 +26,10 @@ class Server:
         self._project = project_id
         self.connection = Connection(fate, on_commit)
         self.is_down = False
+        self._begin()
+
+    def _begin(self) -> None:
+        """What the first client does that meets an empty database."""
         configuration = {"active_context_type": "feature", "default_token_budget": 200_000}
         self.psql(lambda sql: sql.insert(CONFIGURATION, **configuration) and None)
 
@@ -33,6 +37,12 @@ class Server:
     def tables(self) -> Tables:
         """What is committed."""
         return self.connection.tables
+
+    def set_back(self, tables: Tables | None) -> None:
+        """The database is restored from a dump, or lost and begun anew (None)."""
+        self.connection.tables = Tables() if tables is None else tables.copy()
+        if tables is None:
+            self._begin()
 
     def psql(self, statements: Callable[[Psql], None]) -> bool:
         """A transaction of a direct writer; False if the server refused it."""
@@ -50,9 +60,17 @@ class Server:
         """See `RemoteStore.pull`."""
         return pull.pull(self.connection, self._project, cursor, sink)  # type: ignore[arg-type]
 
+    def snapshot(self, staging: Staging) -> None:
+        """See `RemoteStore.snapshot`."""
+        snapshot.snapshot(self.connection, self._project, staging)  # type: ignore[arg-type]
+
     def confirm(self, cursor: Cursor) -> None:
         """See `RemoteStore.confirm`."""
         restore.confirm(self.connection, self._project, cursor)  # type: ignore[arg-type]
+
+    def fence(self, identity: Identity) -> None:
+        """See `RemoteStore.fence`."""
+        restore.fence(self.connection, identity)  # type: ignore[arg-type]
 
     def history_counts(self) -> dict[str, int]:
         """See `RemoteStore.history_counts`."""

@@ -16,10 +16,10 @@ from typing import Any
 
 import msgspec
 from localfirst_schema.entities import ENTITIES, VENDOR, WORK_ITEM, Entity
-from localfirst_schema.wire import Row
+from localfirst_schema.wire import EMPTY_HASH, Row
 from localfirst_sync.conflict import CONFLICT
 from localfirst_sync.ports import CONFLICT_COLUMNS
-from localfirst_sync.postgres import conflicts, log, pull, restore, rows, structure_facts, transaction
+from localfirst_sync.postgres import conflicts, log, pull, restore, rows, snapshot, structure_facts, transaction
 from localfirst_sync.receipts import Receipt
 from localfirst_sync.structure import Key
 from psycopg import errors
@@ -80,6 +80,12 @@ class Connection:
     def cursor(self) -> Iterator[Connection]:
         """A cursor to stream from."""
         yield self
+
+    @contextmanager
+    def copy(self, query: bytes, arguments: Any) -> Iterator[SimpleNamespace]:
+        """``COPY (…) TO STDOUT``."""
+        found = self.execute(query.decode(), arguments)
+        yield SimpleNamespace(set_types=lambda _: None, rows=lambda: iter(found))
 
     def stream(self, query: str, arguments: Any, size: int) -> Iterator[tuple[Any, ...]]:
         """All rows."""
@@ -223,6 +229,13 @@ def _finish(connection: Connection, a: Any) -> Answer:
     return [("",)]
 
 
+def _fence(connection: Connection, arguments: Any) -> Answer:
+    _, replica, epoch = arguments
+    before, last_number, last_hash = connection.tables.replicas.get(replica, (0, 0, EMPTY_HASH))
+    connection.tables.replicas[replica] = (max(before, epoch), last_number, last_hash)
+    return []
+
+
 def _knows(connection: Connection, arguments: Any) -> Answer:
     _, seq, tag = arguments
     there = connection.tables.history
@@ -234,6 +247,14 @@ def _lines(connection: Connection, arguments: Any) -> Answer:
     found = [e for e in connection.tables.history if e.entity_id in ids]
     found.sort(key=lambda e: (e.entity_id, e.version, e.seq))
     return [(e.entity, e.entity_id, e.version, e.by, e.at, e.outcome, e.fields) for e in found]
+
+
+def _versions(connection: Connection, arguments: Any) -> Answer:
+    ids, found = set(arguments[1]), dict[Key, int]()
+    for e in connection.tables.history:
+        if e.entity_id in ids:
+            found[e.entity, e.entity_id] = max(e.version, found.get((e.entity, e.entity_id), 0))
+    return [(*key, version) for key, version in found.items()]
 
 
 def _counts(connection: Connection, _: Any) -> Answer:
@@ -359,6 +380,18 @@ def _everything(name: str) -> Handler:
     return answer
 
 
+def _everything_after(name: str) -> Handler:
+    def answer(connection: Connection, a: Any) -> Answer:
+        table = _table(connection, name)
+        return [_pulled(name, table[row_id]) for row_id in sorted(table) if row_id > a["after"]]
+
+    return answer
+
+
+def _log_between(connection: Connection, a: Any) -> Answer:
+    return [row for row in _log(connection, a) if row[0] <= a["last"]]
+
+
 def _table(connection: Connection, name: str) -> dict[str, Row]:
     return connection.tables.conflicts if name == CONFLICT else connection.tables.rows[name]
 
@@ -366,7 +399,7 @@ def _table(connection: Connection, name: str) -> dict[str, Row]:
 def _known() -> dict[str, Handler]:
     found: dict[str, Handler] = {
         transaction._BEGIN: Connection.begin,
-        pull._BEGIN: Connection.begin,
+        pull.BEGIN: Connection.begin,
         "BEGIN": Connection.begin,
         "COMMIT": Connection.commit,
         "SAVEPOINT part": Connection.save,
@@ -374,7 +407,7 @@ def _known() -> dict[str, Handler]:
         "SET CONSTRAINTS ALL IMMEDIATE": Connection.check,
         transaction._AS_ENGINE: _nothing,
         restore._AS_ENGINE: _nothing,
-        pull._PATIENT: _nothing,
+        pull.PATIENT: _nothing,
         transaction._DERIVE_PATHS: _derive_paths,
         log._LOCK_HEAD: _head,
         log._REPLICA: _replica,
@@ -384,6 +417,8 @@ def _known() -> dict[str, Handler]:
         log._KNOWS: _knows,
         log._LINES: _lines,
         log._COUNTS: _counts,
+        log._FENCE: _fence,
+        log._VERSIONS: _versions,
         log._MOVE_HEAD: _move_head,
         conflicts._BY_ID: _conflicts_by_id,
         conflicts._OPEN: _open_conflicts,
@@ -392,7 +427,7 @@ def _known() -> dict[str, Handler]:
         structure_facts._BELOW: _below,
         structure_facts._REACHABLE: _reachable,
         structure_facts._REFERENCED_ITEMS: _referenced(WORK_ITEM),
-        pull._HEAD: _pull_head,
+        pull.HEAD: _pull_head,
         pull._FEW_OF_LOG: _few_of_log,
         pull._RECENT_LOG: _log,
         pull._ALL_OF_LOG: _log,
@@ -402,6 +437,9 @@ def _known() -> dict[str, Handler]:
         found[rows._insert(entity)] = _insert(entity)
     for name, _, by_ids, changed, everything in pull._tables():
         found |= {by_ids: _by_ids(name), changed: _changed(name), everything: _everything(name)}
+    for (name, *_), copied in zip(pull._tables(), snapshot.queries(), strict=True):
+        found[copied.sql] = _everything_after(name)
+    found[snapshot.HISTORY_QUERY.sql] = _log_between
     return found
 
 

@@ -21,10 +21,11 @@ from simulation.fate import Fate, ruled_by
 from simulation.judge_commit import CommitJudge, watched
 from simulation.judge_rest import judge_pull, judge_rest, judge_shown
 from simulation.machine import PROJECT, Machine
-from simulation.model import Key, Model, last_history_id, waiting
+from simulation.model import Key, Model, key_of, last_history_id, told, waiting
 from simulation.network import CALM, Disk, Letter, Weather, Wire
 from simulation.plan import Plan, Step
 from simulation.server import Server
+from simulation.tables import Tables
 from simulation.task import Crash, Task
 from simulation.violation import Violation, hold
 
@@ -53,11 +54,13 @@ class World:
         self._server = Server(self._fate, project_id(PROJECT), self._judge)
         self._machines: list[Machine] = []
         self._letters: list[Letter] = []
-        self._backups: list[tuple[Machine, bytes, set[Key]]] = []
+        self._backups: list[tuple[Machine, bytes]] = []
+        self._dumps: list[Tables] = []
         self._held: Callable[[Psql], None] | None = None
         self._weather = Weather()
         self._trace: list[tuple[Any, ...]] = []
         self._operations = 0
+        self._told_before: set[Key] = set()
         self._born = 0
 
     def run(self) -> Result:
@@ -95,14 +98,24 @@ class World:
             machine.begin()
         else:
             machine.load(content)
+        machine.before = lambda what: self._before(machine, what)
         machine.after = lambda what, _, __: self._after(machine, what)
         self._machines.append(machine)
         return machine
 
+    def _before(self, machine: Machine, what: str) -> None:
+        self._told_before = told(machine.connection) if what == "acknowledge" and self._judge.was_set_back else set()
+
     def _after(self, machine: Machine, what: str) -> None:
         judge_shown(machine)
-        if what in ("finish_pull", "finish_recovery"):
-            judge_pull(machine, self._server.tables, self._judge.contents)
+        if what == "acknowledge" and self._judge.was_set_back:
+            # What was merged, or ended in a conflict, comes with the pull that follows; a server that was set back before it
+            # takes that along. Nothing but this moment between push and pull is allowed for.
+            self._model.replaced(self._told_before, self._held_anywhere())
+        if what == "finish_recovery":
+            hold(self._judge.was_set_back, "a recovery, although the server has lost nothing", machine.name)
+        if what in ("finish_pull", "finish_recovery", "finish_bootstrap"):
+            judge_pull(machine, self._server.tables, self._judge.contents, was_set_back=self._judge.was_set_back)
 
     def _do_join(self, step: Step, number: int) -> None:
         if len(self._machines) < MACHINES_MAX:
@@ -117,17 +130,38 @@ class World:
 
     def _do_backup(self, step: Step, number: int) -> None:
         machine = self._machine(step)
-        self._backups.append((machine, machine.file(), waiting(machine.connection)))
+        self._backups.append((machine, machine.file()))
         self._tell(number, "backup of", machine.name)
 
     def _do_restore(self, step: Step, number: int) -> None:
         found = [backup for backup in self._backups if backup[0] in self._machines]
         if found:
-            machine, file, in_copy = found[step.seed % len(found)]
+            machine, file = found[step.seed % len(found)]
             self._kill(machine)
-            self._model.replaced(waiting(machine.connection), in_copy)
+            held = told(machine.connection)
             machine.load(file)
+            self._model.copied(waiting(machine.connection))
+            self._model.replaced(held, self._held_anywhere())
             self._tell(number, "restore of", machine.name)
+
+    def _held_anywhere(self) -> set[Key]:
+        """The writes that the server or any replica tells."""
+        held = {key_of(e.entity, e.entity_id, e.by, e.at, e.fields) for e in self._server.tables.history}
+        return held.union(*(told(machine.connection) for machine in self._machines))
+
+    def _do_dump(self, step: Step, number: int) -> None:
+        self._dumps.append(self._server.tables.copy())
+        self._tell(number, "dump of the server", self._server.tables.head)
+
+    def _do_set_back(self, step: Step, number: int) -> None:
+        """The server is restored from an older dump; one time in four it has to begin with nothing."""
+        self._server.connection.held, self._held = set(), None
+        before = self._held_anywhere()
+        dump = None if not self._dumps or self._fate.dice.random() < 0.25 else self._fate.dice.choice(self._dumps)
+        self._server.set_back(dump)
+        self._judge.set_back(self._server.tables)
+        self._model.replaced(before, self._held_anywhere())
+        self._tell(number, "the server is set back to", self._server.tables.head)
 
     def _do_clock(self, step: Step, number: int) -> None:
         machine = self._machine(step)
@@ -296,7 +330,8 @@ class World:
         self._judge.decided.clear()
         try:
             done = sync_round(disk, wire, machine, batch=self._plan.batch)  # type: ignore[arg-type]
-            self._tell(task.name, "round", *done[:4], done.head.seq)
+            restored = () if done.restored is None else ("restored", done.restored)
+            self._tell(task.name, "round", *done[:4], done.head.seq, *restored)
         except (UnavailableError, HeldElsewhere, Fenced) as reason:
             self._tell(task.name, "round ends", type(reason).__name__, getattr(reason, "details", ""))
             if weather is CALM:
@@ -315,6 +350,9 @@ class World:
                 self._calm_round(machine, number)
             if all(machine.store().cursor() == self._server.head() for machine in self._machines):
                 break
+        for machine in self._machines:
+            while not machine.store().index_text(1):
+                pass  # what a bootstrap left out
         judge_rest(self._machines, self._server.tables, self._model)
         self._weather = weather
         self._tell(number, "at rest", self._server.tables.head)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from localfirst_schema.entities import VENDOR, WORK_ITEM
 from localfirst_schema.wire import Fields, Mutation, Row
-from localfirst_sync.decision import decide, refused
+from localfirst_sync.decision import decide, rebase, refused
 
 AT = "2026-01-02T03:04:05.000006Z"
 LATER = "2026-02-02T03:04:05.000006Z"
@@ -34,6 +34,7 @@ def change(**values: tuple[Any, Any]) -> Fields:
 
 CREATION = change(item_type=(None, "task"), title=(None, "base"), status=(None, "active"), metadata=(None, {}))
 DELETION = change(deleted_at=(None, AT))
+DELETION_AGAIN = change(deleted_at=(AT, LATER))
 UNDELETION = change(deleted_at=(AT, None))
 TITLE = change(title=("base", "mine"))
 
@@ -45,6 +46,10 @@ TITLE = change(title=("base", "mine"))
         pytest.param(3, TITLE, None, "conflict", "missing", None, id="absent, updates"),
         pytest.param(3, DELETION, None, "conflict", "missing", None, id="absent, deletes"),
         pytest.param(0, CREATION, row(deleted_at=AT), "merged", None, 6, id="deleted, creates"),
+        pytest.param(4, TITLE | DELETION, row(deleted_at=AT), "conflict", "deleted", 6, id="deleted, deletes and more"),
+        pytest.param(
+            5, TITLE | DELETION_AGAIN, row(deleted_at=AT), "accepted", None, 6, id="deleted, deletes and more in step"
+        ),
         pytest.param(5, UNDELETION, row(deleted_at=AT), "accepted", None, 6, id="deleted, undeletes in step"),
         pytest.param(4, UNDELETION, row(deleted_at=AT), "conflict", "deleted", 6, id="deleted, undeletes out of step"),
         pytest.param(4, DELETION, row(deleted_at=LATER), "merged", None, 6, id="deleted, deletes"),
@@ -74,6 +79,43 @@ def test_what_is_not_accepted_is_past_both_sides() -> None:
     for current, fields in ((row(title="theirs"), TITLE), (row(status="blocked"), TITLE), (row(), DELETION)):
         _, _, after = decided(4, fields, current, version=40)
         assert after["version"] == 41
+
+
+@pytest.mark.parametrize(
+    ("fields", "current", "version"),
+    [
+        pytest.param(TITLE, row(title="theirs"), 10, id="a clash"),
+        pytest.param(DELETION, row(), 10, id="a deletion of what changed"),
+        pytest.param(TITLE, row(deleted_at=AT), 10, id="an update of what was deleted"),
+        pytest.param(change(claimed_by=(None, "me")), row(claimed_by="you"), 10, id="a claim that is taken"),
+        pytest.param(TITLE, row(status="blocked"), 6, id="a merge: there the values are those which were shown"),
+    ],
+)
+def test_where_the_servers_values_stand_the_version_is_past_the_one_that_shows_mine(
+    fields: Fields, current: Row, version: int
+) -> None:
+    mutation = Mutation(1, 1, "work_item", "i", 4, 5, "me", AT, "")
+    after = decide(WORK_ITEM, mutation, fields, current, shown=9).row
+    assert after is not None
+    assert after["version"] == version
+
+
+def test_a_creation_is_past_those_that_were_refused() -> None:
+    mutation = Mutation(1, 1, "work_item", "i", 0, 1, "me", AT, "")
+    seen = [decide(WORK_ITEM, mutation, CREATION, None, told=told) for told in (0, 1, 4)]
+    assert [(one.outcome, one.row and one.row["version"]) for one in seen] == [("accepted", 1), ("merged", 2), ("merged", 5)]
+
+
+def test_a_creation_that_waits_shows_the_row_that_it_revives() -> None:
+    mutation = Mutation(1, 1, "work_item", "i", 0, 1, "me", AT, "")
+    shown = rebase(WORK_ITEM, [(mutation, CREATION)], row(deleted_at=AT, metadata='{"old":1}'))
+    assert (shown["deleted_at"], shown["metadata"], shown["version"]) == (None, "{}", 6)
+
+
+def test_what_names_a_version_that_is_not_here_yet_is_taken_to_be_in_step() -> None:
+    blind: Fields = {"title": {"blind": True, "old": None, "new": "mine"}}
+    mutation = Mutation(1, 1, "work_item", "i", 7, 8, "me", AT, "")
+    assert rebase(WORK_ITEM, [(mutation, blind)], row())["version"] == 8
 
 
 def test_the_parts_of_a_conflict_that_do_not_clash_are_merged() -> None:

@@ -13,11 +13,25 @@ CREATE TABLE replica (
     cursor_tag INTEGER NOT NULL DEFAULT 0,
     pushed_seq INTEGER NOT NULL DEFAULT 0,  -- the server's head after the last acknowledged push, until the cursor is there
     pushed_tag INTEGER NOT NULL DEFAULT 0,
-    doubtful_number INTEGER NOT NULL DEFAULT 0, -- up to here the queue may have been pushed under an earlier replica_id
+    doubtful_number INTEGER NOT NULL DEFAULT 0, -- up to here the queue may have been pushed before
     recovered_at TEXT,                      -- when this replica last recovered from a server that was set back,
     recovered_changes INTEGER,              -- and how many changes it sent again
+    text_from INTEGER,                      -- after a bootstrap: work items from this local_id on may lack full text
     last_sync_at TEXT,
     created_at TEXT NOT NULL
+) STRICT;
+
+-- A bootstrap under way: the head of the server with which it began, the one at which its last pages were read, the table that
+-- is being staged (in `staged_…`, see replica/bootstrap.py), and the last key that is there.
+CREATE TABLE bootstrap (
+    singleton INTEGER PRIMARY KEY CHECK (singleton = 1),
+    cursor_seq INTEGER NOT NULL,
+    cursor_tag INTEGER NOT NULL,
+    read_seq INTEGER NOT NULL,
+    read_tag INTEGER NOT NULL,
+    table_name TEXT,
+    last_key ANY,
+    foreign_changes INTEGER NOT NULL
 ) STRICT;
 
 CREATE TABLE work_items (
@@ -185,6 +199,11 @@ CREATE TABLE outbox (
 CREATE TABLE former_ids (
     replica_id TEXT PRIMARY KEY NOT NULL,
     acked_number INTEGER NOT NULL
+) STRICT;
+
+-- Changes that the server has merged or refused: the next pull brings what it wrote instead of them.
+CREATE TABLE awaited (
+    history_id INTEGER PRIMARY KEY
 ) STRICT;
 
 CREATE TABLE conflicts (

@@ -35,6 +35,9 @@ def _type(name: str) -> str:
 READ_LIST = ", ".join(map(_read, CONFLICT_COLUMNS))
 """The select list for `CONFLICT_COLUMNS` of ``localfirst.conflicts AS t``, as canonical text."""
 
+READ_TYPES = tuple("int8" if name in _INTEGERS else "text" for name in CONFLICT_COLUMNS)
+"""The types of that list's columns."""
+
 # The version of a conflict stands in the log alone.
 _FOUND = f"""
 SELECT {READ_LIST}, (

@@ -29,10 +29,26 @@ def listen(connection: Connection, project_id: str) -> None:
         raise unavailable(error) from None
 
 
-def wait(connection: Connection, wake: Wake, timeout_s: float) -> bool:
+class Notices:
+    """Notices that came while the connection was busy: the driver takes them off the line with other questions' answers."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._came = False
+        connection.add_notify_handler(self._take)
+
+    def _take(self, _: psycopg.Notify) -> None:
+        self._came = True
+
+    def taken(self) -> bool:
+        """Whether any came since this was last asked."""
+        came, self._came = self._came, False
+        return came
+
+
+def wait(connection: Connection, notices: Notices, wake: Wake, timeout_s: float) -> bool:
     """Waits for a notice (True), for `wake`, or for the time to pass (False). Raises `UnavailableError` if the line breaks."""
     try:
-        if _take_notices(connection):
+        if _take_notices(connection) | notices.taken():
             return True
         line = connection.fileno()
         readable, _, _ = select.select([line, wake.fileno()], [], [], max(0.0, timeout_s))

@@ -33,6 +33,11 @@ SELECT h.entity, h.entity_id::text, h.version, h.by, {time_text("h.at")}, h.outc
 FROM localfirst.history AS h WHERE h.project_id = %s AND h.entity_id = ANY(%s::uuid[]) ORDER BY h.entity_id, h.version, h.seq
 """
 
+_VERSIONS = """
+SELECT h.entity, h.entity_id::text, max(h.version) FROM localfirst.history AS h
+WHERE h.project_id = %s AND h.entity_id = ANY(%s::uuid[]) GROUP BY h.entity, h.entity_id
+"""
+
 _COUNTS = "SELECT entity_id::text, count(*) FROM localfirst.history WHERE project_id = %s GROUP BY entity_id"
 
 _HISTORY_COLUMNS = (
@@ -66,6 +71,11 @@ WITH moved_head AS (
 SELECT pg_notify('localfirst_' || replace(%(project)s::uuid::text, '-', ''), '')
 """
 
+
+_FENCE = """
+INSERT INTO localfirst.replicas AS r (project_id, replica_id, epoch) VALUES (%s, %s, %s)
+ON CONFLICT (project_id, replica_id) DO UPDATE SET epoch = greatest(r.epoch, excluded.epoch)
+"""
 
 _MOVE_HEAD = """
 WITH moved_head AS (
@@ -136,6 +146,16 @@ def lines(asked: Any) -> dict[Key, list[Line]]:
     return found
 
 
+def send_versions(connection: Connection, project_id: str, ids: Sequence[str]) -> Any:
+    """Asks for the highest version that the history tells of some rows, to be read by `versions`."""
+    return connection.execute(_VERSIONS, (project_id, ids), prepare=True) if ids else None
+
+
+def versions(asked: Any) -> dict[Key, int]:
+    """The answer to `send_versions`."""
+    return {(entity, row_id): version for entity, row_id, version in (asked.fetchall() if asked is not None else ())}
+
+
 def counts(connection: Connection, project_id: str) -> dict[str, int]:
     """How many changes the history has of each row, by id."""
     return dict(connection.execute(_COUNTS, (project_id,)).fetchall())  # type: ignore[arg-type]
@@ -178,6 +198,11 @@ def finish(connection: Connection, identity: Identity, after: Cursor, receipt: R
         **receipt._asdict(),
     }
     connection.execute(_FINISH, arguments, prepare=True)
+
+
+def fence(connection: Connection, identity: Identity) -> None:
+    """Refuses what earlier rounds of the replica have sent and has not arrived."""
+    connection.execute(_FENCE, (identity.project_id, identity.replica_id, identity.epoch))
 
 
 def move_head(connection: Connection, project_id: str, after: Cursor) -> None:

@@ -29,23 +29,23 @@ SMALL = 500
 HISTORY_DAYS = 90
 """How much of the past a new replica gets; changes that are pulled later are kept as long as the replica likes."""
 
-_BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
-_PATIENT = "SELECT set_config('statement_timeout', '0', true)"
+BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+PATIENT = "SELECT set_config('statement_timeout', '0', true)"
 
-_HEAD = """
+HEAD = """
 SELECT p.head, p.tag, EXISTS (
     SELECT FROM localfirst.history AS h WHERE h.project_id = p.project_id AND h.seq = %(seq)s AND h.tag = %(tag)s
 ) FROM localfirst.project_heads AS p WHERE p.project_id = %(project)s
 """
 
-_LOG = f"""
+LOG = f"""
 SELECT h.seq, h.entity, h.entity_id::text, h.version, h.by, {time_text("h.at")}, h.outcome, h.fields::text,
     h.replica_id::text, h.number
 FROM localfirst.history AS h WHERE h.project_id = %(project)s AND h.seq > %(seq)s
 """
-_FEW_OF_LOG = f"{_LOG} ORDER BY h.seq LIMIT {SMALL + 1}"
-_ALL_OF_LOG = f"{_LOG} ORDER BY h.seq"
-_RECENT_LOG = f"{_LOG} AND h.at >= now() - interval '{HISTORY_DAYS} days' ORDER BY h.seq"
+_FEW_OF_LOG = f"{LOG} ORDER BY h.seq LIMIT {SMALL + 1}"
+_ALL_OF_LOG = f"{LOG} ORDER BY h.seq"
+_RECENT_LOG = f"{LOG} AND h.at >= now() - interval '{HISTORY_DAYS} days' ORDER BY h.seq"
 
 _CHANGED_IDS = """
 SELECT DISTINCT h.entity_id FROM localfirst.history AS h
@@ -69,15 +69,15 @@ def pull(connection: Connection, project_id: str, cursor: Cursor, sink: PullSink
 def _pull(connection: Connection, project_id: str, cursor: Cursor, sink: PullSink) -> Cursor:
     after = {"project": project_id, "seq": cursor.seq, "tag": cursor.tag}
     with connection.pipeline():
-        connection.execute(_BEGIN)
-        found = connection.execute(_HEAD, after, prepare=True)
+        connection.execute(BEGIN)
+        found = connection.execute(HEAD, after, prepare=True)
         few = None if cursor == BEGINNING else connection.execute(_FEW_OF_LOG, after, prepare=True)
     head = _checked(found.fetchone(), cursor)
     changes = [HistoryRow(*row) for row in few.fetchall()] if few is not None else []  # type: ignore[arg-type]
     if few is not None and len(changes) <= SMALL:
         _small(connection, project_id, changes, sink)
     else:
-        connection.execute(_PATIENT)
+        connection.execute(PATIENT)
         _large(connection, after, cursor, sink)
         connection.execute("COMMIT")
     return head

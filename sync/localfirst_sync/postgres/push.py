@@ -61,7 +61,7 @@ def _attempt(connection: Connection, identity: Identity, pushed: Push, changes: 
     new = changes[len(known) :]
     if not new:
         connection.execute("COMMIT")
-        return Pushed(known, None, None)
+        return Pushed(known, None, transaction.before)
     transaction.load(new)
     if careful:
         answers = _write_in_parts(connection, transaction, acts(new), None)
@@ -80,7 +80,7 @@ def _attempt(connection: Connection, identity: Identity, pushed: Push, changes: 
             after = transaction.finish(pushed, answers)
             connection.execute("COMMIT")
     if known:
-        return Pushed([*known, *answers], None, None)
+        return Pushed([*known, *answers], None, after)
     return Pushed(answers, transaction.before, after)
 
 

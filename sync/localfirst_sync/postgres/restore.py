@@ -16,7 +16,7 @@ from typing import Any
 
 import msgspec
 import psycopg
-from localfirst_schema.entities import ENTITIES, ENTITY, WORK_ITEM, Entity
+from localfirst_schema.entities import CONFIGURATION, ENTITIES, ENTITY, WORK_ITEM, Entity
 from localfirst_schema.errors import UnavailableError
 from localfirst_schema.identifiers import new_id
 from localfirst_schema.wire import Fields, Mutation, Row, encode_json
@@ -48,9 +48,17 @@ _DERIVE_PATHS = "SELECT localfirst.derive_paths(%s::uuid, %s::uuid[])"
 
 
 def confirm(connection: Connection, project_id: str, cursor: Cursor) -> None:
-    """See `RemoteStore.confirm`."""
+    """See `RemoteStore.confirm`. The beginning costs no round trip."""
     try:
         log.check_cursor(log.send_cursor(connection, project_id, cursor))
+    except psycopg.Error as error:
+        raise unavailable(error) from None
+
+
+def fence(connection: Connection, identity: Identity) -> None:
+    """See `RemoteStore.fence`."""
+    try:
+        log.fence(connection, identity)
     except psycopg.Error as error:
         raise unavailable(error) from None
 
@@ -116,7 +124,8 @@ class _Restoration:
         changes = [self._change(place, union) for place, union in enumerate(unions)]
         wanted = [change for change in changes if change is not None]
         structure = load_structure(self._connection, self._project, wanted, self._server, RememberedStructure)
-        self._batch = Batch(self._server, {}, structure)
+        told = {key: max(line.version for line in lines) for key, lines in self._lines.items() if key not in self._server}
+        self._batch = Batch(self._server, {}, structure, told=told)
         for remembered, union, change in zip(self._rows, unions, changes, strict=True):
             self._settle(remembered, union, change, barred)
         written = self._brought_conflicts()
@@ -168,10 +177,13 @@ class _Restoration:
 
     def _settle(self, remembered: Remembered, union: Union, change: Change | None, barred: str | None) -> None:
         key, mine = (remembered.entity, remembered.id), remembered.row
+        theirs = self._server.get(key)
+        if mine is None and theirs is not None and key[0] != CONFIGURATION.name:
+            self._tell_past(key, theirs, union.older)
+            return
         self._history += [_entry(key, line) for line in union.older]
         if mine is None or union.fields is None:
             return
-        theirs = self._server.get(key)
         outcome: str
         outcome, row = "merged" if union.parted else "accepted", theirs
         if change is not None and (change.fields or barred):
@@ -186,13 +198,23 @@ class _Restoration:
             self._stand(key, row, {name: mine[name] for name in _AUDIT})
             self._history += [_entry(key, line) for line in union.branch]
             return
-        version = max(mine["version"], 0 if theirs is None else theirs["version"])
+        last = max((line.version for line in self._lines.get(key, ())), default=0)
+        version = max(mine["version"], last if theirs is None else theirs["version"])
         for line in union.branch:
             version += 1
             told = line._replace(version=version, outcome="lost" if is_lost or line.outcome == "lost" else "merged")
             self._history.append(_entry(key, told))
         if row is not None:
             self._stand(key, row, {"version": version})
+
+    def _tell_past(self, key: Key, theirs: Row, lines: Sequence[Line]) -> None:
+        """Changes of which nothing is in the row: told with versions past it, which it takes."""
+        version = theirs["version"]
+        for line in lines:
+            version = max(version + 1, line.version)
+            self._history.append(_entry(key, line._replace(version=version)))
+        if lines:
+            self._stand(key, theirs, {"version": version})
 
     def _stand(self, key: Key, row: Row, audit: Row) -> None:
         self._batch.rows[key] = {**row, **audit}

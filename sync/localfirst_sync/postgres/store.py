@@ -6,8 +6,8 @@ from typing import Literal
 
 from localfirst_schema.errors import UnavailableError
 
-from localfirst_sync.ports import Cursor, Identity, PullSink, Push, Pushed, Recollection
-from localfirst_sync.postgres import head, listen, migrate, pull, push, restore
+from localfirst_sync.ports import Cursor, Identity, PullSink, Push, Pushed, Recollection, Staging
+from localfirst_sync.postgres import head, listen, migrate, pull, push, restore, snapshot
 from localfirst_sync.postgres.connection import Connection, close_quietly, connect
 from localfirst_sync.wake import Wake
 
@@ -22,6 +22,7 @@ class PostgresStore:
         self._project_id = identity.project_id
         self._project_name = identity.project_name
         self._connection: Connection | None = None
+        self._notices: listen.Notices | None = None
 
     def __enter__(self) -> PostgresStore:
         return self
@@ -54,10 +55,26 @@ class PostgresStore:
             self.close()
             raise
 
+    def snapshot(self, staging: Staging) -> None:
+        """See `RemoteStore.snapshot`."""
+        try:
+            snapshot.snapshot(self._connected(), self._project_id, staging)
+        except UnavailableError:
+            self.close()
+            raise
+
     def confirm(self, cursor: Cursor) -> None:
         """See `RemoteStore.confirm`."""
         try:
             restore.confirm(self._connected(), self._project_id, cursor)
+        except UnavailableError:
+            self.close()
+            raise
+
+    def fence(self, identity: Identity) -> None:
+        """See `RemoteStore.fence`."""
+        try:
+            restore.fence(self._connected(), identity)
         except UnavailableError:
             self.close()
             raise
@@ -81,7 +98,9 @@ class PostgresStore:
     def wait(self, wake: Wake, timeout_s: float) -> bool:
         """See `RemoteStore.wait`."""
         try:
-            return listen.wait(self._connected(), wake, timeout_s)
+            connection = self._connected()
+            assert self._notices is not None
+            return listen.wait(connection, self._notices, wake, timeout_s)
         except UnavailableError:
             self.close()
             raise
@@ -97,6 +116,7 @@ class PostgresStore:
             try:
                 migrate.migrate(connection)
                 migrate.ensure_project(connection, self._project_id, self._project_name)
+                self._notices = listen.Notices(connection)
                 listen.listen(connection, self._project_id)
                 head.prepare(connection)
             except BaseException:

@@ -74,6 +74,7 @@ class Transaction:
             head = log.send_head_lock(connection, self._project)
             # What was not there to be locked may have been made by somebody while this push waited for the head.
             read_again = rows.send_reads(connection, self._project, created)
+            told = log.send_versions(connection, self._project, [row_id for _, row_id in created])
             replica = log.send_replica(connection, self._identity, push.acked_number)
             cursor = log.send_cursor(connection, self._project, push.cursor)
             doubtful = [change for change in changes if change.mutation.number <= push.doubtful]
@@ -85,7 +86,9 @@ class Transaction:
         self.before = Cursor(*found)
         self._seq = self.before.seq
         log.check_cursor(cursor)
+        self._versions = log.versions(told)
         self._told = _told(doubtful, log.lines(lines))
+        self._shown = {mutation.number: version for mutation, version in zip(push.mutations, push.shown, strict=False)}
         known = log.known_replica(replica)
         verdicts = repeated(push, known)
         if known.epoch > self._identity.epoch:
@@ -99,7 +102,7 @@ class Transaction:
     def load(self, changes: Sequence[Change]) -> None:
         """Makes ready to decide `changes`."""
         structure = load_structure(self._connection, self._project, changes, self._rows)
-        self._batch = Batch(self._rows, self._conflicts, structure)
+        self._batch = Batch(self._rows, self._conflicts, structure, self._shown, self._versions)
 
     def decide(self, some: Sequence[Act], barred: str | None = None) -> Part:
         """Decides acts. What comes out is given to `write`, or to `forget`."""
@@ -177,8 +180,8 @@ class Transaction:
             return Booked({}, {})
         found = conflicts.send_open(self._connection, self._identity, sorted(clashing))
         named = self._batch.conflicts
+        # Whoever settles a conflict has not seen what clashes in the same push: that opens one of its own.
         still_open = [known for known in conflicts.records(found) if known.row["id"] not in named]
-        still_open += [known for name, known in self._conflicts.items() if known.row["resolved_at"] is None]
         return book(self._project, self._identity.replica_id, settled, still_open, named)
 
     def _placed(self, key: Key, row: Row) -> Row:

@@ -1,0 +1,299 @@
+"""Rules of the engine, each broken on purpose: the simulator has to notice, or it looks at the wrong things."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from typing import Any, NamedTuple
+from unittest.mock import patch
+
+import msgspec
+from localfirst_schema.errors import UnavailableError
+from localfirst_schema.wire import Row, Verdict
+from localfirst_sync import batch, conflict_book, decision, recovery, round
+from localfirst_sync.batch import Batch
+from localfirst_sync.conflict import Draft, record
+from localfirst_sync.ports import Cursor, Push, Pushed
+from localfirst_sync.postgres import log, pull, transaction
+from localfirst_sync.receipts import Known, _decode
+
+from localfirst.replica import act, fulltext, local_store, outbox
+from localfirst.replica.connection import immediate
+from localfirst.replica.local_store import ReplicaStore
+from simulation.plan import plan_of
+from simulation.world import Result, run
+
+SEEDS_MAX = 60
+
+
+class Breakage(NamedTuple):
+    """One rule, broken.
+
+    Attributes:
+        name: what is left out, in words.
+        seed: one that notices.
+        broken: breaks the rule while it is entered.
+    """
+
+    name: str
+    seed: int
+    broken: Callable[[], AbstractContextManager[object]]
+
+
+class Catch(NamedTuple):
+    """How a breakage was noticed: by which seed, after how many were run, and which promise was broken."""
+
+    seed: int
+    runs: int
+    result: Result
+
+
+def caught(breakage: Breakage, seeds: Iterable[int]) -> Catch | None:
+    """The first of the seeds that notices the breakage, or None."""
+    for runs, seed in enumerate(seeds, 1):
+        with breakage.broken():
+            result = run(plan_of(seed))
+        if result.violation is not None:
+            return Catch(seed, runs, result)
+    return None
+
+
+def _instead(where: Any, name: str, other: Any) -> Callable[[], AbstractContextManager[object]]:
+    return lambda: patch.object(where, name, other)
+
+
+def _all(*broken: Callable[[], AbstractContextManager[object]]) -> Callable[[], AbstractContextManager[object]]:
+    @contextmanager
+    def entered() -> Iterator[None]:
+        with ExitStack() as stack:
+            for one in broken:
+                stack.enter_context(one())
+            yield
+
+    return entered
+
+
+# Exactly once
+
+
+def _by_number_alone(push: Push, known: Known) -> list[Verdict]:
+    verdicts = {verdict.number: verdict for past in known.receipts for verdict in _decode(past.verdicts)}
+    found = []
+    for mutation in push.mutations:
+        if mutation.number > known.last_number or mutation.number not in verdicts:
+            break
+        found.append(verdicts[mutation.number])
+    return found
+
+
+def _never_answered(push: Push, known: Known) -> list[Verdict]:
+    return []
+
+
+_original_known = log.known_replica
+
+
+def _epoch_unknown(asked: Any) -> Known:
+    return _original_known(asked)._replace(epoch=0)
+
+
+_original_push = round._push_as_somebody
+
+
+def _unheard_is_accepted(local: Any, remote: Any, push: Push) -> tuple[Push, Pushed]:
+    try:
+        return _original_push(local, remote, push)
+    except UnavailableError:
+        verdicts = [Verdict(m.number, "accepted", m.version) for m in push.mutations]
+        return push, Pushed(verdicts, None, local.cursor())
+
+
+# The decision
+
+
+_original_applied = decision._applied
+
+
+def _overwrites(entity: Any, mutation: Any, fields: Any, current: Row, clashes: list[Any], *, overwrite: bool) -> Row:
+    return _original_applied(entity, mutation, fields, current, clashes, overwrite=True)
+
+
+_original_decide = decision.decide
+
+
+def _not_deleted(entity: Any, mutation: Any, fields: Any, current: Row | None, shown: int = 0, told: int = 0) -> Any:
+    if current is not None and mutation.base_version > 0 and "deleted_at" not in fields:
+        return _with_deletion(_original_decide(entity, mutation, fields, current | {"deleted_at": None}, shown, told), current)
+    return _original_decide(entity, mutation, fields, current, shown, told)
+
+
+def _with_deletion(decided: decision.Decision, current: Row) -> decision.Decision:
+    row = None if decided.row is None else decided.row | {"deleted_at": current["deleted_at"]}
+    return decision.Decision(decided.outcome, row, decided.reason, decided.clashes)
+
+
+def _creates_anew(entity: Any, mutation: Any, fields: Any, current: Row | None, shown: int = 0, told: int = 0) -> Any:
+    if current is not None and mutation.base_version == 0:
+        row = decision._revived(entity, mutation, fields, current)
+        return decision.Decision("merged", row)
+    return _original_decide(entity, mutation, fields, current, shown, told)
+
+
+def _never_shown(entity: Any, mutation: Any, fields: Any, current: Row | None, shown: int = 0, told: int = 0) -> Any:
+    return _original_decide(entity, mutation, fields, current, 0, told)
+
+
+def _never_told(entity: Any, mutation: Any, fields: Any, current: Row | None, shown: int = 0, told: int = 0) -> Any:
+    return _original_decide(entity, mutation, fields, current, shown, 0)
+
+
+def _past_the_row(mutation: Any, current: Row, shown: int = 0) -> int:
+    return int(current["version"]) + 1
+
+
+# Acts, structure and conflicts
+
+
+_original_batch_decide = Batch.decide
+
+
+def _each_alone(self: Batch, some: Sequence[Any], barred: str | None = None) -> Any:
+    return [settled for change in some for settled in _original_batch_decide(self, (change,), barred)]
+
+
+def _newest_alone(earlier: Row, draft: Draft, act_id: str) -> Row:
+    kept = {name: earlier[name] for name in ("id", "base_version", "created_at")}
+    return record("", earlier["replica_id"], draft, act_id) | kept
+
+
+def _settles_again(self: Batch, change: Any) -> Any:
+    known = self.conflicts.get(change.mutation.id)
+    if known is not None:
+        self.conflicts[change.mutation.id] = known._replace(row=known.row | {"resolved_at": None})
+    return _original_settle(self, change)
+
+
+_original_settle = Batch._settle_conflict
+
+
+# The replica
+
+
+_original_acknowledge = ReplicaStore.acknowledge
+
+
+def _takes_all_as_accepted(self: ReplicaStore, push: Push, pushed: Pushed) -> None:
+    verdicts = [msgspec.structs.replace(verdict, outcome="accepted") for verdict in pushed.verdicts]
+    _original_acknowledge(self, push, msgspec.structs.replace(pushed, verdicts=verdicts))
+
+
+_original_finish_pull = ReplicaStore.finish_pull
+
+
+def _cursor_first(self: ReplicaStore, sink: Any, reached: Cursor) -> int:
+    with immediate(self._connection):
+        self._check_fence()
+        self._set_cursor(reached)
+    return _original_finish_pull(self, sink, reached)
+
+
+_original_pull = round._pull
+
+
+class _LaterHead:
+    """A server that says a later head than the one which it has read up to."""
+
+    def __init__(self, remote: Any) -> None:
+        self._remote = remote
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._remote, name)
+
+    def pull(self, cursor: Cursor, sink: Any) -> Cursor:
+        """Others may commit between the two."""
+        self._remote.pull(cursor, sink)
+        head: Cursor = self._remote.head()
+        return head
+
+
+def _pulls_to_a_later_head(local: Any, remote: Any, progress: Any) -> Any:
+    return _original_pull(local, _LaterHead(remote), progress)
+
+
+def _only_the_id(self: Any, replica_id: str | None, number: int | None) -> bool:
+    return number is not None and replica_id in self.acked
+
+
+def _shows_the_servers(entity: Any, pending: Any, server_row: Row) -> Row:
+    return server_row
+
+
+_NUMBER_AGAIN = """
+    SELECT coalesce((SELECT number + 1 FROM outbox ORDER BY history_id DESC LIMIT 1), max(acked_number, 1)) FROM replica
+"""
+
+
+def _brings_nothing(local: Any, remote: Any) -> int:
+    return _original_recover(local, _Forgetful(remote))
+
+
+class _Forgetful:
+    """A server to which nothing is brought back."""
+
+    def __init__(self, remote: Any) -> None:
+        self._remote = remote
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._remote, name)
+
+    def restore(self, *_: object) -> int:
+        """As if it had everything."""
+        return 0
+
+
+_original_recover = recovery.recover
+_original_checked = pull._checked
+
+
+def _any_past_will_do(found: Any, cursor: Cursor) -> Cursor:
+    return _original_checked((*found[:2], True), cursor)
+
+
+def _nothing(*_: object, **__: object) -> None:
+    return None
+
+
+BREAKAGES: tuple[Breakage, ...] = (
+    Breakage("a repeated push is recognised by its numbers, not by its hashes", 0, _instead(transaction, "repeated", _by_number_alone)),
+    Breakage(
+        "receipts are not looked at, nor what the history tells", 0,
+        _all(_instead(transaction, "repeated", _never_answered), _instead(transaction, "_told", lambda *_: {})),
+    ),
+    Breakage("a push that nobody answered counts as accepted", 0, _instead(round, "_push_as_somebody", _unheard_is_accepted)),
+    Breakage("a number is used again", 0, _instead(act, "_NEXT_NUMBER", _NUMBER_AGAIN)),
+    Breakage("the server does not compare epochs, nor does the replica", 0, _all(
+        _instead(log, "known_replica", _epoch_unknown), _instead(ReplicaStore, "_check_fence", _nothing))),
+    Breakage("the cursor moves before the changes are applied", 0, _instead(ReplicaStore, "finish_pull", _cursor_first)),
+    Breakage("the cursor moves to a head that was asked for after the changes", 0, _instead(round, "_pull", _pulls_to_a_later_head)),
+    Breakage("the last writer wins", 0, _instead(decision, "_applied", _overwrites)),
+    Breakage("the version alone decides, not the base values", 0, _instead(decision, "_base_matches", lambda *_: True)),
+    Breakage("an update goes into a row that was deleted", 0, _instead(batch, "decide", _not_deleted)),
+    Breakage("a creation replaces what is there", 0, _instead(batch, "decide", _creates_anew)),
+    Breakage("a loser's version is given again", 0, _instead(decision, "_past_both", _past_the_row)),
+    Breakage("a conflict may get the version that shows the loser's values", 0, _instead(batch, "decide", _never_shown)),
+    Breakage("a row begins at 1 after a creation that was refused", 0, _instead(batch, "decide", _never_told)),
+    Breakage("a second claim takes the item", 0, _instead(decision, "_claim_is_taken", lambda *_: False)),
+    Breakage("an act is decided piece by piece", 0, _instead(Batch, "decide", _each_alone)),
+    Breakage("cycles, depth and missing parents are not looked for", 0, _instead(transaction, "load_structure", _nothing)),
+    Breakage("a joined conflict forgets what was in it", 0, _instead(conflict_book, "joined", _newest_alone)),
+    Breakage("a conflict is settled again and again", 0, _instead(Batch, "_settle_conflict", _settles_again)),
+    Breakage("every verdict is taken as accepted", 0, _instead(ReplicaStore, "acknowledge", _takes_all_as_accepted)),
+    Breakage("waiting changes are not rebased", 0, _instead(local_store, "rebase", _shows_the_servers)),
+    Breakage("what the pull tells of waiting changes is not noted", 0, _instead(outbox, "mark_told", _nothing)),
+    Breakage("own changes are known by the id alone", 0, _instead(local_store._OwnNumbers, "include", _only_the_id)),
+    Breakage("what is below a moved item stays where it was", 0, _instead(local_store, "derive_paths", _nothing)),
+    Breakage("full text is not written for what is pulled", 0, _instead(fulltext, "index_many", lambda _, rows: list(rows) and None)),
+    Breakage("a server that was set back is not noticed", 0, _all(
+        _instead(log, "check_cursor", _nothing), _instead(pull, "_checked", _any_past_will_do))),
+    Breakage("nothing is brought back to a server that was set back", 0, _instead(round, "recover", _brings_nothing)),
+)  # fmt: skip
