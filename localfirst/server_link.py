@@ -12,12 +12,16 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from localfirst.reading.circuit import Circuit
 from localfirst.settings import Settings
 
 if TYPE_CHECKING:
     from localfirst_sync.loop import SyncLoop
+    from localfirst_sync.ports import Progress
     from localfirst_sync.postgres.probe import HeadProbe
-    from localfirst_sync.round import Progress, RoundResult
+    from localfirst_sync.round import RoundResult
+
+    from localfirst.replica.local_store import ReplicaStore
 
 logger = logging.getLogger("localfirst.link")
 
@@ -27,25 +31,50 @@ PROBE_BUDGET_MS = 250
 FIRST_CONNECTION_S = 1.5
 """How long the first read waits for the first connection, or for the news that there is none."""
 
+KNOWN_AWAY_S = 0.25
+"""The same, from the beginning of the try, where another process of this replica has found the server away a moment ago."""
+
+LONG_TRY_S = 0.7
+"""After so long a try that has not ended is taken for one that will not, when a process ends and others are to be told."""
+
+FIRST_FILL_S = 5.0
+"""How long the first read waits for a first round that goes on bringing rows: an empty answer would help nobody."""
+
+STANDSTILL_S = 0.5
+"""After so long without a row a first round does not go on any more."""
+
 
 class ServerLink:
     """Starts, wakes and stops the sync loop, and asks for the server's head.
 
-    The circuit breaker: after a probe failed, no read asks again before the loop has reached the server again.
+    The circuit breaker: after a probe failed, no read asks again before the loop has reached the server again. Other processes
+    of the same replica are told (`Circuit`).
 
     Attributes:
         on_round: told, in the loop's thread, what a round did that did something (`pushed`, `pulled`, …).
         on_progress: told, in the loop's thread, how far a round is: (done, total, ``push`` or ``pull``).
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        open_store: Callable[[], ReplicaStore] | None = None,
+    ) -> None:
+        """For the replica of the settings; one in memory is opened by `open_store`."""
         assert settings.database_url is not None
-        self._settings = settings
         self._url: str = settings.database_url
+        self._file = settings.replica if open_store is None else None
+        self._open_store = open_store or self._open_file
+        self._circuit = Circuit(settings.replica)
+        self._was_away = self._circuit.is_broken()
+        self._others_know = self._was_away
         self._loop: SyncLoop | None = None
         self._probe: HeadProbe | None = None
         self._failed_at = 0.0
         self._ready = threading.Event()
+        self._has_waited = False
+        self._tried_at = self._progress_at = float("-inf")
         self._stopped = False
         self._done = {"pushed": 0, "pulled": 0, "merged": 0, "conflicts": 0}
         self.on_round: Callable[[dict[str, int]], None] | None = None
@@ -59,23 +88,36 @@ class ServerLink:
         from localfirst_sync.loop import SyncLoop
         from localfirst_sync.postgres.store import PostgresStore
 
-        from localfirst.replica.connection import connect
-        from localfirst.replica.local_store import ReplicaStore
-
-        path = self._settings.replica
         try:
             self._loop = SyncLoop(
-                open_local=lambda: ReplicaStore(connect(path)),
+                open_local=self._open_store,
                 open_remote=lambda identity: PostgresStore(self._url, identity),
-                lock_path=path.with_name(f"{path.name}.lock"),
+                lock_path=None if self._file is None else self._file.with_name(f"{self._file.name}.lock"),
                 on_round=self._take_round,
                 progress=self._take_progress,
             )
+            self._tried_at = time.monotonic()
             self._loop.start()
         except Exception:
             logger.exception("the sync loop could not be started")
         finally:
             self._ready.set()
+        if self._others_know and self._loop is not None and self._loop.first_contact.wait() and self._loop.online:
+            self._tell_others(is_away=False)
+
+    def _tell_others(self, *, is_away: bool) -> None:
+        self._others_know = is_away
+        if is_away:
+            self._circuit.break_()
+        else:
+            self._circuit.close()
+
+    def _open_file(self) -> ReplicaStore:
+        from localfirst.replica.connection import connect
+        from localfirst.replica.local_store import ReplicaStore
+
+        assert self._file is not None
+        return ReplicaStore(connect(self._file))
 
     def _take_round(self, result: RoundResult) -> None:
         counts = {name: getattr(result, name) for name in self._done}
@@ -85,6 +127,7 @@ class ServerLink:
             self.on_round(counts)
 
     def _take_progress(self, done: int, total: int, phase: str) -> None:
+        self._progress_at = time.monotonic()
         if self.on_progress is not None:
             self.on_progress(done, total, phase)
 
@@ -98,11 +141,15 @@ class ServerLink:
             self._loop.wake()
 
     def stop(self, last_push_s: float) -> None:
-        """Ends the loop, after a last push of at most so many seconds."""
-        if last_push_s > 0:
-            self._ready.wait(last_push_s)
+        """Ends the loop, after a last push of at most so many seconds; a server that is known to be away is not waited for."""
+        if self.is_known_away():
+            last_push_s = 0.0
+        deadline = time.monotonic() + last_push_s
+        in_time = last_push_s <= 0 or (self._ready.wait(last_push_s) and self._await_contact(deadline))
+        if not in_time and self._loop is not None and time.monotonic() - self._tried_at >= LONG_TRY_S:
+            self._tell_others(is_away=True)
         if self._loop is not None:
-            self._loop.stop(last_push_s)
+            self._loop.stop(max(0.0, deadline - time.monotonic()))
         if self._probe is not None:
             self._probe.close()
             self._probe = None
@@ -111,19 +158,44 @@ class ServerLink:
     def is_online(self) -> bool:
         """Whether the server answered when it was last asked; waits for the outcome of the very first try."""
         self._await_first_contact()
+        return self._is_online()
+
+    def _is_online(self) -> bool:
         loop = self._loop
         return loop is not None and loop.online and loop.last_contact > self._failed_at
 
     def is_known_away(self) -> bool:
-        """Whether the server has been tried and does not answer. Never waits: writes ask this."""
+        """Whether the server has been tried, by this process or a moment ago by another one, and does not answer.
+
+        Never waits: writes ask this.
+        """
         loop = self._loop
         tried = loop is not None and loop.first_contact.is_set()
-        return tried and not self.is_online()
+        return not self._is_online() if tried else self._was_away
+
+    def is_replica_in_the_way(self) -> bool:
+        """Whether the loop cannot go on because of the replica (a full disk, damage), and not because of the server."""
+        return self._loop is not None and self._loop.last_cause == "replica"
 
     def _await_first_contact(self) -> None:
-        deadline = time.monotonic() + FIRST_CONNECTION_S
-        if self._ready.wait(FIRST_CONNECTION_S) and self._loop is not None:
-            self._loop.first_contact.wait(max(0.0, deadline - time.monotonic()))
+        if self._has_waited or (self._loop is not None and self._loop.first_contact.is_set()):
+            return
+        self._has_waited = True
+        began = time.monotonic()
+        if not self._ready.wait(FIRST_CONNECTION_S) or self._loop is None:
+            return
+        if self._await_contact(self._tried_at + KNOWN_AWAY_S if self._was_away else began + FIRST_CONNECTION_S):
+            return
+        # Rows are coming: the server is there, and the first round is long.
+        while (now := time.monotonic()) - self._progress_at < STANDSTILL_S and now - began < FIRST_FILL_S:
+            if self._await_contact(now + STANDSTILL_S / 5):
+                return
+        if self._progress_at < began:
+            self._was_away = True
+            self._tell_others(is_away=True)
+
+    def _await_contact(self, deadline: float) -> bool:
+        return self._loop is not None and self._loop.first_contact.wait(max(0.0, deadline - time.monotonic()))
 
     def head(self) -> tuple[int, int] | None:
         """The number and tag of the server's last change, or None while the server does not answer in time."""
@@ -132,23 +204,24 @@ class ServerLink:
         try:
             if self._probe is None:
                 self._probe = self._open_probe()
-            return self._probe.head(PROBE_BUDGET_MS)
+            head = self._probe.head(PROBE_BUDGET_MS)
         except Exception as error:  # noqa: BLE001 (a read goes on without the server, whatever is wrong with it)
             logger.info("the server does not answer a read: %s", type(error).__name__)
             self._failed_at = time.monotonic()
+            self._tell_others(is_away=True)
             if self._probe is not None:
                 self._probe.close()
                 self._probe = None
             self.wake()
             return None
+        if self._others_know:
+            self._tell_others(is_away=False)
+        return head
 
     def _open_probe(self) -> HeadProbe:
         from localfirst_sync.postgres.probe import HeadProbe
 
-        from localfirst.replica.connection import connect
-        from localfirst.replica.local_store import ReplicaStore
-
-        store = ReplicaStore(connect(self._settings.replica))
+        store = self._open_store()
         try:
             return HeadProbe(self._url, store.identity().project_id)
         finally:

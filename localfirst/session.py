@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from localfirst_schema.errors import LocalfirstError, UnavailableError
+
 from localfirst.reading.freshness import Freshness
 from localfirst.replica import outbox
 from localfirst.replica.act import Act, act
-from localfirst.replica.connection import sqlite_errors
+from localfirst.replica.connection import BUSY_TIMEOUT_MS, ReplicaUnreadableError, sqlite_errors
 from localfirst.replica.place import Place
 from localfirst.replica.replica import open_replica
 from localfirst.server_link import ServerLink
@@ -18,10 +21,25 @@ from localfirst.settings import Settings
 
 if TYPE_CHECKING:
     from localfirst.markdown.mirror import Mirror
+    from localfirst.reading.layer_session import LayerSession
+    from localfirst.reading.layers import Layers
+    from localfirst.reading.without_replica import SessionWithoutReplica
 
 logger = logging.getLogger("localfirst.session")
 
 EXIT_PUSH_S = 1.0
+
+OPEN_PATIENCE_MS = 3_000
+"""How long opening waits for a replica that another process keeps locked; then other layers answer."""
+
+READ_PATIENCE_MS = 2_000
+"""The same for a read: in health it never waits, since writers do not lock readers out."""
+
+RETRY_PATIENCE_MS = 100
+"""The same for one that has just failed a read."""
+
+STAND_IN_S = 5.0
+"""How long reads do without a replica that has failed one, before they try it again."""
 
 
 class Session:
@@ -31,40 +49,92 @@ class Session:
         replica: the connection to the replica.
         link: the link to the server; None without one configured.
         client_name: what the MCP client calls itself; the name that changes carry where a call gives none.
+        acts: how many acts were carried out.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    acts = 0
+    _is_open = True
+    _announcement: str | None = None
+    _layers: Layers | None = None
+    _stand_in: SessionWithoutReplica | None = None
+    _stand_in_until = float("-inf")
+    _stand_in_for: object = None
+
+    def __init__(self, settings: Settings, *, patience_ms: int = OPEN_PATIENCE_MS) -> None:
         self.settings = settings
         self.client_name: str | None = None
         self._mirror: Mirror | None = None
-        self._open()
-        self._announcement = self._first_words()
+        self._open(patience_ms)
+        try:
+            words = self._first_words()
+        except ReplicaUnreadableError:
+            self.rebuild()
+            words = self._first_words()
+        if words is not None:
+            self._announce(words)
 
-    def _open(self) -> None:
-        self.replica = open_replica(self.settings.replica, self.settings.project)
+    def _open(self, patience_ms: int = OPEN_PATIENCE_MS) -> None:
+        self.replica = open_replica(
+            self.settings.replica, self.settings.project, busy_timeout_ms=patience_ms, on_rebuilt=self._announce
+        )
         self._place = Place(self.settings.replica)
-        self.project_id: str = self.replica.execute("SELECT project_id FROM replica").get
+        with sqlite_errors():
+            self.project_id: str = self.replica.execute("SELECT project_id FROM replica").get
         self.link = ServerLink(self.settings) if self.settings.database_url else None
         self._freshness = Freshness(self.replica, self.link, self.settings.read_from)
+        self._is_open = True
         if self.link is not None:
             self.link.start()
 
     def _keep_in_place(self) -> None:
         """A replica whose file was moved or deleted while it was open is written again: nothing of it is lost."""
-        if self._place.is_kept():
+        if not self._is_open:  # it could not be opened again; perhaps it can now
+            self._open()
+        if self._is_in_place():
             return
         logger.warning("the replica's file was taken away while it was open; it is written again")
         self._place.put_back(self.replica)
+        self._reopen()
+
+    def _is_in_place(self) -> bool:
+        return self._place.is_kept()
+
+    def _reopen(self) -> None:
+        self._let_go()
+        self._open()
+
+    def _let_go(self) -> None:
+        self._is_open = False
         if self.link is not None:
             self.link.stop(0.0)
         self.replica.close()
+
+    def rebuild(self) -> None:
+        """The replica turned out to be damaged: it is set aside, a new one begun, and what can be read of the old one saved."""
+        from localfirst.replica.rebuild import rebuild
+
+        self._let_go()
+        words = rebuild(self.settings.replica, self.settings.project, damaged=self._place.file)
+        if words is not None:
+            self._announce(words)
         self._open()
 
     def close(self) -> None:
         """Pushes what can be pushed within a second, and lets go of everything."""
+        self._dismiss_stand_in()
+        if self._layers is not None:
+            self._layers.close()
         if self.link is not None:
-            self.link.stop(EXIT_PUSH_S if not outbox.is_empty(self.replica) else 0.0)
+            self.link.stop(EXIT_PUSH_S if self._is_anything_unsent() else 0.0)
         self.replica.close()
+
+    def _is_anything_unsent(self) -> bool:
+        try:
+            with sqlite_errors():
+                return not outbox.is_empty(self.replica)
+        except LocalfirstError as error:
+            logger.warning("it cannot be said whether anything waits to be sent: %s", error.message)
+            return True
 
     def who(self, *given: str | None) -> str | None:
         """Who writes: what the call says, else the setting, else the client's own name."""
@@ -73,9 +143,14 @@ class Session:
     @contextmanager
     def act(self, *by: str | None) -> Iterator[Act]:
         """One act on the replica, on its way to the server as soon as it is on disk."""
-        self._keep_in_place()
-        with act(self.replica, self.who(*by)) as open_act:
-            yield open_act
+        while True:
+            self._keep_in_place()
+            self.replica.set_busy_timeout(BUSY_TIMEOUT_MS)
+            with act(self.replica, self.who(*by)) as open_act:
+                if self._is_in_place():  # once more, now that nobody else can write: it may have been set aside meanwhile
+                    yield open_act
+                    break
+        self.acts += 1
         if self.link is not None:
             self.link.wake()
 
@@ -88,6 +163,7 @@ class Session:
         Returns the fields that every result of a read has.
         """
         self._keep_in_place()
+        self.replica.set_busy_timeout(READ_PATIENCE_MS if self._stand_in is None else RETRY_PATIENCE_MS)
         return self._freshness.before_read(row_id)
 
     def of_replica(self) -> dict[str, Any]:
@@ -97,6 +173,50 @@ class Session:
     def catch_up(self) -> bool:
         """Pulls what the server has beyond this replica; False if there is no server or it is away."""
         return self._freshness.catch_up()
+
+    def is_final(self) -> bool:
+        """Whether what this replica lacks is nowhere: there is no server, or the replica is level with it."""
+        return self.link is None or self.catch_up()
+
+    def lower(self) -> Iterator[LayerSession]:
+        """The layers below the replica, in order, for what it lacks while the server is away."""
+        from localfirst.reading.layer_session import LayerSession  # reading YAML and git is not needed before it is
+        from localfirst.reading.layers import Layers
+
+        if self._layers is None:
+            self._layers = Layers(self.settings, self.project_id)
+        for layer in self._layers:
+            yield LayerSession(self.settings, layer, is_server_away=True)
+
+    def stand_in(self, failure: LocalfirstError | None = None) -> SessionWithoutReplica | None:
+        """What reads are answered from while the replica cannot be used; None while it can.
+
+        That is so for `STAND_IN_S` after it has failed a read, and as long as the sync loop cannot write to it (a full disk):
+        it is readable then, and PostgreSQL may have more.
+        """
+        now = time.monotonic()
+        if failure is not None:
+            self._stand_in_until = now + STAND_IN_S
+        state: object = "failed"
+        if now >= self._stand_in_until:
+            if self.link is None or not self.link.is_replica_in_the_way():
+                if now >= self._stand_in_until + STAND_IN_S:
+                    self._dismiss_stand_in()
+                return None
+            state = (self.acts, self.replica.pragma("data_version"))
+        if self._stand_in is None or self._stand_in_for != state:
+            from localfirst.reading.without_replica import SessionWithoutReplica
+
+            self._dismiss_stand_in()
+            cause = failure or UnavailableError("the replica cannot be written; run `localfirst doctor`.", cause="replica")
+            self._stand_in = SessionWithoutReplica(self.settings, cause)
+            self._stand_in_for = state
+        return self._stand_in
+
+    def _dismiss_stand_in(self) -> None:
+        if self._stand_in is not None:
+            self._stand_in.close()
+            self._stand_in = None
 
     def written(self, row_id: str | None = None) -> dict[str, Any]:
         """The fields that every result of a write has. While the server is away the status file is refreshed too."""
@@ -127,6 +247,9 @@ class Session:
         """Once: what a user should know before anything else (unsent changes, open conflicts)."""
         words, self._announcement = self._announcement, None
         return words
+
+    def _announce(self, words: str) -> None:
+        self._announcement = f"{self._announcement} {words}" if self._announcement else words
 
     def _first_words(self) -> str | None:
         with sqlite_errors():

@@ -6,7 +6,7 @@ import getpass
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 import pydantic
 from localfirst_schema.entities import Entity
@@ -17,6 +17,7 @@ from localfirst import settings
 from localfirst.cli import ids, terminal, wording
 from localfirst.log import log_to_file
 from localfirst.operations.registry import BY_NAME
+from localfirst.reading.without_replica import open_session
 from localfirst.replica import outbox
 from localfirst.replica.connection import connect, sqlite_errors
 from localfirst.session import Session
@@ -102,7 +103,8 @@ def cleared(fields: list[str] | None) -> dict[str, object]:
 def command(*, as_json: bool) -> Iterator[Command]:
     """Opens the session of the current directory's project for one command, and sends what it wrote."""
     log_to_file()
-    session = Session(settings.load())
+    # What stands in for a session without its replica has all that a command needs of one.
+    session = cast("Session", open_session(settings.load()))
     session.client_name = user_name()
     opened = Command(session, as_json=as_json)
     try:

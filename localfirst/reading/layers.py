@@ -1,24 +1,41 @@
-"""What answers when the replica is away or cannot be written: layers, each as a replica, so that all questions stay alike."""
+"""The layers below the replica: git and the status file, each as a replica in memory, so that all questions stay alike.
+
+A layer is read when it is needed, and kept while it cannot have changed (the file by its time and size, git by the commit that
+is checked out), but not for longer than `KEPT_S`. Its rows have the ids that a migration of the same text would give them, and
+the versions that the text tells. Their history is empty: a text does not say how it came about.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
+import time
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import apsw
+from localfirst_schema.entities import DEPLOYMENT, WORK_ITEM
 from localfirst_schema.errors import LocalfirstError
+from localfirst_schema.identifiers import natural_id
 
+from localfirst.markdown.document import WorkItem
 from localfirst.markdown.parse import parse
 from localfirst.markdown.source import read_source, split_lines
-from localfirst.migration.plan import Surroundings, plan
+from localfirst.migration.plan import MIGRATION, Surroundings, plan
+from localfirst.migration.planned import PlannedRow
 from localfirst.migration.record import source_file
 from localfirst.migration.write import write_plan
-from localfirst.reading.git_history import committed_text
+from localfirst.reading.git_history import read_history
+from localfirst.reading.merge_commits import MergedChange
+from localfirst.replica import fulltext
 from localfirst.replica.act import act
-from localfirst.replica.migrate import LATEST, migrate
+from localfirst.replica.migrate import migrate
 from localfirst.replica.replica import begin
 from localfirst.settings import Settings
+
+logger = logging.getLogger("localfirst.layers")
+
+KEPT_S = 5.0
 
 
 class Layer(NamedTuple):
@@ -29,56 +46,137 @@ class Layer(NamedTuple):
     rows: apsw.Connection
 
 
-def next_layer(settings: Settings) -> Layer:
-    """The first layer below the replica that has anything to say; an empty one where none has."""
-    if (replica := _read_only(settings)) is not None:
-        return Layer("sqlite_cache", "using_fallback_cache", replica)
-    texts: tuple[tuple[str, str, Callable[[Settings], str | None]], ...] = (
-        ("git_history", "using_git_history_fallback", lambda s: committed_text(s.root, s.markdown)),
-        ("markdown_file", "using_markdown_fallback", _working_text),
-    )
-    for source, warning, text_of in texts:
-        text = text_of(settings)
-        if text is not None:
-            return Layer(source, warning, rows_of(settings, text))
-    return Layer("markdown_file", "using_markdown_fallback", empty(settings))
+class Layers:
+    """The layers of one project; for one thread."""
 
+    def __init__(self, settings: Settings, project_id: str | None = None) -> None:
+        """`project_id` is that of a project without a name, whose ids would not follow from anything else."""
+        self._settings = settings
+        self._project_id = project_id
+        self._read: dict[str, tuple[float, object, Layer | None]] = {}
 
-def _read_only(settings: Settings) -> apsw.Connection | None:
-    """The replica's file where it can be read and not written; what is in its log alone is not seen then."""
-    for mode in ("mode=ro", "mode=ro&immutable=1"):
+    def __iter__(self) -> Iterator[Layer]:
+        """Those that have anything to say, in the order in which they are asked."""
+        for found in (
+            self._kept("git_history", _checked_out(self._settings.root), self._git),
+            self._kept("markdown_file", _state_of(self._settings.markdown), self._markdown),
+        ):
+            if found is not None:
+                yield found
+
+    def nothing(self) -> Layer:
+        """What is left where nothing else is: the status file, which says nothing."""
+        return Layer("markdown_file", "using_markdown_fallback", empty(self._settings, self._project_id))
+
+    def close(self) -> None:
+        """Lets go of everything."""
+        for _, _, layer in self._read.values():
+            if layer is not None:
+                layer.rows.close()
+        self._read.clear()
+
+    def _kept(self, name: str, state: object, read: Callable[[], Layer | None]) -> Layer | None:
+        at, known, layer = self._read.get(name, (float("-inf"), None, None))
+        if known != state or time.monotonic() - at > KEPT_S:
+            if layer is not None:
+                layer.rows.close()
+            layer = read()
+            self._read[name] = (time.monotonic(), state, layer)
+        return layer
+
+    def _git(self) -> Layer | None:
+        history = read_history(self._settings.root, self._settings.markdown)
+        if history is None:
+            return None
+        rows = _rows_of(self._settings, self._project_id, history.text) if history.text is not None else None
+        if rows is None and not history.merges:
+            return None
+        rows = rows or empty(self._settings, self._project_id)
+        _add_deployments(rows, history.merges)
+        return Layer("git_history", "using_git_history_fallback", rows)
+
+    def _markdown(self) -> Layer | None:
         try:
-            flags = apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI
-            connection = apsw.Connection(f"{settings.replica.resolve().as_uri()}?{mode}", flags=flags)
-            if connection.pragma("user_version") == LATEST:
-                name = connection.execute("SELECT project_name FROM replica").get
-                return connection if name in (settings.project, None) else None
-        except (apsw.Error, OSError):
-            continue
-    return None
+            text = read_source(self._settings.markdown)
+        except (OSError, LocalfirstError) as error:
+            logger.info("the status file cannot be read: %s", type(error).__name__)
+            return None
+        rows = _rows_of(self._settings, self._project_id, text)
+        return None if rows is None else Layer("markdown_file", "using_markdown_fallback", rows)
 
 
-def _working_text(settings: Settings) -> str | None:
+def _checked_out(root: Path) -> object:
+    """What changes with a commit, a checkout or a reset: git's own log of HEAD."""
+    return _state_of(root / ".git" / "logs" / "HEAD")
+
+
+def _state_of(file: Path) -> object:
     try:
-        return read_source(settings.markdown)
-    except (OSError, LocalfirstError):
+        found = file.stat()
+    except OSError:
         return None
+    return found.st_mtime_ns, found.st_size, found.st_ino
 
 
-def empty(settings: Settings) -> apsw.Connection:
+def empty(settings: Settings, project_id: str | None = None) -> apsw.Connection:
     """A replica in memory, with the project's configuration and nothing else."""
     connection = apsw.Connection(":memory:")
     migrate(connection, Path(":memory:"))
     begin(connection, settings.project)
+    if settings.project is None and project_id is not None:
+        connection.execute("UPDATE replica SET project_id = ?", (project_id,))
+        connection.execute("UPDATE project_configuration SET id = ?", (natural_id(project_id, "configuration", "singleton"),))
     return connection
 
 
-def rows_of(settings: Settings, text: str) -> apsw.Connection:
-    """A replica in memory with what a status file says; what cannot be stored is left out."""
-    connection = empty(settings)
-    project_id = connection.execute("SELECT project_id FROM replica").get
-    planned = plan(parse(text), Surroundings(str(project_id)))
-    with act(connection, None) as open_act:
+def _rows_of(settings: Settings, project_id: str | None, text: str) -> apsw.Connection | None:
+    """A replica in memory with what a status file says; what no store can hold is left out. None for what is no text."""
+    connection = empty(settings, project_id)
+    project = str(connection.execute("SELECT project_id FROM replica").get)
+    try:
         source = source_file(settings.markdown.name, text)
-        write_plan(open_act, planned, source, split_lines(text).lines, str(project_id))
+        planned = plan(parse(text), Surroundings(project))
+        with act(connection, None) as open_act:
+            written = write_plan(open_act, planned, source, split_lines(text).lines, project)
+            _tell_as_the_text_does(connection, written.created)
+            _forget_record(connection, natural_id(project, MIGRATION, "record", source.sha256))
+    except (LocalfirstError, UnicodeError) as error:
+        logger.warning("a status file could not be understood: %s", type(error).__name__)
+        connection.close()
+        return None
     return connection
+
+
+def _tell_as_the_text_does(connection: apsw.Connection, rows: Iterable[PlannedRow]) -> None:
+    """Versions as far as the text has them; and no history, outbox or time of change that only the reading made."""
+    for row in rows:
+        if isinstance(row.entry, WorkItem) and row.entry.version is not None and 1 <= row.entry.version < 2**63:
+            connection.execute("UPDATE work_items SET version = ? WHERE id = ?", (row.entry.version, row.id))
+    connection.execute("DELETE FROM outbox")
+    connection.execute("DELETE FROM history")
+
+
+def _forget_record(connection: apsw.Connection, record_id: str) -> None:
+    """The record that a migration would leave is no work item of anybody's."""
+    fulltext.remove(connection, record_id)
+    connection.execute(f"DELETE FROM {WORK_ITEM.table} WHERE id = ?", (record_id,))
+
+
+def _add_deployments(connection: apsw.Connection, merges: Iterable[MergedChange]) -> None:
+    """Merged pull requests that the status file does not tell of, as deployments."""
+    known: Iterable[Any] = connection.execute(
+        "SELECT json_extract(metadata, '$.pr_number'), json_extract(metadata, '$.commit_hash') FROM deployment_events"
+    ).fetchall()
+    told = {value for pair in known for value in pair if value is not None}
+    project = str(connection.execute("SELECT project_id FROM replica").get)
+    with act(connection, None) as open_act:
+        for merge in merges:
+            if merge.pr_number in told or merge.commit_hash in told:
+                continue
+            metadata = {"pr_number": merge.pr_number, "pr_title": merge.pr_title, "commit_hash": merge.commit_hash}
+            row_id = natural_id(project, MIGRATION, "merge commit", merge.commit_hash)
+            open_act.by = merge.author
+            values = {"id": row_id, "deployed_at": merge.merged_at, "created_at": merge.merged_at, "metadata": metadata}
+            open_act.change(DEPLOYMENT, None, values)
+        connection.execute("DELETE FROM outbox")
+        connection.execute("DELETE FROM history")

@@ -1,7 +1,8 @@
-"""A session whose replica is away (its place cannot be written, its disk is gone): reads answer, writes say why not.
+"""A session whose replica is away (no place to write, locked, a full disk): reads answer, writes say why not.
 
-It has what operations need of a `Session`. The replica is tried again with every write, and every few seconds with a read;
-as soon as it is there, everything goes on with it.
+It has what operations need of a `Session`. PostgreSQL is asked through a replica in memory, which begins as a copy of the file
+where that can be read; below it are git and the status file. The replica is tried again with every write, and every few seconds
+with a read; as soon as it is there, everything goes on with it.
 """
 
 from __future__ import annotations
@@ -9,41 +10,62 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from localfirst_schema.errors import LocalfirstError, UnavailableError
 
+from localfirst.reading.freshness import Freshness
 from localfirst.replica.act import Act
+from localfirst.server_link import ServerLink
 from localfirst.session import Session
 from localfirst.settings import Settings
 
+if TYPE_CHECKING:
+    from localfirst.reading.layer_session import LayerSession
+
 RETRY_S = 5.0
+
+TRY_PATIENCE_MS = 100
+"""How long a read waits for the replica when it is tried again; a write waits as long as ever."""
 
 
 class SessionWithoutReplica:
-    """Stands for a `Session` until there is one; `healed` is that one."""
+    """Stands for a `Session` until there is one.
+
+    Attributes:
+        healed: the session with the replica, once it could be opened.
+        replica: the rows in memory.
+        link: the link between those and the server; None without one configured.
+    """
 
     def __init__(self, settings: Settings, cause: LocalfirstError) -> None:
+        from localfirst.reading.layers import Layers  # reading YAML and git is not needed before it is
+        from localfirst.reading.memory import MemoryReplica
+
         self.settings = settings
         self.client_name: str | None = None
-        self.link = None
+        self.cause = cause
         self.healed: Session | None = None
-        self._cause = cause
         self._tried_at = time.monotonic()
-        from localfirst.reading.layers import next_layer  # reading YAML and git is not needed before it is
-
-        self._layer = next_layer(settings)
-        self.replica = self._layer.rows
+        self._memory = MemoryReplica(settings)
+        self.replica = self._memory.rows
         self.project_id = str(self.replica.execute("SELECT project_id FROM replica").get)
+        self.link = ServerLink(settings, open_store=self._memory.open_store) if settings.database_url else None
+        self._freshness = Freshness(self.replica, self.link, "server")
+        self._layers = Layers(settings, self.project_id)
+        if self.link is not None:
+            self.link.start()
 
     def heal(self, *, now: bool) -> Session | None:
         """Tries to open the replica again, at once or when it is time to."""
         if self.healed is None and (now or time.monotonic() - self._tried_at >= RETRY_S):
             self._tried_at = time.monotonic()
             try:
-                self.healed = Session(self.settings)
+                self.healed = Session(self.settings) if now else Session(self.settings, patience_ms=TRY_PATIENCE_MS)
             except LocalfirstError as error:
-                self._cause = error
+                self.cause = error
+            else:
+                self._let_go()
         if self.healed is not None:
             self.healed.client_name = self.client_name
         return self.healed
@@ -52,40 +74,71 @@ class SessionWithoutReplica:
         """Lets go of everything."""
         if self.healed is not None:
             self.healed.close()
+        else:
+            self._let_go()
+
+    def _let_go(self) -> None:
+        if self.link is not None:
+            self.link.stop(0.0)
+        self._layers.close()
         self.replica.close()
 
     def who(self, *given: str | None) -> str | None:
         """Who would write."""
         return next((name for name in given if name), self.settings.client or self.client_name)
 
+    def refusal(self) -> UnavailableError:
+        """Why nothing can be written."""
+        return UnavailableError(self.cause.message, **self.cause.details)
+
     @contextmanager
     def act(self, *by: str | None) -> Iterator[Act]:
         """Nothing can be written. Raises the error that says why."""
-        raise UnavailableError(self._cause.message, **self._cause.details)
+        raise self.refusal()
         yield  # makes it a generator, as a context manager has to be
 
     def read(self, row_id: str | None = None) -> dict[str, Any]:
         """The common fields of a read's result."""
-        warnings = [self._layer.warning]
-        if self.settings.database_url:
-            warnings.insert(0, "database_unavailable")
-        return {"success": True, "data_source": self._layer.source, "warnings": warnings}
+        source = self._freshness.before_read(row_id)
+        if source["data_source"] != "postgresql" and "using_fallback_cache" not in source["warnings"]:
+            source["warnings"].append("using_fallback_cache")
+        return source
 
     def of_replica(self) -> dict[str, Any]:
-        """The same."""
-        return self.read()
+        """The same for an answer that speaks of the replica itself: nobody is asked."""
+        return self._freshness.of_replica()
 
     def catch_up(self) -> bool:
-        """There is nothing to catch up with."""
-        return False
+        """Makes the rows in memory level with the server."""
+        return self._freshness.catch_up()
+
+    def has_answers(self) -> bool:
+        """Whether the rows in memory mean anything: they are the server's, or those of the file."""
+        return self._memory.is_copy or self.catch_up()
+
+    def is_final(self) -> bool:
+        """Whether what is not in memory is nowhere."""
+        return self.catch_up()
+
+    def lower(self) -> Iterator[LayerSession]:
+        """The layers below, in order; at least one."""
+        from localfirst.reading.layer_session import LayerSession
+
+        is_server_away = self.link is not None
+        found = False
+        for layer in self._layers:
+            found = True
+            yield LayerSession(self.settings, layer, is_server_away=is_server_away)
+        if not found:
+            yield LayerSession(self.settings, self._layers.nothing(), is_server_away=is_server_away)
 
     def written(self, row_id: str | None = None) -> dict[str, Any]:
         """Nothing was written."""
-        raise UnavailableError(self._cause.message, **self._cause.details)
+        raise self.refusal()
 
     def take_announcement(self) -> str | None:
         """Nothing to announce: each answer carries its warning."""
-        return None
+        return self.healed.take_announcement() if self.healed is not None else None
 
 
 def open_session(settings: Settings) -> Session | SessionWithoutReplica:

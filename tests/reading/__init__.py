@@ -1,0 +1,1 @@
+"""Where a read is answered from, layer by layer and fault by fault."""

@@ -1,0 +1,55 @@
+"""Every reading tool answers in each of the sixteen combinations of layers, and says where from."""
+
+from __future__ import annotations
+
+from itertools import compress, product
+from pathlib import Path
+
+import pytest
+from localfirst_schema.errors import NotFoundError
+
+from reading.world import LAYERS, SOURCE, Reader, World
+
+COMBINATIONS = [tuple(compress(LAYERS, there)) for there in product((1, 0), repeat=len(LAYERS))]
+WARNINGS = {
+    "postgresql": set(),
+    "replica": {"database_unavailable", "using_fallback_cache"},
+    "git": {"database_unavailable", "using_git_history_fallback"},
+    "markdown": {"database_unavailable", "using_markdown_fallback"},
+}
+
+
+@pytest.mark.parametrize("present", [c for c in COMBINATIONS if c], ids="+".join)
+def test_every_tool_answers_from_the_first_layer_there_is(world: World, tmp_path: Path, present: tuple[str, ...]) -> None:
+    first = present[0]
+    with Reader(world, world.place(tmp_path / "place", present)) as reader:
+        for tool, answer in reader.answers().items():
+            assert answer["data_source"] == SOURCE[first], tool
+            assert set(answer["warnings"]) == WARNINGS[first], tool
+        assert reader.ask("query_work_item", id=world.item)["title"] == "Mend the parser"
+        assert reader.ask("list_vendors")["total_count"] == 2
+        [deployment] = reader.ask("list_deployments")["items"]
+        found = reader.ask("query_deployment", id=deployment["id"])
+        assert (found["pr_number"], found["data_source"]) == (7, SOURCE[first])
+        assert [vendor["name"] for vendor in found["affected_vendors"]] == ["Alder"]
+        assert reader.ask("list_conflicts")["total_count"] == 0
+        configuration = reader.ask("get_project_configuration")
+        assert configuration["database_healthy"] is (first == "postgresql")
+        status = reader.ask("sync_status")
+        assert (status["online"], status["server"] is not None) == (first == "postgresql", True)
+        with pytest.raises(NotFoundError):
+            reader.ask("query_vendor_status", name="Nobody's")
+
+
+def test_with_no_layer_at_all_lists_are_empty_and_rows_unknown(world: World, tmp_path: Path) -> None:
+    with Reader(world, world.place(tmp_path / "place", ())) as reader:
+        questions = reader.questions()
+        for tool in ("query_work_item", "get_history", "query_vendor_status"):
+            with pytest.raises(NotFoundError):
+                reader.ask(tool, **questions.pop(tool))
+        for tool, arguments in questions.items():
+            answer = reader.ask(tool, **arguments)
+            assert not answer.get("items"), tool
+            assert answer["warnings"] != [], tool
+        for tool in ("list_conflicts", "get_project_configuration", "sync_status"):
+            assert reader.ask(tool)["success"]

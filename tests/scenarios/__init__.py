@@ -1,0 +1,1 @@
+"""Whole features, as a client of the MCP server lives them."""

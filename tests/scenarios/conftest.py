@@ -1,0 +1,75 @@
+"""A laptop and agents on it; and the laptops of a team, with one PostgreSQL or without."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+from code_index.workers import no_worker_left
+from contract.agent import Agent, working
+from contract.laptop import Laptop
+
+Start = Callable[..., Agent]
+NewLaptop = Callable[..., Laptop]
+Join = Callable[..., Agent]
+PATIENCE_S = 15.0
+
+
+@pytest.fixture
+def laptop(tmp_path: Path) -> Iterator[Laptop]:
+    """A laptop on which no worker is left behind."""
+    made = Laptop(tmp_path)
+    with no_worker_left(made.replica):
+        yield made
+
+
+@pytest.fixture
+def start(laptop: Laptop) -> Iterator[Start]:
+    """Starts agents on the test's own laptop; they stop with the test."""
+    with ExitStack() as stack:
+
+        def started(name: str = "tester", **how: Any) -> Agent:
+            return stack.enter_context(working(laptop, name, **how))
+
+        yield started
+
+
+@pytest.fixture
+def agent(start: Start) -> Agent:
+    """An agent on that laptop."""
+    return start()
+
+
+@pytest.fixture
+def new_laptop(tmp_path: Path) -> NewLaptop:
+    """Makes laptops by name; with a `url` they share a server."""
+
+    def make(name: str = "laptop", url: str | None = None) -> Laptop:
+        folder = tmp_path / name
+        folder.mkdir()
+        return Laptop(folder, {"LOCALFIRST_PROJECT": "team/scenario", "LOCALFIRST_DATABASE_URL": url or ""})
+
+    return make
+
+
+@pytest.fixture
+def join() -> Iterator[Join]:
+    """Starts agents on the laptops of a team; they stop with the test."""
+    with ExitStack() as stack:
+
+        def started(laptop: Laptop, name: str = "tester", **how: Any) -> Agent:
+            return stack.enter_context(working(laptop, name, **how))
+
+        yield started
+
+
+def until(true: Callable[[], bool], what: str) -> None:
+    """Waits for something that happens by itself."""
+    deadline = time.monotonic() + PATIENCE_S
+    while not true():
+        assert time.monotonic() < deadline, f"not within {PATIENCE_S} s: {what}"
+        time.sleep(0.02)
