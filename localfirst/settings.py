@@ -26,6 +26,8 @@ _KEYS = (
     "embedding",
     "embedding_url",
     "embedding_requests_per_minute",
+    "share_code",
+    "archiving",
 )
 
 
@@ -43,6 +45,8 @@ class Settings(NamedTuple):
     embedding_url: str | None = None
     embedding_token: str | None = None
     embedding_requests_per_minute: int | None = None
+    share_code: bool = True
+    archiving: bool = True
 
     def __repr__(self) -> str:
         """Without the secret."""
@@ -77,6 +81,8 @@ def load(directory: Path | None = None, environment: Mapping[str, str] | None = 
         embedding_url=setting("embedding_url"),
         embedding_token=_embedding_token(environment, file),
         embedding_requests_per_minute=_rate(setting("embedding_requests_per_minute")),
+        share_code=_yes_or_no("LOCALFIRST_SHARE_CODE", setting("share_code") or "yes"),
+        archiving=_yes_or_no("LOCALFIRST_ARCHIVING", setting("archiving") or "yes"),
     )
 
 
@@ -96,6 +102,12 @@ def _embedding_token(environment: Mapping[str, str], file: Mapping[str, str]) ->
     if file.get("embedding_url") and not environment.get("LOCALFIRST_EMBEDDING_URL"):
         return None
     return environment.get("LOCALFIRST_EMBEDDING_TOKEN") or None
+
+
+def _yes_or_no(name: str, text: str) -> bool:
+    if text.lower() not in ("yes", "no", "true", "false", "1", "0"):
+        raise ValidationError(name, "must be yes or no")
+    return text.lower() in ("yes", "true", "1")
 
 
 def _rate(text: str | None) -> int | None:

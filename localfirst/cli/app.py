@@ -29,6 +29,8 @@ COMMANDS: dict[str, str] = {
     "archive": "localfirst.cli.archive",
     "sync": "localfirst.cli.sync",
     "conflicts": "localfirst.cli.conflicts",
+    "index": "localfirst.cli.index",
+    "jobs": "localfirst.cli.jobs",
     "export": "localfirst.cli.export",
     "doctor": "localfirst.cli.doctor",
     "backup": "localfirst.cli.backup",

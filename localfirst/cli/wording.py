@@ -28,6 +28,10 @@ _COMMANDS = {
     "update_vendor_status": "vendor update",
     "list_vendors": "vendor list",
     "list_conflicts": "conflicts list",
+    "start_indexing_background": "index",
+    "get_indexing_status": "jobs show",
+    "cancel_indexing_background": "jobs cancel",
+    "list_indexing_jobs": "jobs list",
 }
 """Tools that the operations' errors speak of, and the commands that do the same."""
 

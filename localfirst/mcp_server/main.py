@@ -10,10 +10,19 @@ def main() -> NoReturn:
     """Serves until the client hangs up; does not return."""
     gc.disable()  # nothing that is imported is garbage; `run` turns it on again
     from localfirst import settings
+    from localfirst.code_index.worker import keeper
     from localfirst.log import log_to_file
     from localfirst.mcp_server.process import run
+    from localfirst.operations import archiving_schedule
     from localfirst.operations.registry import BLOCKING, OPERATIONS
-    from localfirst.reading.without_replica import open_session
+    from localfirst.reading.without_replica import SessionWithoutReplica, open_session
+    from localfirst.session import Session
+
+    def opened() -> Session | SessionWithoutReplica:
+        session = open_session(settings.load())
+        keeper.keep(session.settings)
+        archiving_schedule.keep(session.settings, lambda: None if session.link is None else session.link.wake())
+        return session
 
     log_to_file()
-    run(lambda: open_session(settings.load()), OPERATIONS, blocking=BLOCKING)
+    run(opened, OPERATIONS, blocking=BLOCKING)

@@ -1,7 +1,8 @@
-"""Archiving: old items leave the default queries and stay readable."""
+"""Archiving: old items leave the default queries and stay readable. By hand here, by a schedule in `archiving_schedule`."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,6 +12,7 @@ from localfirst_schema.entities import WORK_ITEM
 from localfirst_schema.results import Archived
 
 from localfirst.operations.operation import Operation
+from localfirst.replica.act import Act
 from localfirst.replica.rows import select
 from localfirst.session import Session
 
@@ -24,18 +26,29 @@ _CURRENT_PARENTS = """
 def archive(session: Session, arguments: TriggerArchiving) -> dict[str, Any]:
     """Archives items created before the limit, but none that is above something current."""
     session.catch_up()
-    moment = datetime.now(UTC) - timedelta(days=arguments.older_than_days)
-    cutoff = timestamps.from_datetime(moment)
     with session.act() as act:
-        candidates = {row["id"]: row for row in select(act.connection, WORK_ITEM, _CANDIDATES, (cutoff,))}
-        kept = [parent for (parent,) in act.connection.execute(_CURRENT_PARENTS, (cutoff,))]
-        while kept:
-            row = candidates.pop(kept.pop(), None)
-            if row is not None and row["parent_id"] is not None:
-                kept.append(row["parent_id"])
-        for row in candidates.values():
-            act.change(WORK_ITEM, row, {"archived_at": act.at})
-    return {"archived_count": len(candidates)} | session.written()
+        archived = archive_older(act, arguments.older_than_days)
+    return {"archived_count": archived} | session.written()
+
+
+def archive_older(act: Act, days: int) -> int:
+    """Archives the items created more than so many days ago, but none above something current; returns how many."""
+    cutoff = cutoff_of(days)
+    candidates = {row["id"]: row for row in select(act.connection, WORK_ITEM, _CANDIDATES, (cutoff,))}
+    current: Iterable[Any] = act.connection.execute(_CURRENT_PARENTS, (cutoff,))
+    kept = [parent for (parent,) in current]
+    while kept:
+        row = candidates.pop(kept.pop(), None)
+        if row is not None and row["parent_id"] is not None:
+            kept.append(row["parent_id"])
+    for row in candidates.values():
+        act.change(WORK_ITEM, row, {"archived_at": act.at})
+    return len(candidates)
+
+
+def cutoff_of(days: int) -> str:
+    """The moment so many days ago."""
+    return timestamps.from_datetime(datetime.now(UTC) - timedelta(days=days))
 
 
 OPERATIONS = (

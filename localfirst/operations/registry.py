@@ -1,4 +1,4 @@
-"""All operations, and the one guard around them: an error of SQLite's never reaches a user as such."""
+"""All operations, each carried out by the cascade: on the first layer that can do it (`localfirst.reading.cascade`)."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from localfirst.operations import (
     deployments,
     enhancements,
     history,
+    indexing,
     search,
     status,
     sync,
@@ -23,19 +24,15 @@ from localfirst.operations import (
     work_items,
 )
 from localfirst.operations.operation import Operation
-from localfirst.reading.without_replica import SessionWithoutReplica
-from localfirst.replica.connection import sqlite_errors
+from localfirst.reading.cascade import carry_out
 from localfirst.session import Session
 
 
 def _guarded(operation: Operation) -> Operation:
-    run = operation.run
+    run, reads = operation.run, operation.effect == "read"
 
     def guarded(session: Session, arguments: Any) -> dict[str, Any]:
-        if isinstance(session, SessionWithoutReplica):
-            session = session.heal(now=operation.effect != "read") or session
-        with sqlite_errors():
-            return run(session, arguments)
+        return carry_out(operation.name, run, reads=reads, session=session, arguments=arguments)
 
     return dataclasses.replace(operation, run=guarded)
 
@@ -58,11 +55,12 @@ OPERATIONS: tuple[Operation, ...] = tuple(
         archiving,
         sync,
         conflicts,
+        indexing,
     )
     for operation in module.OPERATIONS
 )
 
 BY_NAME: dict[str, Operation] = {operation.name: operation for operation in OPERATIONS}
 
-BLOCKING = frozenset({"sync_now"})
-"""Operations that may wait for the network for longer than a moment."""
+BLOCKING = frozenset({"sync_now", "index_repository"})
+"""Operations that may wait for the network, or for a job, for longer than a moment."""

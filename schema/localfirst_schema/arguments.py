@@ -19,6 +19,8 @@ from localfirst_schema.types import (
     GitBranch,
     Id,
     ItemType,
+    JobId,
+    JobStatus,
     Json,
     Limit,
     Moment,
@@ -27,6 +29,7 @@ from localfirst_schema.types import (
     PrNumber,
     Quarter,
     Query,
+    RepoPath,
     Status,
     Text,
     Title,
@@ -315,3 +318,37 @@ class ListConflicts(Arguments):
     entity: EntityName | None = None
     conflict_id: Annotated[str | None, Field(min_length=6, max_length=36, description="Its id, or the beginning of it.")] = None
     limit: Limit = 50
+
+
+# Indexing jobs
+
+
+class StartIndexing(Arguments):
+    """One job per repository: the same directory again gives the job that is there."""
+
+    repo_path: Annotated[RepoPath, Field(description="absolute path of the repository's directory")]
+    name: Title | None = None
+    force_reindex: Annotated[bool, Field(description="read and cut every file anew")] = False
+
+
+class IndexRepository(Arguments):
+    """As `StartIndexing`."""
+
+    repo_path: Annotated[RepoPath, Field(description="absolute path of the repository's directory")]
+    name: Title | None = None
+    force_reindex: Annotated[bool, Field(description="read and cut every file anew")] = False
+
+
+class OneIndexingJob(Arguments):
+    """A job by its id."""
+
+    job_id: JobId
+
+
+class ListIndexingJobs(Arguments):
+    """The newest first."""
+
+    status: JobStatus | None = None
+    repo_path: RepoPath | None = None
+    limit: Limit = 50
+    offset: Offset = 0

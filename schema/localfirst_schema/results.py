@@ -6,6 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, WithJsonSchema
 
+from localfirst_schema.types import JobStatus
+
 DataSource = Literal["postgresql", "sqlite_cache", "git_history", "markdown_file"]
 Warning_ = Literal[
     "database_unavailable",
@@ -380,3 +382,72 @@ class Conflicts(Read):
 
     conflicts: Annotated[list[Conflict], _listed(Conflict)]
     total_count: int
+
+
+class IndexingStarted(Result):
+    """A job that was created, or the one that works on the same repository already."""
+
+    job_id: str
+    status: Literal["pending", "running", "blocked"]
+    message: str
+    estimated_duration_seconds: float
+
+
+class IndexingJob(_Part):
+    """One job; its `warnings` name files that could not be read."""
+
+    warnings: list[str]
+    job_id: str
+    repo_path: str
+    name: str
+    status: JobStatus
+    phase: Literal["Scanning", "Chunking", "Embedding", "Writing", "Complete"]
+    progress_percentage: float
+    progress_message: str
+    files_scanned: int
+    files_indexed: int
+    files_unchanged: int
+    files_skipped: int
+    files_deleted: int
+    files_to_do: int | None
+    files_done: int
+    chunks_created: int
+    chunks_to_embed: int | None
+    chunks_embedded: int
+    created_at: str
+    started_at: str | None
+    renewed_at: str | None
+    completed_at: str | None
+    cancelled_at: str | None
+    blocked_reason: str | None
+    error_message: str | None
+    error_type: str | None
+    estimated_time_remaining_seconds: float | None
+
+
+class IndexingStatus(IndexingJob, Result):  # type: ignore[misc]  # these warnings are the job's, in words
+    """One job, with how many files each rule left out."""
+
+    skipped_by_rule: dict[str, int]
+
+
+class IndexingCancelled(Result):
+    """What was done stays in the index."""
+
+    job_id: str
+    status: Literal["cancelled"]
+    message: str
+
+
+class IndexingJobs(Result):
+    """Jobs, newest first."""
+
+    jobs: Annotated[list[IndexingJob], _listed(IndexingJob)]
+    total_count: int
+
+
+class RepositoryIndexed(IndexingStatus):
+    """The job at its end, or, when it takes long, as it goes on in the background."""
+
+    message: str
+    estimated_duration_seconds: float

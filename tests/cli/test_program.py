@@ -35,7 +35,7 @@ def test_help_lists_the_commands_in_order(shell: Shell) -> None:
 
 
 def test_commands_of_later_times_do_not_exist(shell: Shell) -> None:
-    for name in ("index", "jobs", "backup", "restore", "serve", "token"):
+    for name in ("serve", "token"):
         assert shell.run(name).status == 2
 
 

@@ -261,8 +261,7 @@ def test_names_are_kept_as_they_are_composed(tree: Path) -> None:
 
 
 def test_a_name_that_is_not_utf8_can_be_opened_again(tree: Path) -> None:
-    with open(os.path.join(os.fsencode(tree), b"caf\xe9.py"), "wb") as file:
-        file.write(b"x\n")
+    put(tree, os.fsdecode(b"caf\xe9.py"), "x\n")
     (found,) = scan(tree).files
     assert (tree / found.path).read_bytes() == b"x\n"
     assert found.path == "caf\udce9.py"

@@ -1,10 +1,11 @@
 """The files of a work tree as git sees them: tracked, and untracked but not ignored.
 
-What git tracks belongs to the tree although an ignore rule names it. A submodule that is checked out is part of the tree, listed by
-its own git; another repository inside the tree that git does not track (a clone, a worktree) is not, and is reported.
+What git tracks belongs to the tree although an ignore rule names it. A submodule that is checked out is part of the tree,
+listed by its own git; another repository inside the tree that git does not track (a clone, a worktree) is not, and is
+reported.
 
-Nothing of the repository's configuration is run (`core.fsmonitor`), nothing is fetched, and no lock is taken. Where git is missing,
-refuses (another owner's repository), or hangs, there is no listing, and the caller walks the tree itself.
+Nothing of the repository's configuration is run (`core.fsmonitor`), nothing is fetched, and no lock is taken. Where git is
+missing, refuses (another owner's repository), or hangs, there is no listing, and the caller walks the tree itself.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ def _git(root: Path, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
     environment |= {"LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "GIT_NO_LAZY_FETCH": "1"}
     command = ["git", "-c", "core.fsmonitor=false", "-C", os.fspath(root), *arguments]
     try:
-        process = subprocess.Popen(
+        process = subprocess.Popen(  # noqa: S603 - a fixed command
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment
         )
     except OSError as error:
@@ -82,7 +83,7 @@ class GitTree:
             return _answer(process)[0]
 
     def untracked(self) -> tuple[list[str], list[tuple[str, str]]]:
-        """Paths of files (ending with ``/``: another repository), and of directories that could not be read, with the reason."""
+        """Paths (ending with ``/``: another repository), and the directories that could not be read, with the reason."""
         paths, said = _answer(self._others)
         refused = _UNREADABLE.findall(said)
         if not refused:

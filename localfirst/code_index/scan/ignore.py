@@ -1,8 +1,8 @@
 """Nested ignore files with the syntax of gitignore, evaluated by pathspec.
 
-As in git the deepest file that says something decides, its last matching line first, and nothing below an ignored directory comes
-back. Patterns of one file are also joined to one expression that is tried first: most files match nothing, and learn it in a
-microsecond.
+As in git the deepest file that says something decides, its last matching line first, and nothing below an ignored directory
+comes back. Patterns of one file are also joined to one expression that is tried first: most files match nothing, and learn it
+in a microsecond.
 """
 
 from __future__ import annotations
@@ -53,7 +53,8 @@ class IgnoreFiles:
     def __init__(self, root: Path, names: Sequence[str]) -> None:
         self._root = os.fspath(root)
         self._names = tuple(reversed(names))
-        # For each directory: None if it is ignored, else its own and its parents' patterns, deepest first, with their prefix's length.
+        # For each directory: None if it is ignored, else its own and its parents' patterns, deepest first, with their
+        # prefix's length.
         self._directories: dict[str, tuple[tuple[int, _Patterns], ...] | None] = {}
 
     def ignores_file(self, path: str) -> bool:

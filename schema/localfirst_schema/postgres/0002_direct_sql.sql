@@ -2,6 +2,8 @@
 
 -- Numbering, at commit -------------------------------------------------------------------------------------------------
 
+-- Every look-up below is LATERAL with OFFSET 0 (or a LIMIT): one by an index for each row in question, whatever the planner
+-- thinks of the sizes. On tables that were never analysed it takes a project for one row, and joins in cubic time.
 CREATE FUNCTION localfirst.check_structure(project uuid, transaction_id xid8) RETURNS void
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -9,9 +11,15 @@ DECLARE
 BEGIN
     SELECT c.id INTO offender
     FROM localfirst.history_pending AS h
-    JOIN localfirst.work_items AS c ON c.project_id = project AND c.parent_id = h.entity_id AND c.deleted_at IS NULL
-    JOIN localfirst.work_items AS p ON p.project_id = project AND p.id = h.entity_id AND p.deleted_at IS NOT NULL
+    CROSS JOIN LATERAL (
+        SELECT w.deleted_at FROM localfirst.work_items AS w WHERE w.project_id = project AND w.id = h.entity_id OFFSET 0
+    ) AS p
+    CROSS JOIN LATERAL (
+        SELECT w.id FROM localfirst.work_items AS w
+        WHERE w.project_id = project AND w.parent_id = h.entity_id AND w.deleted_at IS NULL LIMIT 1
+    ) AS c
     WHERE h.tx = transaction_id AND h.project_id = project AND h.structural AND h.entity = 'work_item'
+        AND p.deleted_at IS NOT NULL
     LIMIT 1;
     IF offender IS NOT NULL THEN
         RAISE EXCEPTION 'a work item with live children cannot be deleted (child %)', offender
@@ -20,9 +28,15 @@ BEGIN
 
     SELECT h.entity_id INTO offender
     FROM localfirst.history_pending AS h
-    JOIN localfirst.work_items AS c ON c.project_id = project AND c.id = h.entity_id AND c.deleted_at IS NULL
-    JOIN localfirst.work_items AS p ON p.project_id = project AND p.id = c.parent_id AND p.deleted_at IS NOT NULL
+    CROSS JOIN LATERAL (
+        SELECT w.parent_id FROM localfirst.work_items AS w
+        WHERE w.project_id = project AND w.id = h.entity_id AND w.deleted_at IS NULL OFFSET 0
+    ) AS c
+    CROSS JOIN LATERAL (
+        SELECT w.deleted_at FROM localfirst.work_items AS w WHERE w.project_id = project AND w.id = c.parent_id OFFSET 0
+    ) AS p
     WHERE h.tx = transaction_id AND h.project_id = project AND h.structural AND h.entity = 'work_item'
+        AND p.deleted_at IS NOT NULL
     LIMIT 1;
     IF offender IS NOT NULL THEN
         RAISE EXCEPTION 'work item % has a deleted parent', offender USING ERRCODE = 'foreign_key_violation';
@@ -32,32 +46,48 @@ BEGIN
         WITH RECURSIVE up (id, next, height) AS (
             SELECT h.entity_id, w.parent_id, 0
             FROM localfirst.history_pending AS h
-            JOIN localfirst.work_items AS w ON w.project_id = project AND w.id = h.entity_id
+            CROSS JOIN LATERAL (
+                SELECT i.parent_id FROM localfirst.work_items AS i
+                WHERE i.project_id = project AND i.id = h.entity_id AND i.parent_id IS NOT NULL OFFSET 0
+            ) AS w
             WHERE h.tx = transaction_id AND h.project_id = project AND h.structural AND h.entity = 'work_item'
-                AND w.parent_id IS NOT NULL
             UNION ALL
             SELECT up.id, w.parent_id, up.height + 1
-            FROM up JOIN localfirst.work_items AS w ON w.project_id = project AND w.id = up.next
-            WHERE w.parent_id IS NOT NULL AND up.height < 5
+            FROM up
+            CROSS JOIN LATERAL (
+                SELECT i.parent_id FROM localfirst.work_items AS i
+                WHERE i.project_id = project AND i.id = up.next AND i.parent_id IS NOT NULL OFFSET 0
+            ) AS w
+            WHERE up.height < 5
         )
         SELECT FROM up WHERE height >= 4
     ) THEN
         RAISE EXCEPTION 'work items must not be nested deeper than 5 levels, nor in a circle' USING ERRCODE = 'check_violation';
     END IF;
 
+    -- From each new dependency on, along what is waited for, until nothing new is reached.
     IF EXISTS (
-        WITH RECURSIVE waits (waiting, for_item) AS (
-            SELECT CASE dependency_type WHEN 'depends_on' THEN work_item_id ELSE depends_on_id END,
-                   CASE dependency_type WHEN 'depends_on' THEN depends_on_id ELSE work_item_id END
-            FROM localfirst.work_item_dependencies WHERE project_id = project AND deleted_at IS NULL
-        ), reach (origin, at_item) AS (
+        WITH RECURSIVE reach (origin, at_item) AS (
             SELECT CASE d.dependency_type WHEN 'depends_on' THEN d.work_item_id ELSE d.depends_on_id END,
                    CASE d.dependency_type WHEN 'depends_on' THEN d.depends_on_id ELSE d.work_item_id END
             FROM localfirst.history_pending AS h
-            JOIN localfirst.work_item_dependencies AS d ON d.project_id = project AND d.id = h.entity_id AND d.deleted_at IS NULL
+            CROSS JOIN LATERAL (
+                SELECT e.work_item_id, e.depends_on_id, e.dependency_type FROM localfirst.work_item_dependencies AS e
+                WHERE e.project_id = project AND e.id = h.entity_id AND e.deleted_at IS NULL OFFSET 0
+            ) AS d
             WHERE h.tx = transaction_id AND h.project_id = project AND h.structural AND h.entity = 'work_item_dependency'
             UNION
-            SELECT reach.origin, waits.for_item FROM reach JOIN waits ON waits.waiting = reach.at_item
+            SELECT reach.origin, w.for_item
+            FROM reach
+            CROSS JOIN LATERAL (
+                SELECT e.depends_on_id AS for_item FROM localfirst.work_item_dependencies AS e
+                WHERE e.project_id = project AND e.work_item_id = reach.at_item
+                    AND e.dependency_type = 'depends_on' AND e.deleted_at IS NULL
+                UNION ALL
+                SELECT e.work_item_id FROM localfirst.work_item_dependencies AS e
+                WHERE e.project_id = project AND e.depends_on_id = reach.at_item
+                    AND e.dependency_type = 'blocks' AND e.deleted_at IS NULL
+            ) AS w
         )
         SELECT FROM reach WHERE origin = at_item
     ) THEN
@@ -109,6 +139,23 @@ CREATE CONSTRAINT TRIGGER number_changes AFTER INSERT ON localfirst.history_mark
 
 -- Filling in what a direct writer leaves out ---------------------------------------------------------------------------
 
+-- Brings a tombstone back, with the values of the row that was to be inserted; false if there is none.
+CREATE FUNCTION localfirst.revive(tab text, given jsonb) RETURNS boolean
+LANGUAGE plpgsql AS $$
+DECLARE
+    revived bigint;
+BEGIN
+    EXECUTE format(
+        'UPDATE localfirst.%I SET deleted_at = NULL, updated_by = $3 %s'
+        ' WHERE project_id = $1 AND id = $2 AND deleted_at IS NOT NULL',
+        tab,
+        CASE tab WHEN 'vendor_extractors' THEN ', operational = ($4 ->> ''operational'')::boolean, metadata = $4 -> ''metadata''' END)
+    USING (given ->> 'project_id')::uuid, (given ->> 'id')::uuid, given ->> 'updated_by', given;
+    GET DIAGNOSTICS revived = ROW_COUNT;
+    RETURN revived > 0;
+END
+$$;
+
 CREATE FUNCTION localfirst.fill_insert() RETURNS trigger
 LANGUAGE plpgsql AS $$
 BEGIN
@@ -137,6 +184,11 @@ BEGIN
         ELSE
             NEW.id := coalesce(NEW.id, gen_random_uuid());
     END CASE;
+    -- What has its id from its content, and was deleted, comes back as the row that it was: the insert becomes an update.
+    IF TG_TABLE_NAME IN ('vendor_extractors', 'work_item_dependencies', 'vendor_deployment_links', 'work_item_deployment_links')
+        AND localfirst.revive(TG_TABLE_NAME, to_jsonb(NEW)) THEN
+        RETURN NULL;
+    END IF;
     RETURN NEW;
 END
 $$;
@@ -198,31 +250,32 @@ BEGIN
 END
 $$;
 
--- path and depth of the given items and of all below them, from their parents.
+-- path and depth of the given items and of all below them, from their parents. Level by level: an item whose parent was stale
+-- itself is among the next level's, and comes right there.
 CREATE FUNCTION localfirst.derive_paths(project uuid, items uuid[]) RETURNS void
 LANGUAGE plpgsql AS $$
 DECLARE
     before text := current_setting('localfirst.engine', true);
+    level_items uuid[] := items;
 BEGIN
     PERFORM set_config('localfirst.engine', 'on', true);
-    FOR level IN 1..6 LOOP  -- a stale parent among the given items is right after the first round, and so on down
+    FOR level IN 0..6 LOOP
         UPDATE localfirst.work_items AS w
-        SET path = coalesce(t.parent_path || '/', '') || w.id, depth = coalesce(t.parent_depth + 1, 0)
-        FROM (
-            WITH RECURSIVE down (id, height) AS (
-                SELECT unnest(items), 0
-                UNION
-                SELECT c.id, down.height + 1
-                FROM down JOIN localfirst.work_items AS c ON c.project_id = project AND c.parent_id = down.id
-                WHERE down.height < 5
-            )
-            SELECT i.id, p.path AS parent_path, p.depth AS parent_depth
-            FROM (SELECT DISTINCT id FROM down) AS d
-            JOIN localfirst.work_items AS i ON i.project_id = project AND i.id = d.id
-            LEFT JOIN localfirst.work_items AS p ON p.project_id = project AND p.id = i.parent_id
-        ) AS t
-        WHERE w.project_id = project AND w.id = t.id AND w.path <> coalesce(t.parent_path || '/', '') || w.id;
-        EXIT WHEN NOT FOUND;
+        SET path = coalesce((
+                SELECT p.path || '/' FROM localfirst.work_items AS p WHERE p.project_id = project AND p.id = w.parent_id
+            ), '') || w.id,
+            depth = coalesce((
+                SELECT p.depth + 1 FROM localfirst.work_items AS p WHERE p.project_id = project AND p.id = w.parent_id
+            ), 0)
+        WHERE w.project_id = project AND w.id = ANY (level_items) AND w.path <> coalesce((
+            SELECT p.path || '/' FROM localfirst.work_items AS p WHERE p.project_id = project AND p.id = w.parent_id
+        ), '') || w.id;
+        SELECT array_agg(DISTINCT c.id) INTO level_items
+        FROM unnest(level_items) AS i (id)
+        CROSS JOIN LATERAL (
+            SELECT w.id FROM localfirst.work_items AS w WHERE w.project_id = project AND w.parent_id = i.id OFFSET 0
+        ) AS c;
+        EXIT WHEN level_items IS NULL;
     END LOOP;
     PERFORM set_config('localfirst.engine', coalesce(before, ''), true);
 END

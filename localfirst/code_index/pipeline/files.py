@@ -1,0 +1,206 @@
+"""Phase Chunking: files are read and cut by the pool, and written here, a few at a time, so that full text finds them at once.
+
+Deleted files go last, and the chunks that nobody names any more after them: what was only moved keeps its vectors.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+import apsw
+
+from localfirst.code_index.file_name import as_bytes
+from localfirst.code_index.pipeline import compute
+from localfirst.code_index.pipeline.messages import CutFiles, FileOutcome, FilesCut, Gone, LeftOut, Same
+from localfirst.code_index.pipeline.plan import Plan
+from localfirst.code_index.pipeline.pool import CrashedError, Ordered, Pool, PoolUnavailableError, answers
+from localfirst.code_index.pipeline.report import Done, Report
+from localfirst.code_index.skipped import Skipped, SkipRule
+from localfirst.code_index.store import chunks, files, full_text, left_out
+from localfirst.code_index.store.cut_file import CutFile
+from localfirst.code_index.store.pace import Pace
+from localfirst.code_index.store.transaction import prepare, writing
+
+FILES_PER_REQUEST = 4
+"""So few that what is lost when everything is killed is little: window * this."""
+
+TRIES = 2
+"""So often a file may end the process that reads it before it is left out."""
+
+MAX_CRASHING = 20
+"""So many files of a run may do that; more are no fault of the files."""
+
+MERGE_EVERY = 4
+"""Transactions after which full text is merged by a step."""
+
+MAX_WAIT_S = 0.5
+"""How long an outcome may wait for others to be written with."""
+
+REMOVED_AT_ONCE = 200
+SWEPT_AT_ONCE = 64
+
+
+class StoppedError(Exception):
+    """The report asked to stop."""
+
+
+def index_files(connection: apsw.Connection, pool: Pool, plan: Plan, report: Report) -> bool:
+    """Brings the store to the plan's files; False if it was stopped, then what was reported as done is done.
+
+    Raises DiskFullError, the errors of the replica, and what `report` raises.
+    """
+    prepare(connection)
+    try:
+        _Writer(connection, plan, report).write_all(_outcomes(connection, pool, plan, report))
+        _delete(connection, plan, report)
+        _sweep(connection, report)
+    except StoppedError:
+        return False
+    return True
+
+
+def _outcomes(connection: apsw.Connection, pool: Pool, plan: Plan, report: Report) -> Iterator[FileOutcome]:
+    """What became of each file to read, in no order."""
+    known = {} if plan.recut else files.content_hashes(connection, plan.repository_id)
+    root = os.fsencode(plan.root)
+    crashes: Counter[str] = Counter()
+    again: list[str] = []
+
+    def requests() -> Iterator[tuple[Sequence[str], CutFiles]]:
+        for start in range(0, len(plan.to_read), FILES_PER_REQUEST):
+            paths = plan.to_read[start : start + FILES_PER_REQUEST]
+            yield paths, CutFiles(root, [(path, known.get(path, b"")) for path in paths])
+
+    def singly() -> Iterator[tuple[Sequence[str], CutFiles]]:
+        # One by one, the file that ends the process shows itself.
+        while again:
+            path = again.pop()
+            yield [path], CutFiles(root, [(path, known.get(path, b""))])
+
+    window = pool.limit * 2 + 1
+    for landed in answers(pool, requests(), window, report.should_stop):
+        yield from _landed(landed, root, crashes, again)
+    while again:
+        for landed in answers(pool, singly(), 1, report.should_stop):
+            yield from _landed(landed, root, crashes, again)
+        if report.should_stop():
+            break
+    if report.should_stop():
+        raise StoppedError
+
+
+def _landed(landed: Ordered[Sequence[str]], root: bytes, crashes: Counter[str], again: list[str]) -> Iterator[FileOutcome]:
+    try:
+        answer = landed.future.result()
+    except CrashedError:
+        if len(landed.tag) == 1:
+            crashes.update(landed.tag)
+        for path in landed.tag:
+            if crashes[path] < TRIES:
+                again.append(path)
+            elif sum(count >= TRIES for count in crashes.values()) > MAX_CRASHING:
+                raise PoolUnavailableError("the processes that read files keep ending; is memory short? See the log.") from None
+            else:
+                yield _unindexable(root, path, "reading it ended the process twice")
+        return
+    if not isinstance(answer, FilesCut):
+        raise RuntimeError(f"files could not be cut: {answer}")
+    yield from answer.outcomes
+
+
+def _unindexable(root: bytes, path: str, detail: str) -> LeftOut:
+    name = os.path.join(root, as_bytes(path))  # noqa: PTH118 - bytes
+    return LeftOut(Skipped(path, SkipRule.FAILED, detail), seen=compute.look(name))
+
+
+class _Writer:
+    """Writes outcomes in transactions of a few milliseconds."""
+
+    def __init__(self, connection: apsw.Connection, plan: Plan, report: Report) -> None:
+        self._connection = connection
+        self._plan = plan
+        self._report = report
+        self._pace = Pace(first=32)
+        self._transactions = 0
+
+    def write_all(self, outcomes: Iterator[FileOutcome]) -> None:
+        batch: list[FileOutcome] = []
+        weight = 0
+        began = time.monotonic()
+        for outcome in outcomes:
+            batch.append(outcome)
+            weight += _weight(outcome)
+            if weight >= self._pace.amount or time.monotonic() - began > MAX_WAIT_S:
+                self._write(batch, weight)
+                batch, weight, began = [], 0, time.monotonic()
+        if batch:
+            self._write(batch, weight)
+
+    def _write(self, batch: Sequence[FileOutcome], weight: int) -> None:
+        repository_id = self._plan.repository_id
+        cut = [outcome for outcome in batch if isinstance(outcome, CutFile)]
+        same = [outcome for outcome in batch if isinstance(outcome, Same)]
+        out = [outcome for outcome in batch if isinstance(outcome, LeftOut)]
+        gone = [outcome.path for outcome in batch if isinstance(outcome, Gone)]
+        outdated = gone + [outcome.skipped.path for outcome in out if not outcome.keeps_old]
+        with writing(self._connection), self._pace.measuring(weight):
+            files.write(self._connection, repository_id, cut, words_changed=self._plan.recut)
+            files.touch(self._connection, repository_id, [(outcome.path, outcome.seen) for outcome in same])
+            files.remove(self._connection, repository_id, outdated)
+            for outcome in out:
+                if outcome.seen is not None:
+                    left_out.note(self._connection, repository_id, outcome.skipped, outcome.seen)
+            done = Done(
+                paths=tuple(_path(outcome) for outcome in batch),
+                indexed=len(cut),
+                unchanged=len(same),
+                deleted=len(gone),
+                skipped=tuple(outcome.skipped for outcome in out),
+                chunks=sum(len(outcome.pieces) for outcome in cut),
+            )
+            self._report.files_done(self._connection, done)
+        self._transactions += 1
+        if self._transactions % MERGE_EVERY == 0:
+            with writing(self._connection):
+                full_text.merge(self._connection)
+
+
+def _path(outcome: FileOutcome) -> str:
+    return outcome.skipped.path if isinstance(outcome, LeftOut) else outcome.path
+
+
+def _weight(outcome: FileOutcome) -> int:
+    """What writing it costs, in chunks."""
+    return 1 + len(outcome.pieces) if isinstance(outcome, CutFile) else 1
+
+
+def _delete(connection: apsw.Connection, plan: Plan, report: Report) -> None:
+    pace = Pace(first=32)
+    paths = list(plan.to_delete)
+    while paths:
+        if report.should_stop():
+            raise StoppedError
+        batch: list[str] = []
+        weight = 0
+        counts = files.place_counts(connection, plan.repository_id, paths[:REMOVED_AT_ONCE])
+        for path, count in zip(paths, counts, strict=False):
+            if batch and weight + count > pace.amount:
+                break
+            batch.append(path)
+            weight += 1 + count
+        with writing(connection), pace.measuring(weight):
+            removed = files.remove(connection, plan.repository_id, batch)
+            report.files_done(connection, Done(paths=tuple(batch), deleted=removed))
+        del paths[: len(batch)]
+
+
+def _sweep(connection: apsw.Connection, report: Report) -> None:
+    """Deletes the chunks that nobody names any more."""
+    while chunks.any_released(connection):
+        if report.should_stop():
+            raise StoppedError
+        with writing(connection):
+            chunks.sweep(connection, SWEPT_AT_ONCE)

@@ -1,0 +1,163 @@
+"""Sends to the server what it lacks of a repository: chunks, their vectors, and then the files that hold them.
+
+A file is listed on the server only when its chunks are there, so what is listed can be searched, and a publication that was
+interrupted goes on with the files that are not listed yet. The tree on the server is the one that was published last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+import apsw
+
+from localfirst.code_index.chunk import Chunk
+from localfirst.code_index.store import models, repositories
+from localfirst.code_index.store.compression import unpack
+from localfirst.code_index.words import words_of
+from localfirst.project import name_from_git
+from localfirst.replica.connection import snapshot
+from localfirst.search.extension import ensure_loaded
+
+if TYPE_CHECKING:
+    from localfirst_sync.postgres.code_set import SharedChunk, SharedFile
+    from localfirst_sync.postgres.connection import Connection
+
+    from localfirst.code_index.store.models import Model
+
+FILES = 200
+"""Per transaction on the server."""
+
+HASHES = 5_000
+"""Asked for at a time."""
+
+_FILES = "SELECT path, file_id, content_hash FROM code_files WHERE repository_id = ?"
+_FILE = "SELECT path, content_hash, language FROM code_files WHERE file_id = ?"
+_PLACES = """
+    SELECT p.start_line, p.end_line, p.symbol, p.kind, c.chunk_hash, c.chunk_id, c.text
+    FROM code_places AS p JOIN code_chunks AS c USING (chunk_id) WHERE p.file_id = ? ORDER BY p.start_line, p.place_id
+"""
+_CHUNKS = """
+    SELECT DISTINCT c.chunk_id, c.chunk_hash FROM code_files AS f
+    JOIN code_places AS p USING (file_id) JOIN code_chunks AS c USING (chunk_id) WHERE f.repository_id = ?
+"""
+_IS_WAITING = """
+    SELECT EXISTS (
+        SELECT 1 FROM code_files AS f JOIN code_places AS p USING (file_id)
+        JOIN code_unembedded AS u ON u.model_id = ?2 AND u.chunk_id = p.chunk_id WHERE f.repository_id = ?1
+    )
+"""
+_SHARED_KEY = "UPDATE code_repositories SET shared_key = ?2 WHERE repository_id = ?1 AND shared_key IS NOT ?2"
+
+_Item = TypeVar("_Item")
+
+
+class _Held(NamedTuple):
+    """A chunk as the replica holds it."""
+
+    chunk_id: int
+    symbol: str | None
+    text: bytes
+
+
+def publish(
+    replica: apsw.Connection, server: Connection, project_id: str, replica_id: str, root: Path, by: str | None = None
+) -> int:
+    """Brings the server's tree of this repository level with the replica's; how many files were sent.
+
+    Nothing happens for a root that was never indexed. Raises UnavailableError while the server is away.
+    """
+    from localfirst_sync.postgres import code_set
+
+    repository = repositories.find(replica, root)
+    if repository is None:
+        return 0
+    key = name_from_git(root) or f"{replica_id[:8]}/{repository.name}"
+    replica.execute(_SHARED_KEY, (repository.repository_id, key))
+    model = next((kept for kept in models.kept(replica) if kept.active == models.ACTIVE), None)
+    code_set.note_repository(server, project_id, key, repository.name, by)
+    there = code_set.files_of(server, project_id, key)
+    here = {path: (file_id, digest) for path, file_id, digest in replica.execute(_FILES, (repository.repository_id,))}
+    changed = [file_id for path, (file_id, digest) in here.items() if there.get(path) != digest]
+    for file_ids in _batches(changed, FILES):
+        _send_files(replica, server, project_id, key, file_ids, model)
+    for paths in _batches([path for path in there if path not in here], HASHES):
+        code_set.put_files(server, project_id, key, [], paths)
+    if model is not None:
+        _complete(replica, server, project_id, key, repository.repository_id, model)
+        code_set.ensure_vector_index(server, model.model)
+    return len(changed)
+
+
+def _send_files(
+    replica: apsw.Connection, server: Connection, project_id: str, key: str, file_ids: Sequence[int], model: Model | None
+) -> None:
+    from localfirst_sync.postgres import code_set
+
+    held: dict[bytes, _Held] = {}
+    with snapshot(replica):
+        files = [file for file_id in file_ids if (file := _shared_file(replica, file_id, held)) is not None]
+    missing = code_set.missing_chunks(server, project_id, list(held))
+    code_set.put_chunks(server, project_id, [_shared_chunk(digest, held[digest]) for digest in sorted(missing)])
+    if model is not None:
+        _send_vectors(replica, server, project_id, model, {digest: chunk.chunk_id for digest, chunk in held.items()})
+    code_set.put_files(server, project_id, key, files, [])
+
+
+def _shared_file(replica: apsw.Connection, file_id: int, held: dict[bytes, _Held]) -> SharedFile | None:
+    """The file as it is now, None if it is gone meanwhile; its chunks are added to `held`."""
+    from localfirst_sync.postgres.code_set import SharedFile, SharedPlace
+
+    row = replica.execute(_FILE, (file_id,)).fetchone()
+    if row is None:
+        return None
+    places = []
+    for start, end, symbol, kind, digest, chunk_id, text in replica.execute(_PLACES, (file_id,)):
+        places.append(SharedPlace(start, end, symbol, kind, digest))
+        held[digest] = _Held(chunk_id, symbol, text)
+    path, content_hash, language = row
+    return SharedFile(path, content_hash, language, places)
+
+
+def _shared_chunk(digest: bytes, held: _Held) -> SharedChunk:
+    from localfirst_sync.postgres.code_set import SharedChunk
+
+    text = unpack(held.text)
+    words = words_of("", Chunk(start_line=1, end_line=1, text=text, symbol=held.symbol))
+    return SharedChunk(digest, text, words.symbol, words.body)
+
+
+def _send_vectors(
+    replica: apsw.Connection, server: Connection, project_id: str, model: Model, chunk_ids: dict[bytes, int]
+) -> None:
+    from localfirst_sync.postgres import code_set
+
+    missing = code_set.missing_vectors(server, project_id, model.model, list(chunk_ids))
+    ensure_loaded(replica)
+    query = f"SELECT embedding FROM {model.table} WHERE rowid = ?"
+    found = ((digest, replica.execute(query, (chunk_ids[digest],)).get) for digest in sorted(missing))
+    code_set.put_vectors(server, project_id, model.model, [(digest, vector) for digest, vector in found if vector is not None])
+
+
+def _complete(
+    replica: apsw.Connection, server: Connection, project_id: str, key: str, repository_id: int, model: Model
+) -> None:
+    """Sends what is missing of a model that the repository was not published with yet."""
+    from localfirst_sync.postgres import code_set
+
+    if code_set.complete_model(server, project_id, key) == model.model:
+        return
+    if replica.execute(_IS_WAITING, (repository_id, model.model_id)).get:
+        return  # the rest is still to be embedded; the next publication sends it
+    chunks: list[tuple[Any, ...]] = replica.execute(_CHUNKS, (repository_id,)).fetchall()
+    for batch in _batches(chunks, HASHES):
+        _send_vectors(replica, server, project_id, model, {digest: chunk_id for chunk_id, digest in batch})
+    code_set.note_complete_model(server, project_id, key, model.model)
+
+
+def _batches(items: Iterable[_Item], size: int) -> Iterator[list[_Item]]:
+    remaining = iter(items)
+    while batch := list(islice(remaining, size)):
+        yield batch

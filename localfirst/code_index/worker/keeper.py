@@ -1,0 +1,51 @@
+"""A client's thread that looks every few seconds for jobs without a worker, and starts one for them."""
+
+from __future__ import annotations
+
+import logging
+import threading
+
+from localfirst_schema.errors import LocalfirstError
+
+from localfirst.code_index.jobs import table
+from localfirst.code_index.worker import start
+from localfirst.replica.connection import connect
+from localfirst.settings import Settings
+
+logger = logging.getLogger("localfirst.worker")
+
+LOOK_EVERY_S = 3.0
+
+
+def keep(settings: Settings) -> threading.Event:
+    """Looks now and then for as long as the process lives, or until the event that is returned is set."""
+    ended = threading.Event()
+    threading.Thread(target=_keep, args=(settings, ended), name="localfirst-job-keeper", daemon=True).start()
+    return ended
+
+
+def _keep(settings: Settings, ended: threading.Event) -> None:
+    problem: str | None = None
+    while True:
+        try:
+            look(settings)
+            problem = None
+        except (LocalfirstError, OSError) as error:
+            # The replica's own operations tell users of it; here once is enough.
+            if problem != (problem := str(error)):
+                logger.warning("cannot look for jobs that nobody works on: %s", error)
+        if ended.wait(LOOK_EVERY_S):
+            return
+
+
+def look(settings: Settings) -> None:
+    """Starts a worker if a job needs one. Raises LocalfirstError where the replica cannot be read."""
+    if not settings.replica.exists():
+        return  # it was taken away: its session writes it again, nothing is to be created in its place
+    connection = connect(settings.replica)
+    try:
+        is_needed = table.has_active(connection)
+    finally:
+        connection.close()
+    if is_needed:
+        start.ensure(settings)

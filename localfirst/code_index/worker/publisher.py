@@ -1,0 +1,111 @@
+"""Sends what jobs have indexed to the team's server, in a thread of the worker's: a job does not wait for it, nor fail by it.
+
+That a repository is still to be sent stands in its job's row; what was sent before is the server's to know. So a worker that
+is killed, or gives up because the server stays away, loses nothing: the next one sends it.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import apsw
+from localfirst_schema.errors import LocalfirstError, UnavailableError
+
+from localfirst.replica.connection import connect, immediate
+from localfirst.settings import Settings
+
+if TYPE_CHECKING:
+    from localfirst.code_index.shared.server import SharedIndex
+
+logger = logging.getLogger("localfirst.worker")
+
+FIRST_WAIT_S = 1.0
+GIVE_UP_AFTER_S = 60.0
+"""How long a server that is away is waited for; the worker does not live on for its sake."""
+
+_NEXT = "SELECT root FROM index_jobs WHERE to_publish = 1 ORDER BY ended_at LIMIT 1"
+_SENT = "UPDATE index_jobs SET to_publish = 0 WHERE root = ? AND to_publish = 1"
+
+
+class Publisher:
+    """At work from construction to `stop`."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._stopping = threading.Event()
+        self._asked = threading.Event()
+        self._asked.set()  # for what an earlier worker left
+        self._is_busy = True
+        self._thread = threading.Thread(target=self._live, name="localfirst-publisher", daemon=True)
+        self._thread.start()
+
+    def wake(self) -> None:
+        """There is something to send."""
+        self._is_busy = True
+        self._asked.set()
+
+    def is_busy(self) -> bool:
+        """Whether something is being sent, or soon tried again."""
+        return self._is_busy
+
+    def stop(self) -> None:
+        """Sends no more; does not wait for what is being sent."""
+        self._stopping.set()
+        self._asked.set()
+
+    def _live(self) -> None:
+        try:
+            connection = connect(self._settings.replica)
+        except LocalfirstError:
+            logger.exception("nothing can be sent to the team's server")
+            self._is_busy = False
+            return
+        try:
+            while not self._stopping.is_set():
+                self._asked.wait()
+                self._asked.clear()
+                self._is_busy = True
+                self._send_all(connection)
+                self._is_busy = self._asked.is_set()
+        finally:
+            self._is_busy = False
+            connection.close()
+
+    def _send_all(self, connection: apsw.Connection) -> None:
+        from localfirst.code_index.shared.server import shared_index
+
+        try:
+            if (shared := shared_index(self._settings, connection)) is None:
+                return
+        except apsw.Error:
+            logger.exception("nothing can be sent to the team's server")
+            return
+        try:
+            self._send_each(connection, shared)
+        except Exception:
+            logger.exception("the index could not be sent to the team's server; the next job tries again")
+        finally:
+            shared.close()
+
+    def _send_each(self, connection: apsw.Connection, shared: SharedIndex) -> None:
+        wait, deadline = FIRST_WAIT_S, time.monotonic() + GIVE_UP_AFTER_S
+        while not self._stopping.is_set() and (root := connection.execute(_NEXT).get) is not None:
+            try:
+                sent = shared.publish(connection, Path(root), self._settings.client)
+            except UnavailableError as error:
+                if time.monotonic() + wait > deadline:
+                    logger.warning("the index of %s is not on the team's server yet; the next job sends it: %s", root, error)
+                    return
+                self._stopping.wait(wait)
+                wait *= 2
+                continue
+            except LocalfirstError as error:
+                logger.warning("the index of %s is not sent to the team's server: %s", root, error)
+            else:
+                logger.info("sent %d files of %s to the team's server", sent, root)
+            with immediate(connection):
+                connection.execute(_SENT, (root,))

@@ -1,0 +1,58 @@
+"""Starting the worker: a process of its own session, with no descriptor, directory or parent of its client's.
+
+The worker parts from the process that starts it (`__main__`), so that a client which ends its children, as MCP clients do
+with a server's whole tree, does not end it.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+from localfirst.code_index.worker import lease
+from localfirst.settings import Settings
+
+logger = logging.getLogger("localfirst.worker")
+
+PATIENCE_S = 3.0
+"""How long a started worker is given to take the lease before another one is started."""
+
+_started_at: dict[Path, float] = {}
+
+
+def ensure(settings: Settings) -> None:
+    """Starts a worker unless one lives or has just been started. Returns at once; a start that fails is logged."""
+    replica = settings.replica
+    if time.monotonic() - _started_at.get(replica, -PATIENCE_S) < PATIENCE_S or lease.is_held(replica):
+        return
+    _started_at[replica] = time.monotonic()
+    try:
+        process = subprocess.Popen(  # noqa: S603 - this program itself
+            [sys.executable, "-P", "-m", "localfirst.code_index.worker", str(settings.root)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+            cwd=Path(settings.root.anchor),
+            env=_environment(settings),
+        )
+    except OSError:
+        logger.exception("the worker could not be started; it is tried again")
+        return
+    # The child ends as soon as it has made the worker, and is to leave no entry in the process table.
+    threading.Thread(target=process.wait, name="localfirst-worker-start", daemon=True).start()
+
+
+def _environment(settings: Settings) -> dict[str, str]:
+    """This process's environment with the settings that it goes by, wherever it has them from."""
+    given = {
+        "LOCALFIRST_REPLICA": str(settings.replica.absolute()),
+        "LOCALFIRST_PROJECT": settings.project,
+        "LOCALFIRST_DATABASE_URL": settings.database_url,
+    }
+    return {**os.environ, **{name: value for name, value in given.items() if value}}
