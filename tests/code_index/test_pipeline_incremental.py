@@ -231,3 +231,14 @@ def test_the_index_equals_one_made_from_scratch(indexed: Indexed, root: Path, fr
     other = fresh()
     other.run(root)
     assert indexed.contents(root) == other.contents(root)
+
+
+def test_a_tree_that_vanishes_during_a_run_deletes_nothing(indexed: Indexed, root: Path) -> None:
+    write(root, {f"{number}.py": function(f"f{number}") for number in range(30)})
+    indexed.run(root)
+    plan = indexed.plan(root, force=True)
+    root.rename(root.with_name("away"))
+    root.mkdir()  # what is left of a disk when it is unmounted
+    with pytest.raises(RepositoryGoneError, match="another folder"):
+        index_files(indexed.connection, indexed.pool, plan, Record())
+    assert len(indexed.paths()) == 30

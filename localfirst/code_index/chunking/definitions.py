@@ -21,6 +21,9 @@ class Part(Enum):
     COMMENT = auto()
     WRAPPER = auto()
     THROUGH = auto()
+    BRANCH = auto()
+    """A statement that may choose between definitions: looked through as well, where it is long."""
+
     OTHER = auto()
 
 
@@ -139,6 +142,9 @@ _WRAPPERS = _words(
     local_declaration_statement definition global_statement visibility_modifier
     """
 )
+_BRANCHES = {
+    "python": frozenset(("if_statement", "else_clause", "elif_clause", "try_statement", "except_clause", "block")),
+}
 _THROUGH = _words(
     """
     namespace_definition namespace_declaration linkage_specification preproc_if preproc_ifdef preproc_else preproc_elif
@@ -169,6 +175,8 @@ def role(language: str, node_type: str) -> str | Part:
         return kinds[node_type]
     if node_type in _COMMENTS or "comment" in node_type:
         return Part.COMMENT
+    if node_type in _BRANCHES.get(language, ()):
+        return Part.BRANCH
     if node_type in _THROUGH:
         return Part.THROUGH
     return Part.WRAPPER if node_type in _WRAPPERS else Part.OTHER
@@ -177,9 +185,18 @@ def role(language: str, node_type: str) -> str | Part:
 _ASSIGNMENTS = _words(
     """
     lexical_declaration variable_declaration expression_statement assignment public_field_definition field_definition pair
-    assignment_statement assignment_expression const_declaration
+    assignment_statement assignment_expression
     """
 )
+_STATEMENTS = frozenset(("lexical_declaration", "variable_declaration", "expression_statement"))
+_SIDES = {
+    "assignment": ("left", "right"),
+    "assignment_expression": ("left", "right"),
+    "variable_declarator": ("name", "value"),
+    "public_field_definition": ("name", "value"),
+    "field_definition": ("property", "value"),
+    "pair": ("key", "value"),
+}
 _FUNCTIONS = frozenset(
     ("arrow_function", "function_expression", "generator_function", "function_definition", "function", "lambda")
 )
@@ -283,23 +300,26 @@ class Definitions:
         """``const name = () => …``, ``name = {…}`` and the like: a function, a class, or a value of many lines."""
         target = node
         for _ in range(3):
-            if target.type in ("lexical_declaration", "variable_declaration", "expression_statement", "const_declaration"):
-                inner = next((child for child in target.named_children if "comment" not in child.type), None)
-                if inner is None:
-                    return None
-                if isinstance(role(self._language, inner.type), str):
-                    return self.of(inner, inner.type)
-                target = inner
-        if target.type == "assignment_statement" and target.named_child_count == 2:  # Lua
-            left, right = target.named_children
-            left, right = (left.named_children or [left])[0], (right.named_children or [right])[0]
-        else:
-            fields = (("name", "value"), ("left", "right"), ("key", "value"), ("property", "value"))
-            pairs = ((target.child_by_field_name(a), target.child_by_field_name(b)) for a, b in fields)
-            found = next(((a, b) for a, b in pairs if a is not None and b is not None), None)
-            if found is None:
+            if target.type not in _STATEMENTS:
+                break
+            inner = next((child for child in target.named_children if "comment" not in child.type), None)
+            if inner is None:
                 return None
-            left, right = found
+            if isinstance(role(self._language, inner.type), str):
+                return self.of(inner, inner.type)
+            target = inner
+        fields = _SIDES.get(target.type)
+        if fields is not None:
+            left, right = target.child_by_field_name(fields[0]), target.child_by_field_name(fields[1])
+        elif target.type == "assignment_statement" and target.named_child_count == 2:  # Lua
+            left, right = (side.named_child(0) or side for side in target.named_children)
+        else:
+            return None
+        if left is None or right is None:
+            return None
+        is_large = right.end_point.row - node.start_point.row + 1 >= _LARGE_VALUE
+        if not is_large and right.type in _LITERALS and right.type != "call_expression":
+            return None
         name = self._text(left).strip("\"'").replace(":", ".")
         if not name or "\n" in name or name[0] in "[{(":
             return None
@@ -308,7 +328,7 @@ class Definitions:
             return Definition("function", name, right)
         if right.type == "class":
             return Definition("class", name, right)
-        if right.type in _LITERALS and right.end_point.row - node.start_point.row + 1 >= _LARGE_VALUE:
+        if is_large and right.type in _LITERALS:
             return Definition("object" if right.type in ("object", "table_constructor") else "constant", name, right)
         return None
 

@@ -22,6 +22,7 @@ _UNDERLINE = {
 }
 _LATEX_LEVELS = {"chapter": 1, "section": 2, "subsection": 3, "subsubsection": 4, "paragraph": 5}
 _MAX_TITLE = 100
+_LINK = re.compile(r"!?\[([^\]]*)\]\([^)]*\)")
 
 
 def headings(language: str, lines: list[str]) -> tuple[list[Cut], list[int]]:
@@ -68,7 +69,7 @@ def headings(language: str, lines: list[str]) -> tuple[list[Cut], list[int]]:
             while path and path[-1][0] >= level:
                 path.pop()
             scope = " > ".join(one for _, one in path) or None
-            path.append((level, title.strip()[:_MAX_TITLE]))
+            path.append((level, _LINK.sub(r"\1", title.strip())[:_MAX_TITLE]))
             cuts.append(Cut(top, " > ".join(one for _, one in path), "section", scope, True))
     return cuts, paragraphs
 

@@ -20,6 +20,9 @@ WHOLE_CLASS_LINES = 15
 _INNER_LINES = 12
 """From here on a function inside a long function is a chunk of its own."""
 
+_CALLBACK_LINES = 4
+"""The same for functions inside a long statement: a callback, a module wrapped in a call."""
+
 _MAX_DEPTH = 60
 
 
@@ -29,7 +32,9 @@ class _Owner(NamedTuple):
     symbol: str | None
     kind: str
     scope: str | None
-    is_function: bool = False
+    smallest: int = 0
+    """Definitions of fewer lines are part of the statements around them; where there is a limit, named values are too."""
+
     has_methods: bool = False
 
 
@@ -56,19 +61,27 @@ class _Outline:
                         self.softer.append(start)
                     lead_end = end
                 continue
-            first = max(lead if lead >= 0 and start <= lead_end + 1 else start, last_end + 1)
+            first = lead if lead >= 0 and start <= lead_end + 1 else start
+            if first <= last_end:
+                first = last_end + 1
             lead = -1
             found = self.definition(child, kind)
-            if found is not None and not (owner.is_function and end - first < _INNER_LINES):
+            if found is not None and (owner.smallest == 0 or self._stands_out(found, end - first + 1, owner.smallest)):
                 self._define(found, owner, first, end, depth)
             else:
                 self.softer.append(first)
                 if depth < _MAX_DEPTH and end > start:
-                    if part is Part.THROUGH or (part is Part.WRAPPER and end - start >= _INNER_LINES):
+                    if part is Part.THROUGH or (part in (Part.WRAPPER, Part.BRANCH) and end - start >= _INNER_LINES):
                         self.visit(child, owner, 1, depth + 1)
                     elif end - start >= open_from:
-                        self.visit(child, owner, MERGED_LINES, depth + 1)
-            last_end = max(last_end, end)
+                        inside = owner if owner.symbol is not None else owner._replace(smallest=_CALLBACK_LINES)
+                        self.visit(child, inside, MERGED_LINES, depth + 1)
+            if end > last_end:
+                last_end = end
+
+    @staticmethod
+    def _stands_out(found: Definition, rows: int, smallest: int) -> bool:
+        return rows >= smallest and found.kind not in ("object", "constant")
 
     def _define(self, found: Definition, owner: _Owner, first: int, end: int, depth: int) -> None:
         is_nested = owner.symbol is not None
@@ -80,7 +93,9 @@ class _Outline:
         if is_long and depth < _MAX_DEPTH:
             between = "members" if is_container else kind
             has_methods = is_container and found.kind != "module"
-            self.visit(found.node, _Owner(symbol, between, symbol, not is_container, has_methods), 1, depth + 1)
+            self.visit(
+                found.node, _Owner(symbol, between, symbol, 0 if is_container else _INNER_LINES, has_methods), 1, depth + 1
+            )
         self.cuts.append(Cut(end + 1, owner.symbol, owner.kind, owner.scope, False))
 
 
