@@ -4,7 +4,7 @@
     .venv/bin/python tools/generate_repository.py --files 15000 --lines 3000000 --seed 1 DIR
 
 The default is 15 000 files, 3 000 000 lines, some 120 MB in fourteen languages, with one commit. The same arguments give the
-same bytes, whatever the number of processors: each file has a random source of its own, made from the seed and the file's number.
+same bytes, whatever the number of processors: each file has a random source of its own, from the seed and the file's number.
 Beside the files that belong to an index there are a few that do not (ignored, lock, secret, binary, minified, linked).
 
 The code reads like code (names from a domain's vocabulary, documentation that speaks of them, functions of 4 to 80 lines,
@@ -163,14 +163,14 @@ def source(language: Language, lines: int, rnd: random.Random) -> str:
     count = sum(part.count("\n") + 1 for part in made)
     while count < lines:
         left = lines - count
-        height = min(left, 4 + int(rnd.lognormvariate(2.6, 0.7)))
+        height = min(left, 4 + int(rnd.lognormvariate(2.95, 0.7)))
         part: list[str]
         if language.type and left > 30 and rnd.random() < 0.35:
             opening, closing = language.type
             fields = {**names.fields(), "doc": names.sentence(), "more": names.sentence()}
             part = [opening.format_map(fields)]
             for _ in range(rnd.randrange(2, 7)):
-                part += function(names, 4 + int(rnd.lognormvariate(2.4, 0.7)), language.indent, method=True)
+                part += function(names, 4 + int(rnd.lognormvariate(2.7, 0.7)), language.indent, method=True)
             part += [closing.format_map(fields), ""] if closing else [""]
         else:
             part = function(names, height, "", method=False)
@@ -216,7 +216,7 @@ def heights(arguments: Arguments) -> list[int]:
     weights = [rnd.lognormvariate(0, 0.8) for _ in range(arguments.files)]
     # A file overshoots by half of its last function or class.
     scale = arguments.lines / sum(weights)
-    return [max(3, int(weight * scale) - 12) for weight in weights]
+    return [max(3, int(weight * scale) - 18) for weight in weights]
 
 
 def write_left_out(root: Path) -> None:
