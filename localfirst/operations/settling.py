@@ -40,6 +40,10 @@ def settled_work_item(act: Act, row: Row | None, conflict: dict[str, Any], given
 
 def settled_values(entity: Entity, row: Row | None, conflict: dict[str, Any], given: dict[str, Any] | None) -> dict[str, Any]:
     """The values to be written to a row of another entity, or to create a row that is not there."""
+    for name in given or ():
+        fixed = row is not None and name in entity.immutable
+        if name not in entity.by_name or entity.by_name[name].role is not Role.DATA or fixed:
+            raise ValidationError(f"fields.{name}", f"is not a field of a {entity.name} that can be changed")
     if row is None:
         if conflict["base_version"] != 0:
             raise InvalidStateError(
@@ -50,9 +54,6 @@ def settled_values(entity: Entity, row: Row | None, conflict: dict[str, Any], gi
     values = settled_values_of(row, conflict, given, entity.json_columns)
     if row["deleted_at"] is not None and "deleted_at" not in values and values:
         values["deleted_at"] = None
-    for name in given or ():
-        if name not in entity.by_name or entity.by_name[name].role is not Role.DATA or name in entity.immutable:
-            raise ValidationError(f"fields.{name}", f"is not a field of a {entity.name} that can be changed")
     if "metadata" in values and entity.name in _METADATA:
         metadata.check(_METADATA[entity.name], values["metadata"])
     return values

@@ -37,7 +37,7 @@ _COUNTS = f"SELECT entity, entity_id, count(*) FROM history WHERE {_NOT_WAITING}
 _ROWLESS = f"""
     SELECT DISTINCT entity_id FROM history WHERE entity = ? AND {_NOT_WAITING} AND entity_id NOT IN (SELECT id FROM {{table}})
 """
-_FORGET = f"DELETE FROM history WHERE entity_id = ? AND at = ? AND by IS ? AND {_NOT_WAITING}"
+_SAME_MOMENT = f"SELECT history_id, fields FROM history WHERE entity_id = ? AND at = ? AND by IS ? AND {_NOT_WAITING}"
 _IS_TOLD = f"""
     SELECT EXISTS (
         SELECT 1 FROM history WHERE entity_id = ? AND at = ? AND by IS ? AND version = ? AND outcome = ? AND {_NOT_WAITING}
@@ -151,7 +151,15 @@ def forget_told(connection: apsw.Connection, kept: Snapshot) -> None:
         for row in rows:
             if (row[1], row[2]) in waiting:
                 _take_off(connection, HistoryRow(*row))
-        connection.executemany(_FORGET, [(row[2], row[5], row[4]) for row in rows])
+        for row in rows:
+            _forget(connection, HistoryRow(*row))
+
+
+def _forget(connection: apsw.Connection, told: HistoryRow) -> None:
+    """Takes off the own line that says the same; one of the same person and moment may say something else."""
+    for history_id, fields in connection.execute(_SAME_MOMENT, (told.entity_id, told.at, told.by)).fetchall():
+        if says_the_same(str(fields), told.fields):
+            connection.execute("DELETE FROM history WHERE history_id = ?", (history_id,))
 
 
 def _take_off(connection: apsw.Connection, told: HistoryRow) -> None:
@@ -259,8 +267,8 @@ def _remembered(connection: apsw.Connection, entity: Entity, row_id: str, waitin
 def _without_waiting(entity: Entity, row: Row, lines: Sequence[Line], pending: Sequence[tuple[Mutation, Fields]]) -> Row | None:
     """The row as the server last had it: waiting changes undone, and earlier ones that they cover redone."""
     first = pending[0][0]
-    if not lines and first.base_version == 0:
-        return None  # the server never had it
+    if first.base_version == 0 and all(line.outcome == "lost" for line in lines):
+        return None  # the server never had it, or refused it
     before = undone(entity, row, [Line(m.version, m.by, m.at, "accepted", m.fields) for m, _ in pending])
     again = redone(entity, before, lines)
     touched = {name for _, fields in pending for name in fields if name in before}

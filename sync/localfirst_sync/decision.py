@@ -108,7 +108,9 @@ def rebase(entity: Entity, pending: Sequence[tuple[Mutation, Fields]], server_ro
     """
     foreseen: Row | None = server_row
     shown = server_row
-    for mutation, fields in pending:
+    for mutation, given in pending:
+        # What this program does not know the server makes a conflict of; it must not stop the replica meanwhile.
+        fields = {name: sides for name, sides in given.items() if name in entity.by_name}
         if foreseen is not None and mutation.base_version > foreseen["version"]:
             # Made by somebody who knows more of the row than this replica (a blind change): the server will be in step.
             foreseen = _applied(entity, mutation, fields, foreseen, [], overwrite=True) | {"version": mutation.version}

@@ -34,6 +34,11 @@ BUSY_POLL_S = 0.5
 GATHER_S = 0.02
 """How long a round waits after a local write for more of them: an agent rarely writes once."""
 
+SPREAD_S = 0.1
+LONGEST_SPREAD_S = 0.5
+"""The shortest time from a round to the next one that a notice brings about: at once when nothing has happened for a while, but
+many replicas that write would otherwise have each other pull every single change. It grows with what a round takes."""
+
 MARK_S = 30.0
 """How often a replica that is level notes so; every time would be a write for nothing."""
 
@@ -93,6 +98,7 @@ class SyncLoop:
         self._answer: RoundResult | None = None
         self._failures = 0
         self._marked = float("-inf")
+        self._spread_until = float("-inf")
         self.online = False
         self.first_contact = threading.Event()
         self.last_contact = float("-inf")
@@ -177,7 +183,11 @@ class SyncLoop:
             self._local = self._open_local()
         if self._remote is None:
             self._remote = self._open_remote(self._local.identity())
+        began = time.monotonic()
         result = sync_round(self._local, self._remote, self._lock, progress=self._progress)
+        ended = time.monotonic()
+        if result[:2] != (0, 0):
+            self._spread_until = ended + min(max(SPREAD_S, 4 * (ended - began)), LONGEST_SPREAD_S)
         if self._local.lacks_text():
             self._wake.set()
         now = time.monotonic()
@@ -233,6 +243,8 @@ class SyncLoop:
         except LocalfirstError as error:
             self._failed(error.message)
             return
+        if noticed and (left := self._spread_until - time.monotonic()) > 0:
+            self._wake.wait(left)
         woken = self._wake.wait(0)
         self._came_unannounced = not noticed and not woken
         if noticed:

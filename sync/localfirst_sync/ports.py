@@ -125,6 +125,13 @@ class Recollection(NamedTuple):
     conflicts: Sequence[tuple[object, ...]]
 
 
+class Restored(NamedTuple):
+    """What a server has written of a `Recollection`: how many changes, and the head that has all of them."""
+
+    changes: int
+    head: Cursor
+
+
 class PullSink(Protocol):
     """Takes a pull in batches; nothing is visible to readers until `LocalStore.finish_pull`."""
 
@@ -271,10 +278,10 @@ class RemoteStore(Protocol):
     def history_counts(self) -> dict[str, int]:
         """How many changes the server's history has of each row, by id."""
 
-    def restore(self, identity: Identity, recollection: Recollection) -> int:
-        """Writes what the server lacks of a recollection, in one transaction, and returns how many changes that were.
-        What it has already is recognised by its content, whoever brought it: to repeat this, or to do it from several
-        replicas, changes nothing more. Raises `Busy` when rows are locked."""
+    def restore(self, identity: Identity, recollection: Recollection, known: Cursor) -> Restored:
+        """Writes what the server lacks of a recollection, in one transaction. What it has already is recognised by its content,
+        whoever brought it: to repeat this, or to do it from several replicas, changes nothing more. Raises `Busy` when rows are
+        locked, and `ServerWasRestored` when the server's log does not hold `known`, the head that was reached so far."""
 
     def wait(self, wake: Wake, timeout_s: float) -> bool:
         """Waits for news of the project (True), for `wake`, or for the time to pass (False)."""

@@ -29,10 +29,12 @@ def recover(local: LocalStore, remote: RemoteStore) -> int:
     remote.fence(local.identity())
     sink = local.begin_recovery()
     reached = remote.pull(BEGINNING, sink)
-    restored = 0
+    restored, known = 0, reached
     for recollection in local.recollections(sink, remote.history_counts(), BATCH):
-        restored += remote.restore(local.identity(), recollection)
+        changes, known = remote.restore(local.identity(), recollection, known)
+        restored += changes
     reached = remote.pull(reached, sink)
+    remote.confirm(known)  # it might have been set back once more, and have lost what was just brought
     taken = local.finish_recovery(sink, reached, restored)
     logger.warning("PostgreSQL was restored to an older state; %d changes were sent again, %d taken over", restored, taken)
     return restored

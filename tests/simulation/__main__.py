@@ -13,8 +13,9 @@ import sys
 import time
 from collections.abc import Iterable
 
+from simulation.breakages import BREAKAGES
 from simulation.plan import plan_of
-from simulation.seeds import Outcome, run_seeds
+from simulation.seeds import Outcome, run_breakages, run_seeds
 from simulation.shrink import shrunk
 from simulation.world import run
 
@@ -28,6 +29,8 @@ def main() -> int:
         # The order of sets depends on it: with any other value a seed would not be the same run again.
         os.environ["PYTHONHASHSEED"] = "0"
         os.execv(sys.executable, [sys.executable, "-m", "simulation", *sys.argv[1:]])
+    if arguments.breakages:
+        return _break_all(arguments.workers)
     if arguments.seed is not None:
         return _show(arguments.seed, with_trace=arguments.trace, shrink=not arguments.whole)
     return _run_all(range(arguments.first, arguments.first + arguments.seeds), arguments.workers)
@@ -40,6 +43,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, help="run this one alone")
     parser.add_argument("--trace", action="store_true", help="say everything that happened")
     parser.add_argument("--whole", action="store_true", help="do not shrink what fails")
+    parser.add_argument("--breakages", action="store_true", help="break the engine's rules, one after the other")
     parser.add_argument("--workers", type=int, default=WORKERS)
     return parser.parse_args()
 
@@ -47,18 +51,38 @@ def _arguments() -> argparse.Namespace:
 def _run_all(seeds: Iterable[int], workers: int) -> int:
     began = time.monotonic()
     done = operations = 0
+    fewest = 10**9
     failed: list[Outcome] = []
     for outcome in run_seeds(seeds, workers):
         done += 1
         operations += outcome.operations
+        fewest = min(fewest, outcome.operations)
+        if done % 1000 == 0:
+            print(f"{done} seeds after {time.monotonic() - began:.0f} s", flush=True)
         if outcome.violation is not None:
             failed.append(outcome)
             print(f"seed {outcome.seed}: {outcome.violation}", flush=True)
     took = time.monotonic() - began
-    print(f"{done} seeds, {operations} operations, {len(failed)} broken, {took:.0f} s, {done / took:.1f} seeds/s")
+    print(
+        f"{done} seeds, {operations} operations (at least {fewest} each), {len(failed)} broken, {took:.0f} s,"
+        f" {done / took:.1f} seeds/s"
+    )
     for outcome in failed[:3]:
         print(f"see it again: python -m simulation --seed {outcome.seed}")
     return 1 if failed else 0
+
+
+def _break_all(workers: int) -> int:
+    began = time.monotonic()
+    missed = 0
+    for name, seed, runs, violation in run_breakages(range(len(BREAKAGES)), workers):
+        if violation is None:
+            missed += 1
+            print(f"{name}: not noticed in {runs} seeds", flush=True)
+        else:
+            print(f"{name}: seed {seed}, after {runs}: {violation.partition(':')[0]}", flush=True)
+    print(f"{len(BREAKAGES)} breakages, {missed} not noticed, {time.monotonic() - began:.0f} s")
+    return 1 if missed else 0
 
 
 def _show(seed: int, *, with_trace: bool, shrink: bool) -> int:

@@ -173,6 +173,9 @@ class CommitJudge:
                         name: sides for name, sides in unlike.items() if name in fields and name not in entity.json_columns
                     }
                 hold(not unlike, "accepted on content that its writer never saw", *about, unlike)
+        was_deleted = row_before is not None and row_before["deleted_at"] is not None
+        if was_deleted and mutation.base_version > 0 and "deleted_at" not in fields:
+            hold(one.outcome in ("conflict", "lost"), "an update went into a row that was deleted", *about)
         if one.outcome == "lost":
             hold(before == after, "a lost change left something in the row", *about)
             return

@@ -106,7 +106,6 @@ class Machine:
         self.tasks: list[Task] = []
         self.seen: list[tuple[str, str, int, dict[str, Any]]] = []
         self.floor: dict[tuple[str, str], int] = {}
-        self.before: Callable[[str], None] = lambda _: None
         self.after: Callable[[str, tuple[Any, ...], Any], None] = lambda *_: None
         self._lock_holder: object | None = None
 

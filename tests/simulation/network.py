@@ -8,7 +8,7 @@ from random import Random
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from localfirst_schema.errors import UnavailableError
-from localfirst_sync.ports import Cursor, HistoryRow, Identity, PullSink, Push, Pushed, Recollection, Staging
+from localfirst_sync.ports import Cursor, HistoryRow, Identity, PullSink, Push, Pushed, Recollection, Restored, Staging
 from localfirst_sync.wake import Wake
 
 from simulation.task import Crash, Task
@@ -104,9 +104,9 @@ class Wire:
         """See `RemoteStore.history_counts`."""
         return self._ask("history counts", self._server.history_counts)
 
-    def restore(self, identity: Identity, recollection: Recollection) -> int:
+    def restore(self, identity: Identity, recollection: Recollection, known: Cursor) -> Restored:
         """See `RemoteStore.restore`."""
-        return self._ask("restore", lambda: self._server.restore(identity, recollection))
+        return self._ask("restore", lambda: self._server.restore(identity, recollection, known))
 
     def wait(self, wake: Wake, timeout_s: float) -> bool:
         """See `RemoteStore.wait`."""
@@ -192,7 +192,6 @@ class Disk:
 
         def interrupted(*arguments: Any) -> Any:
             stop(self._task, self._weather, self._tell, f"before {name}")
-            self._machine.before(name)
             dice = self._task.dice
             within = dice.randrange(1, 60) if dice.random() < self._weather.crash_within else None
             with self._machine.power_cut_after(within):

@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 from simulation.fate import seed_of
 
-OPERATIONS = 100
+OPERATIONS = 118
+"""How often somebody tries to do something: some 110 of them succeed, in the worst of cases 100."""
 
 
 class Step(NamedTuple):

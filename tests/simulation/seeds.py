@@ -8,6 +8,7 @@ import traceback
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+from simulation.breakages import BREAKAGES, SEEDS_MAX, caught
 from simulation.plan import plan_of
 from simulation.world import run
 
@@ -28,6 +29,32 @@ def run_seed(seed: int) -> Outcome:
     except Exception:
         return Outcome(seed, "the run itself failed: " + traceback.format_exc(), 0)
     return Outcome(seed, result.violation, result.operations)
+
+
+class Noticed(NamedTuple):
+    """What became of one breakage: the seed that noticed it, after how many were run, and what was broken (None: nothing)."""
+
+    name: str
+    seed: int
+    runs: int
+    violation: str | None
+
+
+def run_breakage(place: int) -> Noticed:
+    """Runs seeds with one of `BREAKAGES` until one notices it."""
+    logging.getLogger("localfirst").setLevel(logging.CRITICAL)
+    logging.getLogger("localfirst.sync").setLevel(logging.CRITICAL)
+    breakage = BREAKAGES[place]
+    found = caught(breakage)
+    if found is None:
+        return Noticed(breakage.name, breakage.seed, SEEDS_MAX, None)
+    return Noticed(breakage.name, found.seed, found.runs, found.result.violation)
+
+
+def run_breakages(places: Iterable[int], workers: int) -> Iterator[Noticed]:
+    """Runs breakages in so many processes."""
+    with multiprocessing.get_context("spawn").Pool(workers) as pool:
+        yield from pool.imap(run_breakage, places)
 
 
 def run_seeds(seeds: Iterable[int], workers: int) -> Iterator[Outcome]:

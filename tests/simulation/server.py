@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from localfirst_schema.entities import CONFIGURATION
-from localfirst_sync.ports import Cursor, Identity, PullSink, Push, Pushed, Recollection, Staging
+from localfirst_sync.ports import Cursor, Identity, PullSink, Push, Pushed, Recollection, Restored, Staging
 from localfirst_sync.postgres import pull, push, restore, snapshot
 from localfirst_sync.wake import Wake
 
@@ -76,9 +76,9 @@ class Server:
         """See `RemoteStore.history_counts`."""
         return restore.history_counts(self.connection, self._project)  # type: ignore[arg-type]
 
-    def restore(self, identity: Identity, recollection: Recollection) -> int:
+    def restore(self, identity: Identity, recollection: Recollection, known: Cursor) -> Restored:
         """See `RemoteStore.restore`."""
-        return restore.restore(self.connection, identity, recollection)  # type: ignore[arg-type]
+        return restore.restore(self.connection, identity, recollection, known)  # type: ignore[arg-type]
 
     def wait(self, wake: Wake, timeout_s: float) -> bool:
         """Nobody waits in a simulation."""

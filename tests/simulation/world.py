@@ -60,7 +60,6 @@ class World:
         self._weather = Weather()
         self._trace: list[tuple[Any, ...]] = []
         self._operations = 0
-        self._told_before: set[Key] = set()
         self._born = 0
 
     def run(self) -> Result:
@@ -98,20 +97,12 @@ class World:
             machine.begin()
         else:
             machine.load(content)
-        machine.before = lambda what: self._before(machine, what)
         machine.after = lambda what, _, __: self._after(machine, what)
         self._machines.append(machine)
         return machine
 
-    def _before(self, machine: Machine, what: str) -> None:
-        self._told_before = told(machine.connection) if what == "acknowledge" and self._judge.was_set_back else set()
-
     def _after(self, machine: Machine, what: str) -> None:
         judge_shown(machine)
-        if what == "acknowledge" and self._judge.was_set_back:
-            # What was merged, or ended in a conflict, comes with the pull that follows; a server that was set back before it
-            # takes that along. Nothing but this moment between push and pull is allowed for.
-            self._model.replaced(self._told_before, self._held_anywhere())
         if what == "finish_recovery":
             hold(self._judge.was_set_back, "a recovery, although the server has lost nothing", machine.name)
         if what in ("finish_pull", "finish_recovery", "finish_bootstrap"):

@@ -22,7 +22,7 @@ from localfirst_schema.entities import (
     WORK_ITEM_DEPENDENCY,
 )
 from localfirst_schema.errors import UnavailableError
-from localfirst_sync.ports import Identity, Recollection
+from localfirst_sync.ports import Cursor, Identity, Recollection, Restored
 from localfirst_sync.round import RoundResult
 from postgres import Server
 from sync_backup import NAME, Database, assert_level, database, replica_rows, told_by_replica, told_by_server
@@ -291,14 +291,15 @@ def test_a_recovery_that_ended_anywhere_is_begun_again(new_laptop: NewLaptop, st
     assert told - told_by_server(store) == Counter()
 
 
-def in_parts(laptop: Laptop) -> Callable[[Identity, Recollection], int]:
+def in_parts(laptop: Laptop) -> Callable[[Identity, Recollection, Cursor], Restored]:
     """Restores a recollection in two transactions."""
     restore = laptop.remote.restore
 
-    def restored(identity: Identity, recollection: Recollection) -> int:
+    def restored(identity: Identity, recollection: Recollection, known: Cursor) -> Restored:
         middle = len(recollection.rows) // 2
-        first = restore(identity, Recollection(recollection.rows[:middle], ()))
-        return first + restore(identity, Recollection(recollection.rows[middle:], recollection.conflicts))
+        first = restore(identity, Recollection(recollection.rows[:middle], ()), known)
+        second = restore(identity, Recollection(recollection.rows[middle:], recollection.conflicts), first.head)
+        return Restored(first.changes + second.changes, second.head)
 
     return restored
 

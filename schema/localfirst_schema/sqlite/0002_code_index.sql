@@ -36,6 +36,11 @@ CREATE TABLE code_left_out (
     PRIMARY KEY (repository_id, path)
 ) STRICT, WITHOUT ROWID;
 
+-- File ids whose places have no row in code_files: a large file that is being written or taken away in several transactions.
+CREATE TABLE code_unfinished (
+    file_id INTEGER PRIMARY KEY
+) STRICT;
+
 -- The content, once however often it stands somewhere. An id is never used again: what is derived from a chunk may rely on it.
 CREATE TABLE code_chunks (
     chunk_id INTEGER PRIMARY KEY AUTOINCREMENT,

@@ -142,7 +142,8 @@ def _queries(name: str, table: str, columns: str) -> tuple[str, str, str, str, s
         name,
         table,
         f"{rows} WHERE t.project_id = %s AND t.id = ANY(%s::uuid[])",
-        f"SELECT {columns} FROM ({_CHANGED_IDS}) AS h JOIN localfirst.{table} AS t"
-        " ON t.project_id = %(project)s AND t.id = h.entity_id",
+        # OFFSET 0: by the key, one after the other; on a table that was never analysed the planner would compare all with all.
+        f"SELECT {columns} FROM ({_CHANGED_IDS}) AS h CROSS JOIN LATERAL ("
+        f"SELECT * FROM localfirst.{table} AS r WHERE r.project_id = %(project)s AND r.id = h.entity_id OFFSET 0) AS t",
         f"{rows} WHERE t.project_id = %(project)s",
     )

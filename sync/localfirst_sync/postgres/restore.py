@@ -25,7 +25,7 @@ from localfirst_sync.batch import Batch, Change, Settled
 from localfirst_sync.conflict import CONFLICT, Record
 from localfirst_sync.conflict_book import book
 from localfirst_sync.pasts import Union, unite
-from localfirst_sync.ports import CONFLICT_COLUMNS, Busy, Cursor, Identity, Line, Recollection, Remembered
+from localfirst_sync.ports import CONFLICT_COLUMNS, Busy, Cursor, Identity, Line, Recollection, Remembered, Restored
 from localfirst_sync.postgres import conflicts, log, rows
 from localfirst_sync.postgres.bulk import BULK_ROWS
 from localfirst_sync.postgres.connection import Connection, roll_back
@@ -71,15 +71,17 @@ def history_counts(connection: Connection, project_id: str) -> dict[str, int]:
         raise unavailable(error) from None
 
 
-def restore(connection: Connection, identity: Identity, recollection: Recollection, barred: str | None = None) -> int:
+def restore(
+    connection: Connection, identity: Identity, recollection: Recollection, known: Cursor, barred: str | None = None
+) -> Restored:
     """See `RemoteStore.restore`. `barred` says why a row must end as a conflict although nothing else stands against it."""
     for attempt in range(ATTEMPTS):
         try:
-            return _Restoration(connection, identity, recollection).carry_out(barred)
+            return _Restoration(connection, identity, recollection, known).carry_out(barred)
         except psycopg.Error as error:
             _roll_back(connection)
             if blames_the_data(error) and barred is None:
-                return _in_parts(connection, identity, recollection, f"constraint: {name_of_refusal(error)}")
+                return _in_parts(connection, identity, recollection, known, f"constraint: {name_of_refusal(error)}")
             if not is_temporary(error):
                 raise unavailable(error) from None
             logger.debug("recovery gives way (attempt %d): %s", attempt + 1, type(error).__name__)
@@ -90,14 +92,15 @@ def restore(connection: Connection, identity: Identity, recollection: Recollecti
     raise Busy(0)
 
 
-def _in_parts(connection: Connection, identity: Identity, recollection: Recollection, refusal: str) -> int:
+def _in_parts(connection: Connection, identity: Identity, recollection: Recollection, known: Cursor, refusal: str) -> Restored:
     """What the server refuses for its values, in ever smaller parts, down to the row that it refuses."""
     found, open_conflicts = recollection
     if len(found) <= 1:
-        return restore(connection, identity, recollection, refusal)
+        return restore(connection, identity, recollection, known, refusal)
     middle = len(found) // 2
-    first = restore(connection, identity, Recollection(found[:middle], ()))
-    return first + restore(connection, identity, Recollection(found[middle:], open_conflicts))
+    first = restore(connection, identity, Recollection(found[:middle], ()), known)
+    second = restore(connection, identity, Recollection(found[middle:], open_conflicts), first.head)
+    return second._replace(changes=first.changes + second.changes)
 
 
 def _roll_back(connection: Connection) -> None:
@@ -108,17 +111,18 @@ def _roll_back(connection: Connection) -> None:
 class _Restoration:
     """One transaction; the caller rolls it back when anything is raised."""
 
-    def __init__(self, connection: Connection, identity: Identity, recollection: Recollection) -> None:
+    def __init__(self, connection: Connection, identity: Identity, recollection: Recollection, known: Cursor) -> None:
         self._connection = connection
         self._identity = identity
         self._project = identity.project_id
+        self._cursor = known
         self._rows: Sequence[Remembered] = recollection.rows
         self._conflicts: list[Row] = [dict(zip(CONFLICT_COLUMNS, one, strict=True)) for one in recollection.conflicts]
         self._history: list[log.LogEntry] = []
         self._settled: list[Settled] = []
 
-    def carry_out(self, barred: str | None) -> int:
-        """Reads, decides, writes and commits; returns how many changes were written."""
+    def carry_out(self, barred: str | None) -> Restored:
+        """Reads, decides, writes and commits."""
         self._read()
         unions = [self._united(remembered) for remembered in self._rows]
         changes = [self._change(place, union) for place, union in enumerate(unions)]
@@ -131,10 +135,9 @@ class _Restoration:
         written = self._brought_conflicts()
         count = len(self._history)
         written += self._new_conflicts()
-        if self._history:
-            self._write(written)
+        head = self._write(written) if self._history else self._before
         self._connection.execute("COMMIT")
-        return count
+        return Restored(count, head)
 
     def _read(self) -> None:
         connection, project = self._connection, self._project
@@ -144,6 +147,7 @@ class _Restoration:
             connection.execute(_AS_ENGINE)
             locked = rows.send_locks(connection, project, keys)
             head = log.send_head_lock(connection, project)
+            cursor = log.send_cursor(connection, project, self._cursor)
             # What was not there to be locked may have been brought by another replica while this one waited for the head.
             read_again = rows.send_reads(connection, project, keys)
             lines = log.send_lines(connection, project, [row_id for _, row_id in keys])
@@ -152,6 +156,7 @@ class _Restoration:
         if found is None:
             raise UnavailableError("PostgreSQL no longer has this project; it is started again by itself.", cause="project")
         self._before = Cursor(*found)
+        log.check_cursor(cursor)
         self._server = rows.fetch(read_again) | rows.fetch(locked)
         self._lines = log.lines(lines)
         self._known = {one.row["id"]: one for one in conflicts.records(known)}
@@ -246,7 +251,7 @@ class _Restoration:
                 self._history.append(log.LogEntry(*entry))
         return list(booked.written.values())
 
-    def _write(self, written: Sequence[Record]) -> None:
+    def _write(self, written: Sequence[Record]) -> Cursor:
         connection, project = self._connection, self._project
         new: defaultdict[Entity, list[Row]] = defaultdict(list)
         changed: defaultdict[Entity, list[rows.Changed]] = defaultdict(list)
@@ -277,6 +282,7 @@ class _Restoration:
                     rows.write(connection, project, entity, new[entity], changed[entity])
                 log.write_history(connection, self._identity, first, self._history)
                 self._write_rest(written, moved, after)
+        return after
 
     def _write_rest(self, written: Sequence[Record], moved: Sequence[str], after: Cursor) -> None:
         if moved:

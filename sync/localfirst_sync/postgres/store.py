@@ -6,7 +6,7 @@ from typing import Literal
 
 from localfirst_schema.errors import UnavailableError
 
-from localfirst_sync.ports import Cursor, Identity, PullSink, Push, Pushed, Recollection, Staging
+from localfirst_sync.ports import Cursor, Identity, PullSink, Push, Pushed, Recollection, Restored, Staging
 from localfirst_sync.postgres import head, listen, migrate, pull, push, restore, snapshot
 from localfirst_sync.postgres.connection import Connection, close_quietly, connect
 from localfirst_sync.wake import Wake
@@ -87,10 +87,10 @@ class PostgresStore:
             self.close()
             raise
 
-    def restore(self, identity: Identity, recollection: Recollection) -> int:
+    def restore(self, identity: Identity, recollection: Recollection, known: Cursor) -> Restored:
         """See `RemoteStore.restore`."""
         try:
-            return restore.restore(self._connected(), identity, recollection)
+            return restore.restore(self._connected(), identity, recollection, known)
         except UnavailableError:
             self.close()
             raise

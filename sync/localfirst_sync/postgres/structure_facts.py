@@ -30,7 +30,10 @@ WITH RECURSIVE below (id, parent_id, height) AS (
     WHERE c.project_id = %(project)s AND c.parent_id = ANY(%(ids)s::uuid[])
     UNION
     SELECT c.id, c.parent_id, below.height + 1
-    FROM below JOIN localfirst.work_items AS c ON c.project_id = %(project)s AND c.parent_id = below.id
+    FROM below CROSS JOIN LATERAL (
+        SELECT w.id, w.parent_id FROM localfirst.work_items AS w
+        WHERE w.project_id = %(project)s AND w.parent_id = below.id OFFSET 0 -- by the index, whatever the planner thinks
+    ) AS c
     WHERE below.height < 6
 )
 SELECT DISTINCT id::text, parent_id::text FROM below
