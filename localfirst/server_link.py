@@ -31,8 +31,8 @@ PROBE_BUDGET_MS = 250
 FIRST_CONNECTION_S = 1.5
 """How long the first read waits for the first connection, or for the news that there is none."""
 
-KNOWN_AWAY_S = 0.25
-"""The same, from the beginning of the try, where another process of this replica has found the server away a moment ago."""
+KNOWN_AWAY_S = 0.4
+"""The same where another process of this replica has found the server away a moment ago: enough for one that is back."""
 
 LONG_TRY_S = 0.7
 """After so long a try that has not ended is taken for one that will not, when a process ends and others are to be told."""
@@ -182,9 +182,8 @@ class ServerLink:
             return
         self._has_waited = True
         began = time.monotonic()
-        if not self._ready.wait(FIRST_CONNECTION_S) or self._loop is None:
-            return
-        if self._await_contact(self._tried_at + KNOWN_AWAY_S if self._was_away else began + FIRST_CONNECTION_S):
+        budget_s = KNOWN_AWAY_S if self._was_away else FIRST_CONNECTION_S
+        if not self._ready.wait(budget_s) or self._await_contact(began + budget_s):
             return
         # Rows are coming: the server is there, and the first round is long.
         while (now := time.monotonic()) - self._progress_at < STANDSTILL_S and now - began < FIRST_FILL_S:

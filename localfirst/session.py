@@ -198,7 +198,7 @@ class Session:
         if failure is not None:
             self._stand_in_until = now + STAND_IN_S
         state: object = "failed"
-        if now >= self._stand_in_until:
+        if failure is None and now >= self._stand_in_until:
             if self.link is None or not self.link.is_replica_in_the_way():
                 if now >= self._stand_in_until + STAND_IN_S:
                     self._dismiss_stand_in()

@@ -10,11 +10,12 @@ kept by who reads the section.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from typing import Any, NamedTuple
 
+from localfirst.markdown.capitals import read_capitals
 from localfirst.markdown.comment import CLOSE, OPEN, differing, is_plain, overlay, part_comment, shown, write_comment
 from localfirst.markdown.document import Deployment
 from localfirst.markdown.labelled import read_labelled, without_emphasis
@@ -27,7 +28,7 @@ _MOMENT = re.compile(
     r"((?:T|[ ])[0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,9})?)?(?:Z|[+-][0-9]{2}:?[0-9]{2})?)?(\s?(?:UTC|GMT)\b)?"
 )
 _PULL_REQUEST = re.compile(r"\bPR\s?#?\s?([0-9]{1,15})\b", re.IGNORECASE)
-_COMMIT = re.compile(r"`?([0-9a-fA-F]{4,64})`?")
+_COMMIT = re.compile(r"\[?`?([0-9a-fA-F]{4,64})`?\]?")
 _COUNT = re.compile(r"([0-9]{1,15})\s(\S.*)")
 _NAMED_COUNT = re.compile(r"([^:]{1,60}):\s?([0-9]{1,15})")
 _SHARE = re.compile(
@@ -56,6 +57,16 @@ PARTS = {
     "deployed": "deployed_on",
     "deployed at": "deployed_on",
     "deployed on": "deployed_on",
+    "deployment date": "deployed_on",
+    "merged": "deployed_on",
+    "merged at": "deployed_on",
+    "deployment": "pr_title",
+    "deployment name": "pr_title",
+    "name": "pr_title",
+    "merge commit": "commit_hash",
+    "test results": "tests",
+    "vendors affected": "vendor_names",
+    "affected vendors": "vendor_names",
 }
 
 _TELLING = frozenset({"pr_number", "commit_hash", "deployed_on"})
@@ -164,6 +175,22 @@ def read_titled_deployment(lines: Sequence[str]) -> Block | None:
     return block if is_told and len(block.used) > 1 else None
 
 
+def read_deployment_row(cells: Mapping[str, str]) -> tuple[Deployment, str] | None:
+    """The deployment in a row of a table, given by its columns' names in small letters, and what else the row says."""
+    values: dict[str, Any] = {}
+    left = []
+    for name, text in cells.items():
+        part = PARTS.get(name)
+        value, note = _value(part, without_emphasis(text)) if part and part not in values else (None, "")
+        if value is None or part is None:
+            left += [f"{name}: {text}"] if text.strip(" -–—") else []
+            continue
+        values |= value if part == "deployed_on" else {part: value}
+        left += [note.strip()] if note.strip() else []
+    is_told = values.get("deployed_on") is not None and len(values) > 2
+    return (Deployment(**values), "; ".join(left)) if is_told or "pr_number" in values else None
+
+
 def _read_parts(deployment: Deployment, lines: Sequence[str]) -> Block:
     """The deployment with what the lines below the first say of it."""
     used = [0]
@@ -216,13 +243,13 @@ def _value(part: str, text: str) -> tuple[Any, str]:
         case "commit_hash":
             found = _COMMIT.match(stripped)
             rest = stripped[found.end() :] if found else ""
-            return (found[1], rest) if found and (not rest or rest[0].isspace()) else (None, "")
+            return (found[1], rest) if found and (not rest or rest[0].isspace() or rest[0] == "(") else (None, "")
         case "work_item_refs":
             return _listed([name.removeprefix("#") for name in _names(stripped)]), ""
         case "vendor_names":
             return () if stripped.lower() in _NONE else _listed(_names(stripped)), ""
         case "tests":
-            return _counts(stripped), ""
+            return _counts(stripped.rstrip(" ✅✓✔")), ""
         case "pr_number":
             number = _OWN_NUMBER.match(stripped)
             return (int(number[1]), stripped[number.end() :]) if number else (None, "")
@@ -312,7 +339,8 @@ def _write_heading(deployment: Deployment) -> str:
     if day is None and deployment.date_text and is_plain(deployment.date_text):
         heading = f"### {deployment.date_text} - {number or 'PR #0'}"
         read = read_heading(heading)
-        if read is not None and read[0].date_text == deployment.date_text and not read[1]:
+        is_section = read_capitals([heading], 0, is_style=True) is not None
+        if read is not None and read[0].date_text == deployment.date_text and not read[1] and not is_section:
             return heading
     if day is None and number is None:
         number = "PR #0"

@@ -24,6 +24,7 @@ _NUMBER = re.compile(r"\s*[0-9]{1,3}[.)]\s+")
 _BOX = re.compile(r"\[([ xX])\]\s+")
 _LEVEL = re.compile(r"(?:\*\*|__)?[\[(]?(P[0-4])[\])]?:?(?:\*\*|__)?(?:\s?[:–—-](?=[\s*_])|(?=\s))\s*", re.IGNORECASE)
 _LEVEL_BEHIND = re.compile(r"[\[(]\s?(?:priority\s?:?\s?)?(P[0-4])\s?(?:[,;/]\s?([^\[\]()]{1,30}?)\s?)?[\])]", re.IGNORECASE)
+_DASHED = re.compile(r"[-–—:]\s")
 _TIME_BEHIND = re.compile(
     r"(?:[-–—,]\s|\()\s?(?:target(?:\squarter)?\s?:?\s)?(Q[1-4][ /-]?[0-9]{4}|[0-9]{4}\s?-\s?Q[1-4])\)?(?=[\s,.;]|$)",
     re.IGNORECASE,
@@ -107,7 +108,7 @@ def _read_by_hand(text: str, group: str | None) -> Enhancement | None:
     if bold := bold_start(rest):
         title, behind = bold
         words = behind.lstrip(" :–—-")
-        if not words or behind.lstrip().startswith((":", "–", "—", "-", "(")):
+        if not words or behind.lstrip().startswith((":", "–", "—", "-", "(", ",")):
             rest, description = title, words or None
     whole = description or rest
     if quarter is None and (when := _TIME_BEHIND.search(whole)):
@@ -128,11 +129,12 @@ def _take_level(text: str) -> tuple[str | None, str, str | None]:
         is_open = stars and level[0].count(stars) == 1
         return level[1].upper(), f"{stars if is_open else ''}{text[level.end() :]}", None
     behind = max(_LEVEL_BEHIND.finditer(text), key=re.Match.start, default=None)
-    if behind is None or not text[: behind.start()].strip() or text[behind.end() :].strip():
+    after = text[behind.end() :].strip() if behind else ""
+    if behind is None or not text[: behind.start()].strip() or (after and not _DASHED.match(after)):
         return None, text, None
     if behind[2] and not read_quarter(behind[2]):
         return None, text, None
-    return behind[1].upper(), text[: behind.start()].rstrip(), behind[2]
+    return behind[1].upper(), f"{text[: behind.start()].rstrip()} {after}".rstrip(), behind[2]
 
 
 def _read_details(parts: list[str], has_priority: bool) -> tuple[str | None, str | None, str | None] | None:

@@ -36,6 +36,7 @@ _GROUP = re.compile(
     r"|could have|nice to have|blocker|blockers|enhancements?)*$",
     re.IGNORECASE,
 )
+_PLAIN_GROUP = re.compile(r"P[0-4]\b")
 _WORD = re.compile(r"[\w+.-]{1,30}")
 _NUMBER = re.compile(r"[0-9]{1,3}[.)]\s+")
 _TITLE_NAMES = frozenset({"enhancement", "title", "feature", "item", "name"})
@@ -54,7 +55,7 @@ def read_group(line: str) -> str | None:
     if words is None:
         text = line.strip()
         words = without_emphasis(text.rstrip(":"))
-        if words == text.rstrip(":"):
+        if words == text.rstrip(":") and not _PLAIN_GROUP.match(text):
             return None
     found = _GROUP.match(re.sub(r"^[^\w\s]{1,3}\s", "", words).strip("*_ "))
     if found is None:

@@ -18,7 +18,8 @@ from localfirst.markdown.document import StatusDocument
 from localfirst.markdown.parse import parse
 from localfirst.markdown.source import read_source
 from localfirst.markdown.store import document_of
-from localfirst.markdown.update import Refreshed, only_in, refreshed, write_file
+from localfirst.markdown.update import only_in, refreshed, write_file
+from localfirst.markdown.verified import Refreshed
 
 logger = logging.getLogger("localfirst.markdown")
 
@@ -35,7 +36,7 @@ class Mirror:
         try:
             document = document_of(connection)
             existing = read_source(self._path) if self._path.exists() else None
-            written = refreshed(self._read(existing, document), document)
+            written = refreshed(self._read(existing, document), document, self._written if self._is_mine(existing) else None)
             if written.text != existing:
                 write_file(self._path, written.text)
         except (OSError, LocalfirstError) as error:
@@ -44,11 +45,14 @@ class Mirror:
         self._written = written
         return True
 
+    def _is_mine(self, existing: str | None) -> bool:
+        return self._written is not None and self._written.text == existing
+
     def _read(self, existing: str | None, document: StatusDocument) -> StatusDocument | None:
         """What the file says. One that is as this mirror has left it is not read again."""
         if existing is None:
             return None
-        if self._written is not None and self._written.text == existing:
+        if self._written is not None and self._is_mine(existing):
             return self._written.document
         read = parse(existing)
         missing = only_in(read, document)

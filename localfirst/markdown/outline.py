@@ -150,9 +150,12 @@ def _next_kind(kind: SectionName | Literal["foreign"], event: _Event) -> Section
 
 
 def _title(lines: list[str]) -> int | None:
-    """The first line that is not blank, where it is a heading of the first level."""
+    """The first line that is not blank, where it is a heading of the first level and not a section's."""
     at = next((at for at, line in enumerate(lines) if line and not line.isspace()), None)
-    return at if at is not None and lines[at].lstrip().startswith("# ") else None
+    if at is None or not lines[at].lstrip().startswith("# "):
+        return None
+    section = read_capitals(lines, at, is_style=False)
+    return at if section is None or section.section is None else None
 
 
 def _events(lines: list[str], hidden: bytearray) -> list[_Event]:

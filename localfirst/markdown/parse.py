@@ -16,7 +16,7 @@ from unicodedata import normalize
 
 from localfirst.markdown.capitals import is_in_capitals, words_behind
 from localfirst.markdown.deployment import Block as DeploymentBlock
-from localfirst.markdown.deployment import as_heading, read_deployment, read_titled_deployment
+from localfirst.markdown.deployment import as_heading, read_deployment, read_deployment_row, read_titled_deployment
 from localfirst.markdown.document import (
     SECTIONS,
     Deployment,
@@ -185,7 +185,7 @@ class _Reading:
             if at <= taken:
                 continue
             if line.lstrip().startswith("###"):
-                self._vendor_block(region, at, owners)
+                taken = self._vendor_block(region, at, owners)
             elif line.lstrip().startswith("|"):
                 taken = self._vendor_table(region, at, owners)
             elif at not in owners and (read := read_vendor(line)) is not None:
@@ -215,16 +215,18 @@ class _Reading:
         self._single("vendors", owners, lines[-1], read.vendor.name, read.note, read.error)
         return True
 
-    def _vendor_block(self, region: Region, start: int, owners: dict[int, str]) -> None:
-        """A heading with labelled lines below it."""
+    def _vendor_block(self, region: Region, start: int, owners: dict[int, str]) -> int:
+        """A heading with labelled lines below it; returns the last line that can be no vendor of its own."""
         visible = self._block(region, start)
         read = read_vendor_block([self.lines[at] for at in visible])
         if read is None or normalize("NFC", read.vendor.name) in self._vendor_names:
-            return
+            return start
         numbers = [visible[index] for index in read.used]
         if self._vendor(VendorLine(read.vendor, ""), numbers, owners):
             for index, note in read.notes:
                 self._note("vendors", visible[index], read.vendor.name, f" {note}", None)
+        behind = [at for at in visible if at > numbers[-1]]
+        return next((at for at in behind if not self.lines[at].strip()), visible[-1])
 
     def _vendor_table(self, region: Region, start: int, owners: dict[int, str]) -> int:
         """A table with one vendor per row; returns its last line, or the line itself where it begins none."""
@@ -336,7 +338,12 @@ class _Reading:
     def deployment_blocks(self, region: Region) -> None:
         """A deployment runs from its heading, or from a list item with day and PR, to the next."""
         owners: dict[int, str] = {}
-        starts = [at for at in self._candidates(region) if as_heading(self.lines[at]) is not None]
+        candidates = self._candidates(region)
+        starts = [at for at in candidates if as_heading(self.lines[at]) is not None]
+        taken = -1
+        for at in candidates:
+            if at > taken and self.lines[at].lstrip().startswith("|"):
+                taken = self._deployment_table(region, at, owners)
         self._latest_deployment(region, starts[0] if starts else region.end, owners)
         for start, end in pairwise([*starts, region.end]):
             visible = [at for at in range(start, end) if not self.hidden[at]]
@@ -346,9 +353,27 @@ class _Reading:
                 self._deployment(read, visible, owners)
         self._keep("deployments", region, owners)
 
+    def _deployment_table(self, region: Region, start: int, owners: dict[int, str]) -> int:
+        """A table with one deployment per row; returns its last line, or the line itself where it begins none."""
+        table = read_table(self.lines, start, region.end)
+        head = [start, start + 1]
+        for row in table.rows if table else ():
+            read = read_deployment_row(row.cells)
+            if read is None:
+                continue
+            deployment, note = read
+            lines = [*head, row.at]
+            head = []
+            key = entry_key(deployment)
+            owners.update(dict.fromkeys(lines, key))
+            self.deployments.append(_located(deployment, _spans(lines)))
+            if note:
+                self._note("deployments", row.at, key, f" {note}", "heading")
+        return table.last if table else start
+
     def _latest_deployment(self, region: Region, end: int, owners: dict[int, str]) -> None:
         """The deployment that has no heading of its own: it is titled by the section's, or by its first line."""
-        visible = [at for at in range(region.start, end) if self.lines[at].strip() and not self.hidden[at]]
+        visible = [at for at in range(region.start, end) if self.lines[at].strip() and not self.hidden[at] and at not in owners]
         if not visible:
             return
         heading = self.headings.get(region.start)

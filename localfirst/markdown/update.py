@@ -19,12 +19,12 @@ from dataclasses import replace
 from errno import EINVAL
 from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
 
 from localfirst.markdown.deployment import read_deployment
 from localfirst.markdown.document import SECTIONS, Entry, Kept, Session, StatusDocument, entry_key
 from localfirst.markdown.parse import Readers, parse
 from localfirst.markdown.session import read_session
+from localfirst.markdown.verified import Refreshed, is_small_change
 from localfirst.markdown.work_item import read_work_item
 from localfirst.markdown.write import render, section_order
 
@@ -54,15 +54,8 @@ def refresh(existing_text: str | None, document: StatusDocument) -> str:
     return refreshed(None if existing_text is None else _parse(existing_text), document).text
 
 
-class Refreshed(NamedTuple):
-    """A text, and what it says: for the next refresh, which then needs not read it."""
-
-    text: str
-    document: StatusDocument
-
-
-def refreshed(existing: StatusDocument | None, document: StatusDocument) -> Refreshed:
-    """As `refresh`, for an existing text that has been read."""
+def refreshed(existing: StatusDocument | None, document: StatusDocument, verified: Refreshed | None = None) -> Refreshed:
+    """As `refresh`, for an existing text that has been read; `verified` is what an earlier call has returned for it."""
     if existing is None or _is_blank(existing):
         return Refreshed(render(document), document)
     wanted = replace(
@@ -72,8 +65,9 @@ def refreshed(existing: StatusDocument | None, document: StatusDocument) -> Refr
         layout=existing.layout,
     )
     text = render(wanted)
-    if not wanted.kept or _says(text, wanted):
-        return Refreshed(text, wanted)
+    result = Refreshed(text, wanted)
+    if not wanted.kept or (verified is not None and is_small_change(verified, result)) or _says(text, wanted):
+        return result
     for places in (("line", "entry", "section start", "section end"), ("outside",)):
         wanted = _quarantined(wanted, places)
         text = render(wanted)

@@ -23,6 +23,7 @@ _BULLET = re.compile(r"\s*[-*+•]\s+")
 _MARK = r"(?:[^\w\s()\[\]{}<>:,;.]{1,3}\s?){0,2}"
 _END = r"(?:\*\*|__)?(?=[\s(\[,;.]|$)"
 _STATUS = re.compile(rf":\s*{_MARK}(operational|broken|{_OTHER_STATUS}){_END}", re.IGNORECASE)
+_MARKED_STATUS = re.compile(r":\s*(✅|❌)\ufe0f?\s?(?=\(?[0-9]{1,15}/[0-9])")
 _DASHED_STATUS = re.compile(rf"\s[-–—]\s{_MARK}(operational|broken|planned|deprecated|in development){_END}", re.IGNORECASE)
 _TESTS = re.compile(
     r"\s*\(\s*([0-9]{1,15})\s*/\s*([0-9]{1,15})(?:\s+tests?)?(?:\s+pass(?:ed|ing))?(?:\s*,\s*([0-9]{1,15})\s+skipped)?\s*\)",
@@ -37,6 +38,8 @@ _FORMATS = re.compile(r"\s*\[([^\[\]]{0,200})\]")
 _VERSION = re.compile(r"(?:\s*[-–—,;])?\s*\bv([0-9][^\s<>()\[\],;]{0,49})(?=[\s,;]|$)")
 _PLAIN_VERSION = re.compile(r"[0-9][^\s<>()\[\]]{0,49}")
 
+
+_KNOWN = {"operational": True, "broken": False, "✅": True, "❌": False}
 
 _LABELS = frozenset({"status", "state", "overall status", "production status", "current status"})
 """Bold words before a status that name no vendor."""
@@ -67,7 +70,7 @@ def read_vendor(line: str) -> VendorLine | None:
 
 
 def _read_plain(text: str) -> VendorLine | None:
-    status = _STATUS.search(text) or _DASHED_STATUS.search(text)
+    status = _STATUS.search(text) or _DASHED_STATUS.search(text) or _MARKED_STATUS.search(text)
     if status is None:
         return None
     name = text[: status.start()].strip()
@@ -106,8 +109,8 @@ def _read_details(name: str, status: str, rest: str) -> tuple[Vendor, str]:
     word = status.lower()
     vendor = Vendor(
         name=name,
-        operational={"operational": True, "broken": False}.get(word),
-        status_text=None if word in ("operational", "broken") else status,
+        operational=_KNOWN.get(word),
+        status_text=None if word in _KNOWN else status,
         test_results=tests,
         format_support=formats,
         extractor_version=version,

@@ -27,7 +27,7 @@ def gather(path: Path, text: str, prompts: Path | None) -> Gathered:
     """
     document = parse(text)
     sources = Sources(list(split_lines(text).lines))
-    folder = find_folder(path, text, document, prompts)
+    folder = find_folder(path, document, prompts)
     if folder is None:
         return Gathered(document, sources, ())
     document, warnings = add_prompts(document, sources, folder, path)

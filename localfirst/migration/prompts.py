@@ -58,14 +58,15 @@ class WithPrompts(NamedTuple):
     warnings: tuple[str, ...]
 
 
-def find_folder(status_file: Path, text: str, document: StatusDocument, given: Path | None) -> Folder | None:
+def find_folder(status_file: Path, document: StatusDocument, given: Path | None) -> Folder | None:
     """The folder of the prompts, None where there is none. Raises ValidationError for a given one that is no folder."""
     if given is not None:
         if not given.is_dir():
             raise ValidationError("--prompts", "must be a folder", f"--prompts: {given} is not a folder.")
         return Folder(given, is_named=True)
     root = Path(os.path.realpath(status_file)).parent
-    for path in _referred(root, text):
+    # In prose alone: a prompt may speak of any folder.
+    for path in _referred(root, "\n".join(kept.text for kept in document.kept)):
         if next(_markdown_files(path), None) is not None:
             return Folder(path, is_named=True)
     if not document.sessions:

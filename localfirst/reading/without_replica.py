@@ -99,14 +99,25 @@ class SessionWithoutReplica:
 
     def read(self, row_id: str | None = None) -> dict[str, Any]:
         """The common fields of a read's result."""
-        source = self._freshness.before_read(row_id)
-        if source["data_source"] != "postgresql" and "using_fallback_cache" not in source["warnings"]:
-            source["warnings"].append("using_fallback_cache")
-        return source
+        return self._named(self._freshness.before_read(row_id))
 
     def of_replica(self) -> dict[str, Any]:
         """The same for an answer that speaks of the replica itself: nobody is asked."""
-        return self._freshness.of_replica()
+        return self._named(self._freshness.of_replica())
+
+    def _named(self, source: dict[str, Any]) -> dict[str, Any]:
+        """The fields with the name of the layer that the rows in memory are from: the server, the file, or the last one."""
+        if source["data_source"] == "postgresql":
+            return source
+        if not self._memory.is_copy and not self._has_caught_up():
+            away = ["database_unavailable"] if self.link is not None else []
+            return {"success": True, "data_source": "markdown_file", "warnings": [*away, "using_markdown_fallback"]}
+        if "using_fallback_cache" not in source["warnings"]:
+            source["warnings"].append("using_fallback_cache")
+        return source
+
+    def _has_caught_up(self) -> bool:
+        return self.replica.execute("SELECT last_sync_at FROM replica").get is not None
 
     def catch_up(self) -> bool:
         """Makes the rows in memory level with the server."""
@@ -114,7 +125,7 @@ class SessionWithoutReplica:
 
     def has_answers(self) -> bool:
         """Whether the rows in memory mean anything: they are the server's, or those of the file."""
-        return self._memory.is_copy or self.catch_up()
+        return self._memory.is_copy or self.catch_up() or self._has_caught_up()
 
     def is_final(self) -> bool:
         """Whether what is not in memory is nowhere."""

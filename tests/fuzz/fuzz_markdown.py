@@ -30,6 +30,7 @@ if __package__ in (None, ""):
 
 from markdown.markdown_documents import HOSTILE
 
+from fuzz.hostile_lines import MORE_HOSTILE
 from localfirst.markdown.document import SECTIONS, StatusDocument, accounted_lines
 from localfirst.markdown.parse import parse
 from localfirst.markdown.source import split_lines
@@ -41,13 +42,6 @@ FILES = [
     for name in ("project_status.md", "generated/project_status.md", "hand_kept/project_status.md")
 ]
 LINES = [line for text in FILES for line in text.split("\n")]
-
-MORE_HOSTILE = [
-    "PRODUCTION CAPABILITIES", "FUTURE ENHANCEMENTS", "=====", "-----", "LATEST DEPLOYMENT: x (2025-10-04)", "# OLD NOTES",
-    "### P1", "**P0**", "1. [P2] x", "- [x] y (P1, Q2 2026)", "| Vendor | Status |", "|---|---|", "| a | ✅ |", "  (1/2 tests)",
-    "  [none]", "### A ✅", "**Status**: broken", "- **Tests**: 1/2 (3 skipped)", "### T (task)", "- **Parent**: T",
-    "**PR**: #7", "- 2025-10-01: PR #7", "**Commit**: `2080f2a`", "- **Target**: Q1 2026", "## Work Items",
-]  # fmt: skip
 
 LIMIT_S = 1.0
 

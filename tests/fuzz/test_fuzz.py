@@ -1,9 +1,8 @@
-"""A share of the long runs: new inputs each day of the year, the same for everyone on that day."""
+"""A share of the long runs, with a seed of its own that stays: a failure here is of the change that is tested."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
 
 import pytest
 
@@ -11,18 +10,18 @@ from fuzz import fuzz_markdown, round_trip
 from localfirst.markdown.document import StatusDocument
 from localfirst.markdown.parse import parse
 
-TODAY = int(datetime.now(UTC).strftime("%Y%m%d"))
+SEED = 2026
 
 
 def test_hostile_files_lose_no_line_and_take_no_time() -> None:
-    found, kinds, slowest = fuzz_markdown.run(range(4000), TODAY, 10)
-    assert not found, f"seed {TODAY}: {found[0].words}"
+    found, kinds, slowest = fuzz_markdown.run(range(4000), SEED, 10)
+    assert not found, f"seed {SEED}: {found[0].words}"
     assert sum(kinds.values()) == 4400
     assert slowest < fuzz_markdown.LIMIT_S
 
 
 def test_generated_stores_are_read_as_they_were_written() -> None:
-    assert round_trip.run(60, TODAY) > 60
+    assert round_trip.run(400, SEED) > 400
 
 
 def forgetful(text: str) -> StatusDocument:

@@ -294,6 +294,14 @@ def test_a_file_with_prompts_of_its_own_takes_none_from_a_usual_folder(tmp_path:
     assert project.migrate(SAMPLE.read_bytes())["reconciliation"]["session_prompts"]["migrated"] == 25
 
 
+def test_a_folder_that_a_prompt_speaks_of_is_not_meant(tmp_path: Path) -> None:
+    project = Project(tmp_path / "project")
+    (project.folder / "session-notes").mkdir()
+    (project.folder / "session-notes" / "monday.md").write_text("We talked.\n")
+    prompt = "## Session Prompts (1 total)\n### Session 2025-10-01\n---\na: 1\n---\nRead `session-notes/` first.\n"
+    assert project.migrate(prompt)["reconciliation"]["session_prompts"]["source"] == 1
+
+
 def test_a_folder_that_is_named_wins(tmp_path: Path) -> None:
     project = Project(tmp_path / "project")
     for folder in ("prompts", "elsewhere"):

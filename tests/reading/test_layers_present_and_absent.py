@@ -52,4 +52,5 @@ def test_with_no_layer_at_all_lists_are_empty_and_rows_unknown(world: World, tmp
             assert not answer.get("items"), tool
             assert answer["warnings"] != [], tool
         for tool in ("list_conflicts", "get_project_configuration", "sync_status"):
-            assert reader.ask(tool)["success"]
+            answer = reader.ask(tool)
+            assert (answer["data_source"], answer["warnings"][0]) == ("markdown_file", "database_unavailable"), tool
