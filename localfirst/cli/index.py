@@ -8,9 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from localfirst_schema.errors import UnavailableError
 
 from localfirst.cli import options, terminal, wording
 from localfirst.cli.command import Command, Result, command, given
+from localfirst.code_index.worker import lease
+from localfirst.log import log_path
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -21,6 +24,7 @@ SECOND_THOUGHTS_S = 2.0
 """How long a second Ctrl-C is waited for."""
 
 RATE_OVER_S = 3.0
+START_LIMIT_S = 30.0
 INTERRUPTED = 130
 
 
@@ -99,7 +103,13 @@ def _follow(this: Command, job_id: str, *, draw: bool) -> Result:
 
 
 def _until_final(this: Command, job_id: str, view: _View | None) -> Result:
+    replica = this.session.settings.replica
+    began = time.monotonic()
     while (result := this.run("get_indexing_status", job_id=job_id))["status"] not in FINAL:
+        if result["status"] == "pending" and time.monotonic() - began > START_LIMIT_S and not lease.is_held(replica):
+            raise UnavailableError(
+                f"the worker that carries out the job does not start; look into {log_path()}. The job {job_id[:8]} is kept."
+            )
         if view is not None:
             view.show(result)
         time.sleep(LOOK_EVERY_S)

@@ -20,9 +20,6 @@ WORDS = "words-1"
 LONGEST = 64
 """A longer run of letters and digits is data (base64, a hash, a generated name), and found by nobody."""
 
-SYMBOL_WEIGHT = 3
-"""So many times the symbol stands before the text that is embedded."""
-
 _IDENTIFIER = re.compile(r"[^\W_][\w]*", re.ASCII)
 _IDENTIFIER_ANY = re.compile(r"[^\W_][\w]*")
 _PART = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|[0-9]+")
@@ -76,7 +73,5 @@ def words_of(path: str, chunk: Chunk) -> Words:
 
 
 def embedding_text(chunk: Chunk) -> str:
-    """The text that the chunk's vector is made of."""
-    if not chunk.symbol:
-        return chunk.text
-    return f"{' '.join([chunk.symbol] * SYMBOL_WEIGHT)}\n{chunk.text}"
+    """The text that the chunk's vector is made of: the symbol as its title, in the first line."""
+    return f"{chunk.symbol or ''}\n{chunk.text}"

@@ -2,6 +2,7 @@
 
     provider               what each of them offers
     static                 the built-in one: no network, no account
+    static_code            the same vectors, summed as suits code
     choice                 which one the settings name
     service                asking a model over HTTP: batches, retries, pace
     ollama, openai         the two ways such services speak

@@ -66,9 +66,9 @@ def provider_of(choice: EmbeddingChoice, *, patience_s: float | None = None) -> 
         from localfirst.embedding import sentence_transformer
 
         return sentence_transformer.load(choice.model)
-    from localfirst.embedding import static
+    from localfirst.embedding import static_code
 
-    return static.load_for_code()
+    return static_code.load()
 
 
 def _service(choice: EmbeddingChoice, patience_s: float) -> EmbeddingProvider:

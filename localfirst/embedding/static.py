@@ -57,29 +57,41 @@ class StaticEmbedding:
 
     def embed(self, texts: Sequence[str]) -> Vectors:
         """See `EmbeddingProvider`."""
-        vectors = np.zeros((len(texts), DIMENSIONS), dtype=np.float32)
-        words = [plain_words(text) for text in texts]
+        vectors = self.sums([plain_words(text) for text in texts])
+        lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+        np.divide(vectors, lengths, out=vectors, where=lengths > 0)
+        return vectors
+
+    def sums(self, words: Sequence[str]) -> Vectors:
+        """The sum of the token vectors of each of these texts, which `plain_words` has been through."""
+        vectors = np.zeros((len(words), DIMENSIONS), dtype=np.float32)
         for row, encoding in enumerate(self._tokenizer.encode_batch_fast(words, add_special_tokens=False)):
             if words[row]:
                 self._table.take(encoding.ids, axis=0).sum(axis=0, dtype=np.float32, out=vectors[row])
-        lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-        np.divide(vectors, lengths, out=vectors, where=lengths > 0)
         return vectors
 
 
 @cache
 def load() -> StaticEmbedding:
     """The provider; its files are read once in a process. Raises EmbeddingUnavailableError."""
-    return load_from(_folder())
+    return StaticEmbedding(*read_files())
 
 
 def load_for_code() -> StaticEmbedding:
-    """The provider for code. Raises EmbeddingUnavailableError."""
-    return load()
+    """The built-in provider for code: see `static_code`. Raises EmbeddingUnavailableError."""
+    from localfirst.embedding import static_code
+
+    return static_code.load()
 
 
 def load_from(folder: Path) -> StaticEmbedding:
     """The provider with the files of an unpacked wheel. Raises EmbeddingUnavailableError."""
+    return StaticEmbedding(*read_files(folder))
+
+
+def read_files(folder: Path | None = None) -> tuple[Tokenizer, np.ndarray[tuple[int, int], np.dtype[np.float16]]]:
+    """The tokenizer and the vectors of the installed wheel, or of an unpacked one. Raises EmbeddingUnavailableError."""
+    folder = folder or _folder()
     try:
         from tokenizers import Tokenizer
 
@@ -91,7 +103,7 @@ def load_from(folder: Path) -> StaticEmbedding:
         ) from error
     tokenizer.no_padding()
     tokenizer.no_truncation()
-    return StaticEmbedding(tokenizer, table)
+    return tokenizer, table
 
 
 def _folder() -> Path:

@@ -23,6 +23,7 @@ from localfirst.code_index.jobs.target import known_root, repository_root
 from localfirst.code_index.jobs.transition import move_within
 from localfirst.code_index.worker import start as worker
 from localfirst.operations.operation import Operation
+from localfirst.reading.without_replica import SessionWithoutReplica
 from localfirst.replica.connection import connect, immediate
 from localfirst.session import Session
 
@@ -44,14 +45,22 @@ def start_indexing(session: Session, arguments: StartIndexing) -> dict[str, Any]
             act.connection, root, arguments.name or root.name, force=arguments.force_reindex, estimated_seconds=seconds
         )
     worker.ensure(session.settings)
-    return _started(job, is_new=is_new)
+    return _started(job, arguments, is_new=is_new)
 
 
-def _started(job: Job, *, is_new: bool) -> dict[str, Any]:
+def _need_replica(session: Session | SessionWithoutReplica) -> None:
+    """Jobs are in the replica alone. Raises the error that says why it cannot be had."""
+    if isinstance(session, SessionWithoutReplica):
+        raise session.refusal()
+
+
+def _started(job: Job, arguments: StartIndexing, *, is_new: bool) -> dict[str, Any]:
     if is_new:
         sentence = "the job was created; get_indexing_status tells how far it is, cancel_indexing_background stops it."
     else:
         sentence = f"a job for this repository is {job.status.value} already: this is its id, no second one was created."
+        if arguments.force_reindex and not job.force_reindex:
+            sentence += " It reads only what changed; ask again after its end to have every file read."
     return {
         "success": True,
         "warnings": [],
@@ -64,6 +73,7 @@ def _started(job: Job, *, is_new: bool) -> dict[str, Any]:
 
 def status(session: Session, arguments: OneIndexingJob) -> dict[str, Any]:
     """How far a job is."""
+    _need_replica(session)
     job = table.find(session.replica, arguments.job_id)
     if job.status not in FINAL:
         worker.ensure(session.settings)
@@ -80,6 +90,7 @@ def cancel(session: Session, arguments: OneIndexingJob) -> dict[str, Any]:
 
 def list_jobs(session: Session, arguments: ListIndexingJobs) -> dict[str, Any]:
     """A page of jobs."""
+    _need_replica(session)
     root = known_root(arguments.repo_path) if arguments.repo_path is not None else None
     jobs, total = table.page(session.replica, arguments.status, root, arguments.limit, arguments.offset)
     if table.has_active(session.replica):

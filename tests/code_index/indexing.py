@@ -18,7 +18,7 @@ from localfirst.code_index.pipeline.vectors import SharedVectors, embed_chunks
 from localfirst.code_index.store import models
 from localfirst.code_index.store.compression import unpack
 from localfirst.embedding.provider import EmbeddingProvider
-from localfirst.embedding.static import load_for_code
+from localfirst.embedding.static_code import load as load_for_code
 from localfirst.replica.replica import open_replica
 from localfirst.search.extension import ensure_loaded
 
@@ -95,6 +95,7 @@ class Indexed:
         """Rows of each table that holds content."""
         tables = [
             "code_files",
+            "code_unfinished",
             "code_left_out",
             "code_places",
             "code_chunks",

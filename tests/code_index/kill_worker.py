@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import random
 import signal
 import sys
@@ -36,6 +37,7 @@ from localfirst.search.extension import ensure_loaded
 FINAL = ("completed", "failed", "cancelled")
 RESUME_LIMIT_S = 10.0
 TWICE_LIMIT = 0.01
+DIFFERENCES_TOLD = 10
 
 _HOOK = """
 import os, sys
@@ -67,7 +69,8 @@ class Outcome(NamedTuple):
     """On average, in the job where it was most."""
 
     files: int
-    is_equal: bool
+    differences: list[str]
+    """Between its index and the undisturbed one."""
 
 
 def content(replica: Path) -> Counter[tuple[Any, ...]]:
@@ -88,7 +91,8 @@ def laptop(directory: Path) -> Iterator[Laptop]:
     hook = directory / "hook"
     hook.mkdir(parents=True)
     (hook / "sitecustomize.py").write_text(_HOOK)
-    made = Laptop(directory, {"PYTHONPATH": str(hook), "CUT_LOG": str(directory / "cut.log")})
+    modules = os.pathsep.join(filter(None, (str(hook), os.environ.get("PYTHONPATH"))))
+    made = Laptop(directory, {"PYTHONPATH": modules, "CUT_LOG": str(directory / "cut.log")})
     with no_worker_left(made.replica):
         yield made
 
@@ -167,7 +171,7 @@ def trial(directory: Path, root: Path, kills: int, seed: int) -> Outcome:
     resumed: list[float] = []
     twice = 0
     most = 0.0
-    is_equal = True
+    differences: list[str] = []
     moments = iter(lambda: chance.uniform(0.0, duration / 3), None)  # a few for each job, spread over all of its phases
     while len(resumed) < kills:
         with laptop(directory / f"disturbed-{len(resumed)}") as made:
@@ -177,8 +181,10 @@ def trial(directory: Path, root: Path, kills: int, seed: int) -> Outcome:
             again = sum((log - once).values())
             twice += again
             most = max(most, again / max(1, len(mine)))
-            is_equal = is_equal and content(made.replica) == expected and log.keys() == once.keys()
-    return Outcome(len(resumed), max(resumed), twice, most, len(once), is_equal)
+            found = content(made.replica)
+            differences += [f"lost {place}" for place in expected - found] + [f"surplus {place}" for place in found - expected]
+            differences += [f"not the same files were cut: {path}" for path in log.keys() ^ once.keys()]
+    return Outcome(len(resumed), max(resumed), twice, most, len(once), differences)
 
 
 def main() -> int:
@@ -201,9 +207,11 @@ def main() -> int:
         print(
             f"{outcome.kills} kills, {outcome.files} files: resumed within {outcome.slowest_resume_s:.1f} s;"
             f" {outcome.twice} cuts again, {share:.2%} of the files for a kill;"
-            f" index {'equal to' if outcome.is_equal else 'DIFFERENT from'} the undisturbed one."
+            f" {len(outcome.differences) or 'no'} differences to the undisturbed index."
         )
-    is_well = outcome.is_equal and outcome.slowest_resume_s < RESUME_LIMIT_S
+        for difference in outcome.differences[:DIFFERENCES_TOLD]:
+            print(difference)
+    is_well = not outcome.differences and outcome.slowest_resume_s < RESUME_LIMIT_S
     return 0 if is_well and outcome.twice_by_a_kill <= TWICE_LIMIT * outcome.files else 1
 
 

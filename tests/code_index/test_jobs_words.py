@@ -73,6 +73,7 @@ def test_the_list_of_a_job_that_was_cancelled_meanwhile_does_not_count(replica: 
     move(replica, job.job_id, JobState.CANCELLED)
     file_list.take(replica, job.job_id, ["a.py"], 1, 0, [])
     assert not table.find(replica, job.job_id).is_listed
+    assert file_list.left(replica, job.job_id) == set()
 
 
 def test_warnings_name_the_first_files_that_could_not_be_read_and_count_the_rest(replica: apsw.Connection, job: Job) -> None:

@@ -23,10 +23,10 @@ from localfirst.code_index.pipeline.finish import finish
 from localfirst.code_index.pipeline.messages import CutFiles, FilesCut, LeftOut
 from localfirst.code_index.pipeline.pool import Pool, PoolUnavailableError
 from localfirst.code_index.pipeline.vectors import embed_chunks
-from localfirst.code_index.store import models, vectors
+from localfirst.code_index.store import large_file, models, pace, vectors
 from localfirst.code_index.store.consistency import check
 from localfirst.embedding.provider import EmbeddingProvider, EmbeddingUnavailableError
-from localfirst.replica.connection import connect
+from localfirst.replica.connection import connect, immediate
 
 CRASHING = """
 import localfirst.code_index.chunking as chunking, os, signal
@@ -358,3 +358,79 @@ def test_the_check_can_fail(indexed: Indexed, root: Path) -> None:
     wrong = " ".join(check(indexed.connection))
     assert "places without a chunk" in wrong
     assert "without a chunk" in wrong
+
+
+@pytest.fixture
+def small_transactions(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is large begins at six chunks, and a transaction holds eight."""
+    monkeypatch.setattr(large_file, "LARGE", 6)
+    monkeypatch.setattr(pace, "MOST", pace.LEAST)
+
+
+@pytest.mark.usefixtures("small_transactions")
+def test_a_large_file_appears_at_once_or_not_at_all(indexed: Indexed, root: Path, fresh: Callable[[], Indexed]) -> None:
+    write(root, {"large.py": module([f"f{number}" for number in range(60)]), "small.py": module(["small"])})
+    stopped = Record(stop_when=lambda record: indexed.count("code_unfinished") > 0 and indexed.count("code_places") > 8)
+    assert not index_files(indexed.connection, indexed.pool, indexed.plan(root), stopped)
+    assert "large.py" not in indexed.paths()
+    assert check(indexed.connection) == []
+    indexed.run(root)
+    assert len(indexed.places("large.py")) == 60
+    assert indexed.count("code_unfinished") == 0
+    assert check(indexed.connection) == []
+    write(root, {"large.py": module([f"g{number}" for number in range(70)])})
+    indexed.run(root)
+    other = fresh()
+    other.run(root)
+    assert indexed.contents(root) == other.contents(root)
+    assert indexed.counts() == other.counts()
+
+
+@pytest.mark.usefixtures("small_transactions")
+def test_a_large_file_that_is_deleted_leaves_nothing(indexed: Indexed, root: Path) -> None:
+    write(root, {"large.py": module([f"f{number}" for number in range(40)])})
+    indexed.run(root)
+    (root / "large.py").unlink()
+    assert indexed.run(root).total("deleted") == 1
+    assert set(indexed.counts().values()) == {0}
+
+
+@pytest.mark.usefixtures("small_transactions")
+def test_of_a_large_file_a_small_change_is_written_as_one(indexed: Indexed, root: Path) -> None:
+    names = [f"f{number}" for number in range(40)]
+    write(root, {"large.py": module(names)})
+    indexed.run(root)
+    before = {place[0] for place in indexed.places("large.py")}
+    write(root, {"large.py": module(["new", *names])})
+    assert indexed.run(root).embedded == 1
+    assert len(before & {place[0] for place in indexed.places("large.py")}) == 40
+    assert check(indexed.connection) == []
+
+
+def test_people_write_all_the_while(indexed: Indexed, root: Path) -> None:
+    write(root, many(60))
+    is_over = threading.Event()
+    written: list[int] = []
+    failures: list[BaseException] = []
+
+    def work() -> None:
+        connection = connect(Path(indexed.connection.filename))
+        try:
+            connection.execute("CREATE TABLE notes (note TEXT)")
+            while not is_over.wait(0.01):
+                with immediate(connection):
+                    connection.execute("INSERT INTO notes (note) VALUES ('written meanwhile')")
+                written.append(1)
+        except BaseException as error:
+            failures.append(error)
+        finally:
+            connection.close()
+
+    person = threading.Thread(target=work)
+    person.start()
+    indexed.run(root)
+    is_over.set()
+    person.join()
+    assert failures == []
+    assert indexed.count("notes") == len(written) > 0
+    assert check(indexed.connection) == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import unicodedata
@@ -332,6 +333,19 @@ def test_the_tree_is_walked_where_git_is_missing(repository: Path, monkeypatch: 
     assert paths(scan(repository)) == [".gitignore", "a.py"]
 
 
+def test_a_git_that_gives_up_halfway_leaves_nothing_twice(
+    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(repository, "tracked.py")
+    git(repository, "add", "-A")
+    put(repository, "new.py")
+    real = shutil.which("git")
+    broken = put(tmp_path, "bin/git", f'#!/bin/sh\ncase "$*" in *--others*) exit 128;; esac\nexec {real} "$@"\n')
+    broken.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{broken.parent}:{os.environ['PATH']}")
+    assert paths(scan(repository)) == ["new.py", "tracked.py"]
+
+
 def test_nothing_that_the_repository_configures_is_run(repository: Path, tmp_path: Path) -> None:
     hook = put(tmp_path, "hook", f"#!/bin/sh\ntouch {tmp_path}/ran\n")
     hook.chmod(0o755)
@@ -383,3 +397,25 @@ def test_a_root_that_is_gone_is_an_error(tmp_path: Path) -> None:
         scan(tmp_path / "gone")
     with pytest.raises(NotADirectoryError):
         scan(put(tmp_path, "file"))
+
+
+def test_a_generated_repository_is_the_same_each_time_and_holds_what_no_index_should(tmp_path: Path) -> None:
+    generator = Path(__file__).parents[2] / "tools" / "generate_repository.py"
+    heads = []
+    for name, processes in (("one", "1"), ("two", "2")):
+        command = [sys.executable, str(generator), "--files", "150", "--lines", "12000", "--processes", processes]
+        subprocess.run([*command, str(tmp_path / name)], check=True, capture_output=True)
+        show = ["git", "-C", str(tmp_path / name), "rev-parse", "HEAD"]
+        heads.append(subprocess.run(show, check=True, capture_output=True).stdout)
+    assert heads[0] == heads[1]
+    found = scan(tmp_path / "one")
+    assert len(found.files) == 150 + len([".gitignore"])
+    lines = sum((tmp_path / "one" / file.path).read_text().count("\n") for file in found.files)
+    assert 0.9 * 12_000 < lines < 1.2 * 12_000
+    assert set(rules(found).values()) >= {
+        SkipRule.LOCK_FILE,
+        SkipRule.SECRET,
+        SkipRule.BINARY,
+        SkipRule.MINIFIED,
+        SkipRule.LINK,
+    }

@@ -283,6 +283,19 @@ def test_an_unknown_job_is_not_found(agent: Agent) -> None:
             assert refusal.details["id"] == job_id
 
 
+def test_without_a_replica_jobs_are_unavailable_rather_than_unknown(start: Start, laptop: Laptop) -> None:
+    away = start(LOCALFIRST_REPLICA="/dev/null/replica.db")
+    root = repository(laptop.directory / "code", files=1)
+    for tool, arguments in (
+        ("start_indexing_background", {"repo_path": str(root)}),
+        ("index_repository", {"repo_path": str(root)}),
+        ("get_indexing_status", {"job_id": str(uuid4())}),
+        ("cancel_indexing_background", {"job_id": str(uuid4())}),
+        ("list_indexing_jobs", {}),
+    ):
+        assert away.refused(tool, **arguments).kind == "UnavailableError", tool
+
+
 def test_a_finished_job_cannot_be_cancelled(agent: Agent, laptop: Laptop) -> None:
     done = begin(agent, repository(laptop.directory / "code", files=3))
     ended(agent, done)

@@ -71,8 +71,11 @@ class _Outline:
             else:
                 self.softer.append(first)
                 if depth < _MAX_DEPTH and end > start:
-                    if part is Part.THROUGH or (part in (Part.WRAPPER, Part.BRANCH) and end - start >= _INNER_LINES):
+                    is_long = end - start >= _INNER_LINES
+                    if part is Part.THROUGH or (part is Part.WRAPPER and is_long):
                         self.visit(child, owner, 1, depth + 1)
+                    elif part is Part.BRANCH and (is_long or end - start >= open_from):
+                        self.visit(child, owner, MERGED_LINES, depth + 1)
                     elif end - start >= open_from:
                         inside = owner if owner.symbol is not None else owner._replace(smallest=_CALLBACK_LINES)
                         self.visit(child, inside, MERGED_LINES, depth + 1)

@@ -57,6 +57,8 @@ def take(
                 job_id,
             ),
         )
+        if not connection.changes():  # it was cancelled meanwhile, and its list with it
+            connection.execute("DELETE FROM index_job_files WHERE job_id = ?", (job_id,))
 
 
 def left(connection: apsw.Connection, job_id: str) -> set[str]:

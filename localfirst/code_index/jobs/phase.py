@@ -18,7 +18,7 @@ class Phase(StrEnum):
 BEGINS_AT = {
     Phase.SCANNING: 0.0,
     Phase.CHUNKING: 2.0,
-    Phase.EMBEDDING: 55.0,
+    Phase.EMBEDDING: 50.0,
     Phase.WRITING: 97.0,
     Phase.COMPLETE: 100.0,
 }

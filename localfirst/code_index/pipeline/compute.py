@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from localfirst.code_index.chunking import CutFile as CutInChunks
 
     Cut = Callable[[str, bytes], CutInChunks | Skipped]
-    from localfirst.embedding.static import StaticEmbedding
 
 logger = logging.getLogger("localfirst.pipeline")
 
@@ -156,10 +155,11 @@ def _left_out(path: str, rule: SkipRule, detail: str = "", seen: Seen | None = N
 def embed_chunks(request: EmbedChunks) -> ChunksEmbedded | Failed:
     """Embeds chunks with the built-in model."""
     from localfirst.code_index.search import quantised
+    from localfirst.embedding.choice import EmbeddingChoice, provider_of
     from localfirst.embedding.provider import EmbeddingUnavailableError
 
     try:
-        provider = _built_in()
+        provider = provider_of(EmbeddingChoice())  # the built-in one
         if provider.model != request.model:
             return Failed(f"the embedding model is {provider.model} here, not {request.model}", is_embedding_unavailable=True)
         vectors = quantised(provider.embed(texts_of(request.chunks)))
@@ -173,9 +173,3 @@ def texts_of(chunks: list[tuple[str | None, str, bytes]]) -> list[str]:
     from localfirst.code_index.words import embedding_text
 
     return [embedding_text(Chunk(1, 1, unpack(packed), symbol, kind)) for symbol, kind, packed in chunks]
-
-
-def _built_in() -> StaticEmbedding:
-    from localfirst.embedding.static import load_for_code
-
-    return load_for_code()

@@ -15,11 +15,11 @@ import apsw
 from localfirst.code_index.file_name import as_bytes
 from localfirst.code_index.pipeline import compute
 from localfirst.code_index.pipeline.messages import CutFiles, FileOutcome, FilesCut, Gone, LeftOut, Same
-from localfirst.code_index.pipeline.plan import Plan
+from localfirst.code_index.pipeline.plan import Plan, look_that_it_is_there
 from localfirst.code_index.pipeline.pool import CrashedError, Ordered, Pool, PoolUnavailableError, answers
 from localfirst.code_index.pipeline.report import Done, Report
 from localfirst.code_index.skipped import Skipped, SkipRule
-from localfirst.code_index.store import chunks, files, full_text, left_out
+from localfirst.code_index.store import chunks, files, full_text, large_file, left_out
 from localfirst.code_index.store.cut_file import CutFile
 from localfirst.code_index.store.pace import Pace
 from localfirst.code_index.store.transaction import prepare, writing
@@ -34,7 +34,10 @@ MAX_CRASHING = 20
 """So many files of a run may do that; more are no fault of the files."""
 
 MERGE_EVERY = 4
-"""Transactions after which full text is merged by a step."""
+"""Transactions after which full text is merged."""
+
+MERGE_STEPS = 4
+"""At most so many steps of merging at a time."""
 
 MAX_WAIT_S = 0.5
 """How long an outcome may wait for others to be written with."""
@@ -131,6 +134,9 @@ class _Writer:
         weight = 0
         began = time.monotonic()
         for outcome in outcomes:
+            if isinstance(outcome, CutFile) and self._is_large(outcome):
+                self._write_large(outcome)
+                continue
             batch.append(outcome)
             weight += _weight(outcome)
             if weight >= self._pace.amount or time.monotonic() - began > MAX_WAIT_S:
@@ -139,12 +145,38 @@ class _Writer:
         if batch:
             self._write(batch, weight)
 
+    def _is_large(self, file: CutFile) -> bool:
+        if self._plan.recut:
+            return len(file.pieces) > large_file.LARGE
+        return large_file.differs_much(self._connection, self._plan.repository_id, file)
+
+    def _write_large(self, file: CutFile) -> None:
+        with writing(self._connection):
+            file_id = large_file.begin(self._connection)
+        try:
+            rest = file.pieces
+            while rest:
+                if self._report.should_stop():
+                    raise StoppedError
+                part, rest = rest[: self._pace.amount], rest[self._pace.amount :]
+                with writing(self._connection), self._pace.measuring(len(part)):
+                    large_file.add(self._connection, file_id, part)
+                self._merge()
+            with writing(self._connection):
+                large_file.appear(self._connection, self._plan.repository_id, file_id, file)
+                done = Done(paths=(file.path,), indexed=1, chunks=len(file.pieces))
+                self._report.files_done(self._connection, done)
+        finally:
+            large_file.end(file_id)
+
     def _write(self, batch: Sequence[FileOutcome], weight: int) -> None:
         repository_id = self._plan.repository_id
         cut = [outcome for outcome in batch if isinstance(outcome, CutFile)]
         same = [outcome for outcome in batch if isinstance(outcome, Same)]
         out = [outcome for outcome in batch if isinstance(outcome, LeftOut)]
         gone = [outcome.path for outcome in batch if isinstance(outcome, Gone)]
+        if gone or any(outcome.keeps_old for outcome in out):
+            look_that_it_is_there(self._plan)  # a disk that was unmounted meanwhile is no reason to delete
         outdated = gone + [outcome.skipped.path for outcome in out if not outcome.keeps_old]
         with writing(self._connection), self._pace.measuring(weight):
             files.write(self._connection, repository_id, cut, words_changed=self._plan.recut)
@@ -164,8 +196,14 @@ class _Writer:
             self._report.files_done(self._connection, done)
         self._transactions += 1
         if self._transactions % MERGE_EVERY == 0:
+            self._merge()
+
+    def _merge(self) -> None:
+        """Keeps the segments of full text few while they come, for those who search meanwhile."""
+        for _ in range(MERGE_STEPS):
             with writing(self._connection):
-                full_text.merge(self._connection)
+                if not full_text.merge(self._connection):
+                    return
 
 
 def _path(outcome: FileOutcome) -> str:
@@ -192,13 +230,23 @@ def _delete(connection: apsw.Connection, plan: Plan, report: Report) -> None:
             batch.append(path)
             weight += 1 + count
         with writing(connection), pace.measuring(weight):
-            removed = files.remove(connection, plan.repository_id, batch)
+            if weight > large_file.LARGE:
+                large_file.retire(connection, plan.repository_id, batch[0])
+                removed = 1
+            else:
+                removed = files.remove(connection, plan.repository_id, batch)
             report.files_done(connection, Done(paths=tuple(batch), deleted=removed))
         del paths[: len(batch)]
 
 
 def _sweep(connection: apsw.Connection, report: Report) -> None:
-    """Deletes the chunks that nobody names any more."""
+    """Deletes the places of large files that are gone, and the chunks that nobody names any more."""
+    has_more = True
+    while has_more:
+        if report.should_stop():
+            raise StoppedError
+        with writing(connection):
+            has_more = large_file.clear(connection, SWEPT_AT_ONCE)
     while chunks.any_released(connection):
         if report.should_stop():
             raise StoppedError

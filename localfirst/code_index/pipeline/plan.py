@@ -10,7 +10,7 @@ import msgspec
 
 from localfirst.code_index.file_name import as_text
 from localfirst.code_index.pipeline.errors import RepositoryGoneError
-from localfirst.code_index.scan import scan
+from localfirst.code_index.scan import Scan, scan
 from localfirst.code_index.skipped import Skipped
 from localfirst.code_index.store import repositories
 from localfirst.code_index.store.differences import Differences, differences
@@ -24,6 +24,9 @@ class Plan(msgspec.Struct, frozen=True):
     """A run over one repository. Paths are as the store names them (`file_name`)."""
 
     root: Path
+    tree: tuple[int, int]
+    """Device and inode of the root: while they are the same, a file that is missing was deleted."""
+
     repository_id: int
     to_read: tuple[str, ...]
     """New and changed files, and those of which `stat` cannot tell; sorted."""
@@ -65,7 +68,7 @@ def plan(connection: apsw.Connection, root: Path, name: str, *, force: bool = Fa
             repositories.add(connection, root, name)
         known = repositories.find(connection, root)
         assert known is not None
-    seen = scan(root)
+    tree, seen = _identity(root), _scan(root)
     found = differences(connection, root, known.repository_id, seen.files)
     if not seen.files and not seen.skipped and len(found.deleted) >= MANY_FILES and not force:
         raise RepositoryGoneError(
@@ -76,6 +79,7 @@ def plan(connection: apsw.Connection, root: Path, name: str, *, force: bool = Fa
     recut = force or known.chunker != repositories.CUTTING
     return Plan(
         root=root,
+        tree=tree,
         repository_id=known.repository_id,
         to_read=tuple(sorted(as_text(file.path) for file in seen.files)) if recut else found.to_read,
         to_delete=found.deleted,
@@ -86,17 +90,39 @@ def plan(connection: apsw.Connection, root: Path, name: str, *, force: bool = Fa
     )
 
 
+def look_that_it_is_there(plan: Plan) -> None:
+    """Raises RepositoryGoneError if the root is not the folder any more that was planned for, or cannot be read."""
+    if _identity(_present(plan.root)) != plan.tree:
+        raise _gone(plan.root, "another folder is in its place")
+
+
 def _present(root: Path) -> Path:
     try:
         root = root.resolve(strict=True)
         next(root.iterdir(), None)
     except OSError as error:
-        raise RepositoryGoneError(
-            f"{root} cannot be read ({error.strerror}); nothing was taken out of the index. Look whether it was moved, or its"
-            " disk or permissions changed.",
-            repo_path=str(root),
-        ) from None
+        raise _gone(root, error.strerror or type(error).__name__) from None
     return root
+
+
+def _identity(root: Path) -> tuple[int, int]:
+    status = root.stat()
+    return status.st_dev, status.st_ino
+
+
+def _scan(root: Path) -> Scan:
+    try:
+        return scan(root)
+    except OSError as error:
+        raise _gone(root, error.strerror or type(error).__name__) from None
+
+
+def _gone(root: Path, reason: str) -> RepositoryGoneError:
+    return RepositoryGoneError(
+        f"{root} cannot be read ({reason}); nothing was taken out of the index. Look whether it was moved, or its disk or"
+        " permissions changed.",
+        repo_path=str(root),
+    )
 
 
 def _skipped(by_scan: list[Skipped], found: Differences, recut: bool) -> tuple[Skipped, ...]:

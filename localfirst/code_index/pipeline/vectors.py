@@ -194,7 +194,8 @@ class _Run:
         if self._shared is None:
             return {}
         try:
-            return self._shared.fetch(self._model.model, [chunk.chunk_hash for chunk in waiting])
+            found = self._shared.fetch(self._model.model, [chunk.chunk_hash for chunk in waiting])
+            return {chunk_hash: vector for chunk_hash, vector in found.items() if len(vector) == self._model.dimensions}
         except LocalfirstError as error:
             logger.info("the team's vectors cannot be had, so they are computed here: %s", error)
             self._shared = None
@@ -268,6 +269,6 @@ class _Run:
 
 
 def _is_built_in(provider: EmbeddingProvider) -> bool:
-    from localfirst.embedding.static import StaticEmbedding
+    from localfirst.embedding.static_code import CodeEmbedding
 
-    return isinstance(provider, StaticEmbedding)
+    return isinstance(provider, CodeEmbedding)

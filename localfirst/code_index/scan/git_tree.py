@@ -47,17 +47,15 @@ def _git(root: Path, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
                 process.kill()
 
 
-def _answer(process: subprocess.Popen[bytes]) -> tuple[list[str], str]:
-    """The listed paths, and what git said to standard error."""
+def _answer(process: subprocess.Popen[bytes]) -> tuple[str, str]:
+    """What git answered, and what it said to standard error."""
     try:
         output, said = process.communicate(timeout=_TIMEOUT_S)
     except subprocess.TimeoutExpired as error:
         raise NoListing(f"git took more than {_TIMEOUT_S} s") from error
     if process.returncode != 0:
         raise NoListing(os.fsdecode(said).strip())
-    paths = os.fsdecode(output).split("\0")
-    paths.pop()
-    return paths, os.fsdecode(said)
+    return os.fsdecode(output), os.fsdecode(said)
 
 
 class GitTree:
@@ -79,20 +77,17 @@ class GitTree:
 
     def tracked(self) -> list[str]:
         """Paths of the index, also of files that are not there; a submodule is one path."""
-        with _git(self._root, "ls-files", "-z", "--cached", "--deduplicate") as process:
-            return _answer(process)[0]
+        with _git(self._root, "ls-files", "-z", "--cached") as process:
+            # A path with a merge conflict is listed once per side.
+            return list(dict.fromkeys(_answer(process)[0].split("\0")[:-1]))
 
     def untracked(self) -> tuple[list[str], list[tuple[str, str]]]:
         """Paths (ending with ``/``: another repository), and the directories that could not be read, with the reason."""
-        paths, said = _answer(self._others)
+        listed, said = _answer(self._others)
+        paths = listed.split("\0")[:-1]
         refused = _UNREADABLE.findall(said)
         if not refused:
             return paths, []
         with _git(self._root, "rev-parse", "--show-prefix") as process:
-            prefix = _answer_line(process)
+            prefix = _answer(process)[0].rstrip("\n")
         return paths, [(path.removeprefix(prefix).rstrip("/"), reason) for path, reason in refused]
-
-
-def _answer_line(process: subprocess.Popen[bytes]) -> str:
-    output, _ = process.communicate(timeout=_TIMEOUT_S)
-    return os.fsdecode(output).rstrip("\n")

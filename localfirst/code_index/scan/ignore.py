@@ -12,8 +12,6 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from pathspec import GitIgnoreSpec
-
 LOCALFIRST_IGNORE = ".localfirstignore"
 """Leaves files out of the index alone; for tracked files too."""
 
@@ -24,6 +22,8 @@ class _Patterns:
     """The patterns of one file, for paths relative to its directory."""
 
     def __init__(self, lines: Sequence[str]) -> None:
+        from pathspec import GitIgnoreSpec
+
         self._spec = GitIgnoreSpec.from_lines(lines)
         expressions = [_GROUP.sub("(?:", pattern.regex.pattern) for pattern in self._spec.patterns if pattern.regex is not None]
         self._any = re.compile("|".join(f"(?:{expression})" for expression in expressions)) if expressions else None

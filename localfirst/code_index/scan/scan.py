@@ -56,11 +56,13 @@ class _Findings:
     def tree(self, prefix: str) -> None:
         """Takes in the tree below `prefix` (empty, or ending with ``/``)."""
         place = self._root / prefix if prefix else self._root
+        files, skipped = len(self.files), len(self.skipped)
         try:
             listed = self._listed_by_git(place, prefix)
         except NoListing:
             listed = False
         if not listed:
+            del self.files[files:], self.skipped[skipped:]  # of a git that gave up halfway
             self._walked(place, prefix)
 
     def _listed_by_git(self, place: Path, prefix: str) -> bool:
@@ -86,7 +88,7 @@ class _Findings:
 
     def _walked(self, place: Path, prefix: str) -> None:
         """Takes in what git does not list."""
-        paths, repositories, skipped = walk(place, nested=bool(prefix))
+        paths, repositories, skipped = walk(place)
         self._take(prefix + path for path in paths)
         for one in skipped:
             self.skipped.append(Skipped(prefix + one.path, one.rule, one.detail) if prefix else one)

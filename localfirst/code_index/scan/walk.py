@@ -18,10 +18,10 @@ _MARKS = ("pyvenv.cfg", "CACHEDIR.TAG")
 """Files that mark a virtual environment or a cache, whatever the directory's name."""
 
 
-def walk(root: Path, *, nested: bool) -> tuple[list[str], list[str], list[Skipped]]:
+def walk(root: Path) -> tuple[list[str], list[str], list[Skipped]]:
     """Paths relative to `root` of everything but directories, of repositories inside, and what was left out.
 
-    `nested`: `root` is such a repository itself, which its own git did not list; it is walked all the same.
+    `root` may be a repository itself, one that its own git did not list; it is walked all the same.
     """
     ignored = IgnoreFiles(root, (".gitignore",))
     paths: list[str] = []

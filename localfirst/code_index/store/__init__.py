@@ -3,6 +3,7 @@
     repositories   the roots that are indexed
     differences    the files of a scan against those of the store
     files          files with their places, words and chunks, written in one transaction
+    large_file     files with too many chunks for one transaction
     chunks         texts by content; those that no place names any more are swept
     full_text      the words of the places, merged a little at a time
     models         the embedding models, and which one searches ask

@@ -12,7 +12,13 @@ _RULES = {
     "files without a repository": """
         SELECT count(*) FROM code_files WHERE repository_id NOT IN (SELECT repository_id FROM code_repositories)
     """,
-    "places without a file": "SELECT count(*) FROM code_places WHERE file_id NOT IN (SELECT file_id FROM code_files)",
+    "places without a file": """
+        SELECT count(*) FROM code_places
+        WHERE file_id NOT IN (SELECT file_id FROM code_files) AND file_id NOT IN (SELECT file_id FROM code_unfinished)
+    """,
+    "files that are both there and unfinished": """
+        SELECT count(*) FROM code_unfinished WHERE file_id IN (SELECT file_id FROM code_files)
+    """,
     "places without a chunk": "SELECT count(*) FROM code_places WHERE chunk_id NOT IN (SELECT chunk_id FROM code_chunks)",
     "chunks without a place": """
         SELECT count(*) FROM code_chunks

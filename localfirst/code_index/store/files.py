@@ -14,7 +14,13 @@ from localfirst.code_index.store.cut_file import CutFile, Piece, Seen
 _FILE = "SELECT file_id FROM code_files WHERE repository_id = ? AND path = ?"
 _HASHES = "SELECT path, content_hash FROM code_files WHERE repository_id = ?"
 _PLACES = "SELECT place_id, chunk_id, symbol, kind, start_line, end_line FROM code_places WHERE file_id = ? ORDER BY place_id"
-_LAST_FILE = "SELECT coalesce(max(file_id), 0) FROM code_files"
+_LAST_FILE = """
+    SELECT max(coalesce((SELECT max(file_id) FROM code_files), 0), coalesce((SELECT max(file_id) FROM code_unfinished), 0))
+"""
+_KNOWN_HASHES = """
+    SELECT c.chunk_hash FROM code_files AS f JOIN code_places AS p USING (file_id) JOIN code_chunks AS c USING (chunk_id)
+    WHERE f.repository_id = ? AND f.path = ?
+"""
 _LAST_PLACE = "SELECT coalesce(max(place_id), 0) FROM code_places"
 _PUT_FILE = """
     INSERT OR REPLACE INTO code_files (file_id, repository_id, path, size, mtime_ns, inode, seen_ns, content_hash, language)
@@ -73,6 +79,48 @@ def place_counts(connection: apsw.Connection, repository_id: int, paths: Sequenc
     return [int(connection.execute(count, (repository_id, path)).get or 0) for path in paths]
 
 
+def known_hashes(connection: apsw.Connection, repository_id: int, path: str) -> set[bytes]:
+    """The chunks of a file as the store has it."""
+    return {chunk_hash for (chunk_hash,) in connection.execute(_KNOWN_HASHES, (repository_id, path))}
+
+
+def next_id(connection: apsw.Connection) -> int:
+    """A file id that nothing has."""
+    return 1 + int(connection.execute(_LAST_FILE).get)
+
+
+def put(connection: apsw.Connection, repository_id: int, file_id: int, file: CutFile) -> None:
+    """Writes a file's own row."""
+    connection.execute(_PUT_FILE, _row(repository_id, file_id, file))
+
+
+def forget(connection: apsw.Connection, repository_id: int, path: str) -> int | None:
+    """Takes a file's own row away, and leaves its places; returns its id."""
+    file_id: int | None = connection.execute(_FILE, (repository_id, path)).get
+    connection.execute("DELETE FROM code_files WHERE file_id = ?", (file_id,))
+    return file_id
+
+
+def add_places(connection: apsw.Connection, file_id: int, pieces: Sequence[Piece]) -> None:
+    """Writes places of a file, beside those it has."""
+    ids = chunks.ids_of(connection, {piece.chunk_hash: piece.packed for piece in pieces})
+    batch = _Batch(connection)
+    for piece in pieces:
+        batch.add_place(file_id, ids[piece.chunk_hash], piece)
+    batch.write()
+
+
+def remove_places(connection: apsw.Connection, file_id: int, limit: int) -> int:
+    """Takes up to `limit` places of a file away; returns how many there were."""
+    places = [(place[0], place[1]) for place in connection.execute(f"{_PLACES} LIMIT ?", (file_id, limit))]
+    _remove_places(connection, places)
+    return len(places)
+
+
+def _row(repository_id: int, file_id: int, file: CutFile) -> tuple[object, ...]:
+    return (file_id, repository_id, file.path, *astuple(file.seen), file.content_hash, file.language)
+
+
 def _remove_places(connection: apsw.Connection, places: Sequence[tuple[int, int]]) -> None:
     full_text.remove(connection, [place_id for place_id, _ in places])
     connection.executemany(_DELETE_PLACE, [(place_id,) for place_id, _ in places])
@@ -84,7 +132,7 @@ class _Batch:
 
     def __init__(self, connection: apsw.Connection) -> None:
         self._connection = connection
-        self._next_file = 1 + int(connection.execute(_LAST_FILE).get)
+        self._next_file = next_id(connection)
         self._next_place = 1 + int(connection.execute(_LAST_PLACE).get)
         self._files: list[tuple[object, ...]] = []
         self._places: list[tuple[object, ...]] = []
@@ -101,23 +149,14 @@ class _Batch:
         else:
             for place_id, chunk_id, symbol, kind, start, end in self._connection.execute(_PLACES, (file_id,)):
                 old[chunk_id, symbol, kind].append((place_id, start, end))
-        self._files.append(
-            (
-                file_id,
-                repository_id,
-                file.path,
-                *astuple(file.seen),
-                file.content_hash,
-                file.language,
-            )
-        )
+        self._files.append(_row(repository_id, file_id, file))
         for piece in file.pieces:
             chunk_id = ids[piece.chunk_hash]
             same = old.get((chunk_id, piece.symbol, piece.kind))
             if same and not words_changed:
                 self._keep(same.pop(0), piece)
             else:
-                self._add_place(file_id, chunk_id, piece)
+                self.add_place(file_id, chunk_id, piece)
         self._removed += [(place[0], key[0]) for key, places in old.items() for place in places]  # type: ignore[misc]
 
     def write(self) -> None:
@@ -133,7 +172,7 @@ class _Batch:
         if (start, end) != (piece.start_line, piece.end_line):
             self._moved.append((piece.start_line, piece.end_line, place_id))
 
-    def _add_place(self, file_id: int, chunk_id: int, piece: Piece) -> None:
+    def add_place(self, file_id: int, chunk_id: int, piece: Piece) -> None:
         place_id = self._next_place
         self._next_place += 1
         self._places.append((place_id, file_id, chunk_id, piece.start_line, piece.end_line, piece.symbol, piece.kind))

@@ -24,7 +24,7 @@ from localfirst.code_index.worker import lease, obstacle
 from localfirst.code_index.worker.job_run import JobRun
 from localfirst.code_index.worker.publisher import Publisher
 from localfirst.replica.connection import connect, immediate
-from localfirst.replica.migrate import LATEST
+from localfirst.replica.migrate import LATEST, migrate
 from localfirst.replica.place import Place
 from localfirst.settings import Settings
 
@@ -115,10 +115,11 @@ class Worker:
         place = Place(self._settings.replica)
         connection = connect(self._settings.replica)
         try:
-            if (found := connection.pragma("user_version")) != LATEST:
+            if (found := connection.pragma("user_version")) > LATEST:
                 logger.warning("the replica has the schema %s, this worker knows %s; it ends", found, LATEST)
                 self._ending.set()
                 return
+            migrate(connection, self._settings.replica)
             connection.pragma("synchronous", "normal")
             table.prune(connection)
             if self._settings.database_url is not None:

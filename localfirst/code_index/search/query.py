@@ -1,0 +1,60 @@
+"""What a query says: its words as full text knows them, and whether it names a symbol."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from localfirst.code_index.words import parts, words_in
+
+MAX_TERMS = 24
+
+_NAME = re.compile(r"[^\W\d]\w*(?:(?:\.|::|->|#|/)[^\W\d]\w*)*(?:\(\))?")
+_SEPARATOR = re.compile(r"\.|::|->|#|/")
+_STOP_WORDS = frozenset(
+    """
+    a about all an and any are as at be been but by can could did do does for from had has have how if in into is it its
+    me my no not of on or our should so some than that the their them then there these they this those to us was we were
+    what when where which who whom whose why will with would you your
+    """.split()  # noqa: SIM905 - as a list of strings it would fill a page
+)
+
+
+class CodeQuery(NamedTuple):
+    """A query, taken apart."""
+
+    text: str
+    terms: tuple[str, ...]
+    """Words to look for, each once, in order; those that every text has only where there is nothing else."""
+
+    symbol: tuple[str, ...]
+    """The parts of the one name that the query consists of (``Parser.parse`` → parser, parse), in lower case without marks;
+    empty for a sentence."""
+
+    about_tests: bool
+    """Whether tests are asked for."""
+
+
+def understood(text: str) -> CodeQuery:
+    """The query taken apart. It may hold anything; one without letters and digits has no terms."""
+    words = list(dict.fromkeys(words_in(text).split()))
+    telling = [word for word in words if word not in _STOP_WORDS and (len(word) > 1 or len(words) == 1)]
+    return CodeQuery(
+        text,
+        tuple((telling or words)[:MAX_TERMS]),
+        _symbol(text.strip()),
+        any(word in ("test", "tests", "testing", "spec") for word in words),
+    )
+
+
+def folded(name: str) -> str:
+    """A name without case and marks: ``parse_header`` and ``parseHeader`` are one."""
+    found = parts(name)
+    return found[0] if found else ""
+
+
+def _symbol(text: str) -> tuple[str, ...]:
+    if not _NAME.fullmatch(text):
+        return ()
+    names = tuple(folded(name) for name in _SEPARATOR.split(text.removesuffix("()")))
+    return names if all(names) else ()
