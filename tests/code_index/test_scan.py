@@ -358,10 +358,12 @@ def test_nothing_that_the_repository_configures_is_run(repository: Path, tmp_pat
 def test_the_environment_of_a_hook_does_not_lead_elsewhere(
     repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    put(repository, "a.py")
+    put(repository, "tracked.log")
+    git(repository, "add", "-A")
+    put(repository, ".gitignore", "*.log\n")
     monkeypatch.setenv("GIT_DIR", str(tmp_path / "elsewhere"))
     monkeypatch.setenv("GIT_INDEX_FILE", str(tmp_path / "index"))
-    assert paths(scan(repository)) == ["a.py"]
+    assert paths(scan(repository)) == [".gitignore", "tracked.log"]
 
 
 SCAN_WITHOUT_PRIVILEGE = """
