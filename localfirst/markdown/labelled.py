@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 _LINE = re.compile(
-    r"\s*(?:[-*+•]\s+)?(?P<open>\*\*|__)?(?P<label>[A-Za-z][A-Za-z/ _-]{0,40}?)"
+    r"\s*(?:[-*+•]\s+)?(?P<open>\*\*|__)?(?P<label>[A-Za-z][A-Za-z/ -]{0,40}?)"
     r"(?:\s?:(?P<close>\*\*|__)?|(?P<closed>\*\*|__)\s?:)(?=\s|$)(?P<value>.*)$"
 )
 _HEADING = re.compile(r"#{3,6} (.+)$")
@@ -32,7 +32,7 @@ def read_labelled(line: str) -> tuple[str, str] | None:
     found = _LINE.match(line)
     if found is None or found["open"] != (found["close"] or found["closed"]):
         return None
-    return " ".join(found["label"].replace("_", " ").lower().split()), found["value"].strip()
+    return " ".join(found["label"].lower().split()), found["value"].strip()
 
 
 def labelled_lines(lines: Sequence[str], parts: Mapping[str, str]) -> list[Labelled]:

@@ -31,7 +31,7 @@ OWN_WORDS = set(
     title constitutional compliance localfirst prompt end status excel csv pdf ocr yes no true false pass fail failed
     on off null q1 q2 q3 q4
     utc gmt formats format support created parent branch target description version date deployed pull request critical
-    urgent high medium low must should could nice to have task project research none name owner""".split()  # noqa: SIM905
+    urgent high medium low must should could nice to have task project research none name owner affected""".split()  # noqa: SIM905
 )
 
 

@@ -128,9 +128,9 @@ def test_a_refresh_after_one_change_among_1200_work_items_is_quick() -> None:
     times = []
     for version in range(2, 8):
         items = (replace(items[0], version=version), *items[1:])
-        started = time.perf_counter()
+        started = time.thread_time()
         text = refresh(text, replace(document, work_items=items))
-        times.append(time.perf_counter() - started)
+        times.append(time.thread_time() - started)
     assert parse(text).work_items == items
     assert min(times) < 0.05
 
