@@ -277,7 +277,7 @@ _in_decide = partial(_instead, batch, "decide")
 
 BREAKAGES: tuple[Breakage, ...] = (
     # Exactly once
-    Breakage("a repeated push is known by its numbers, not by its hashes", _instead(transaction, "repeated", _by_number_alone), 1),
+    Breakage("a repeated push is known by its numbers, not its hashes", _instead(transaction, "repeated", _by_number_alone), 1),
     Breakage("receipts are not looked at, nor what the history tells", _all(
         _instead(transaction, "repeated", _never_answered), _instead(transaction, "_told", lambda *_: {}),
     )),
