@@ -20,7 +20,7 @@ def backup(
     ] = None,
     as_json: options.AsJson = False,
 ) -> None:
-    """Copy the replica: every row with its history, unsent changes, the code index. The copy is checked."""
+    """Copy the replica: every row with its history, unsent changes, the code index."""
     with command(as_json=as_json) as this:
         replica = this.session.settings.replica
         target = file or replica.with_name(f"{replica.name}.backup-{timestamps.now().replace(':', '')}")

@@ -6,8 +6,10 @@ A replica that is missing or broken is told of and not opened in the usual way, 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
+from localfirst_schema import timestamps
 from localfirst_schema.errors import LocalfirstError
 
 from localfirst import settings
@@ -17,6 +19,17 @@ from localfirst.log import log_path
 from localfirst.operations.registry import BY_NAME
 from localfirst.session import Session
 from localfirst.settings import Settings
+
+PATIENCE_S = 8.0
+"""How long the doctor waits for a round of synchronisation: a connection that is refused, frozen or held up says so by then."""
+
+STUCK_S = 60.0
+"""A change that has waited for so long while the server answers is stuck."""
+
+_OLDEST_WAITING = """
+    SELECT h.entity, h.entity_id, h.at FROM outbox AS o CROSS JOIN history AS h USING (history_id)
+    ORDER BY o.history_id LIMIT 1
+"""
 
 
 def findings() -> Iterator[Finding]:
@@ -64,11 +77,13 @@ def _session(loaded: Settings) -> Iterator[Finding]:
         yield Finding("replica", "broken", error.message)
         return
     try:
+        if session.link is not None:
+            session.link.sync(PATIENCE_S)  # what it ends with, well or not, is in the status
         status = BY_NAME["sync_status"]
         state = status.run(session, status.arguments())
         yield _server(state["server"], is_online=state["online"], problem=state["last_error"])
         if state["server"] is not None:
-            yield _unsent(state["pending_mutations"], is_online=state["online"])
+            yield _unsent(session, state["pending_mutations"], is_online=state["online"], problem=state["last_error"])
         if state["last_recovery"] is not None:
             yield Finding("recovery", "ok", state["last_recovery"])
         yield _conflicts(state["open_conflicts"])
@@ -84,13 +99,20 @@ def _server(server: str | None, *, is_online: bool, problem: str | None) -> Find
     return Finding("server", "broken", f"{server} cannot be used: {problem or 'it does not answer'}")
 
 
-def _unsent(number: int, *, is_online: bool) -> Finding:
-    if not number:
+def _unsent(session: Session, number: int, *, is_online: bool, problem: str | None) -> Finding:
+    """What waits to be sent; the oldest of it by name, when the server answers and does not take it."""
+    waiting = session.replica.execute(_OLDEST_WAITING).fetchone()
+    if not number or waiting is None:
         return Finding("sync", "ok", "every change is on the server")
-    when = "on their way" if is_online else "kept here until the server answers"
-    return Finding(
-        "sync", "ok" if is_online else "warning", f"{number} changes are {when}" if number > 1 else f"1 change is {when}"
-    )
+    changes = f"{number} changes are" if number > 1 else "1 change is"
+    if not is_online:
+        return Finding("sync", "warning", f"{changes} kept here until the server answers")
+    entity, row_id, at = waiting
+    if (datetime.now(UTC) - timestamps.parse(at)).total_seconds() < STUCK_S:
+        return Finding("sync", "ok", f"{changes} on the way")
+    why = problem or "the server gives no reason; `localfirst sync` tries at once, the log has the details"
+    words = f"{changes} waiting although the server answers; the first is of {entity} {row_id}, made at {at}: {why}"
+    return Finding("sync", "broken", words)
 
 
 def _conflicts(number: int) -> Finding:

@@ -95,8 +95,8 @@ def _database(path: Path, connection: apsw.Connection) -> Iterator[Finding]:
     if staged is not None:
         yield Finding("replica", "warning", f"its first fill is under way ({staged} so far); the next sync goes on with it")
     if text_from is not None:
-        words = f"the words of {items - text_from + 1} work items are not indexed yet; search finds the others until sync is through"
-        yield Finding("search", "warning", words)
+        left = items - text_from + 1
+        yield Finding("search", "warning", f"the words of {left} work items are not indexed yet; search does not find them")
     if not fulltext.is_consistent(connection):
         yield Finding("search", "broken", "the full-text index differs from the work items; search may miss some")
 

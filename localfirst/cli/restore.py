@@ -21,7 +21,7 @@ def restore(
     ] = False,
     as_json: options.AsJson = False,
 ) -> None:
-    """Put a copy back. The present replica is renamed and kept; what others did since comes with the next sync."""
+    """Put a copy back; the present replica is renamed and kept, and what others did since comes with the next sync."""
     log_to_file()
     loaded = settings.load()
     done = put_back(file.absolute(), loaded.replica, project=loaded.project, even_if_unsent=even_if_unsent)

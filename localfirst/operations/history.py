@@ -22,6 +22,10 @@ _CHANGES = """
     SELECT version, by, at, fields, outcome FROM history WHERE entity_id = ? AND entity = ?
     ORDER BY version DESC, history_id DESC
 """
+_OLDEST = "SELECT fields FROM history WHERE entity_id = ? AND entity = ? ORDER BY version, history_id LIMIT 1"
+_NEVER_EMPTY = ("item_type", "name", "title", "work_item_id", "deployment_id", "deployed_at", "active_context_type")
+"""Columns without which no row is created, and of which one was empty before its creation alone."""
+
 _REVERTIBLE = ("title", "status", "parent_id", "branch_name", "commit_hash", "pr_number", "metadata")
 
 
@@ -73,7 +77,16 @@ def get_history(session: Session, arguments: GetHistory) -> dict[str, Any]:
                 "outcome": step.outcome,
             }
         )
-    return {"entity": arguments.entity, "id": arguments.id, "changes": changes} | source
+    truncated = _is_truncated(session, entity, arguments.id)
+    return {"entity": arguments.entity, "id": arguments.id, "changes": changes, "history_truncated": truncated} | source
+
+
+def _is_truncated(session: Session, entity: Entity, row_id: str) -> bool:
+    """Whether this replica lacks older changes: a new one is given those of the last 90 days."""
+    for (text,) in session.replica.execute(_OLDEST, (row_id, entity.name)):
+        fields = decode_fields(str(text))
+        return not any(name in fields and fields[name].get("old") is None for name in _NEVER_EMPTY)
+    return False
 
 
 def _old_and_new(entity: Entity, step: Step) -> Fields:

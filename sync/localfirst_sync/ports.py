@@ -48,7 +48,8 @@ class Push(msgspec.Struct, frozen=True):
         acked_number: the last mutation whose verdict the replica has on its disk; 0 if none.
         acked_hash: the chained hash at `acked_number` (16 bytes; `wire.EMPTY_HASH` at 0).
         hashes: the chained hash of each mutation, 16 bytes each, in order.
-        cursor: how far the replica has read; a server that does not know it has another past.
+        cursor: how far the replica has read, or the head after its last push if that is later; a server that does not know it
+            has another past.
         doubtful: up to this number the mutations may have been pushed before: under an id that the replica gave up, or to a
             server that has been set back since and was told them by another replica. Where it has no receipt the server
             recognises those by what they say.

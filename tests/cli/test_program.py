@@ -107,9 +107,10 @@ def test_an_error_that_nobody_foresaw_is_a_sentence_and_a_traceback_in_the_log(s
 
 def test_a_replica_that_cannot_be_written_is_told(shell: Shell) -> None:
     shell.more["LOCALFIRST_REPLICA"] = "/dev/null/replica.sqlite3"
-    done = shell.run("item", "list")
+    done = shell.run("item", "create", "Nowhere to go")
     assert done.status == 1
     assert "LOCALFIRST_REPLICA" in done.err
+    assert "from the status file" in shell.ok("item", "list").err
 
 
 def test_a_reader_that_goes_away_is_no_error(shell: Shell) -> None:

@@ -128,10 +128,10 @@ def replay(connection: Any, events: Sequence[tuple[Any, ...]], rename: Callable[
 
 
 def seed(url: str, rows: int) -> None:
-    """Work items with 300 bytes of metadata, inserted by SQL."""
+    """Work items with 300 bytes of metadata, inserted by SQL; their ids rise with time, as those that clients make."""
     with psycopg.connect(url, autocommit=True) as server:
         server.execute(
-            "INSERT INTO localfirst.work_items (item_type, title, metadata) SELECT 'task', 'Task ' || n,"
+            "INSERT INTO localfirst.work_items (id, item_type, title, metadata) SELECT uuidv7(), 'task', 'Task ' || n,"
             " jsonb_build_object('priority', 'high', 'note', %s::text) FROM generate_series(1, %s) AS n",
             (NOTE, rows),
         )
