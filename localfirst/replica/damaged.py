@@ -7,6 +7,7 @@ page is lost (header and schema), it is replaced in the copy by that of a new re
 
 from __future__ import annotations
 
+import logging
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -17,6 +18,8 @@ from typing import Any
 import apsw
 
 from localfirst.replica.migrate import migrate
+
+logger = logging.getLogger("localfirst.replica")
 
 ROWID_MAX = 2**63 - 1
 _BATCH = 500
@@ -39,10 +42,20 @@ def opened(path: Path) -> Iterator[apsw.Connection | None]:
                 mend(copy)
                 connection = _open(copy)
         try:
+            if connection is not None:
+                _empty_log(connection)
             yield connection
         finally:
             if connection is not None:
                 connection.close()
+
+
+def _empty_log(connection: apsw.Connection) -> None:
+    """Brings the copy's log into its file, whose pages may be read one by one afterwards."""
+    try:
+        connection.pragma("wal_checkpoint(truncate)")
+    except apsw.Error as error:
+        logger.info("the log of a damaged replica cannot be brought into its file: %s", type(error).__name__)
 
 
 def _open(copy: Path) -> apsw.Connection | None:

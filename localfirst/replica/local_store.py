@@ -91,9 +91,8 @@ class ReplicaStore:
         """The next mutations with their chained hashes."""
         with immediate(self._connection):
             self._check_fence()
-            acked_number, acked_hash, *cursor, doubtful = self._replica(
-                "acked_number, acked_hash, cursor_seq, cursor_tag, doubtful_number"
-            )
+            acked_number, acked_hash, doubtful = self._replica("acked_number, acked_hash, doubtful_number")
+            latest = max(self._cursor(), Cursor(*self._replica("pushed_seq, pushed_tag")), key=lambda cursor: cursor.seq)
             mutations = outbox.next_mutations(self._connection, limit)
             if not mutations:
                 return None
@@ -106,7 +105,7 @@ class ReplicaStore:
         for mutation in mutations:
             last = chain_hash(last, mutation)
             hashes.append(last)
-        return Push(acked_number, acked_hash, mutations, hashes, Cursor(*cursor), doubtful, shown)
+        return Push(acked_number, acked_hash, mutations, hashes, latest, doubtful, shown)
 
     def _shown(self, mutations: Sequence[Mutation]) -> list[int]:
         """The version at which each mutation's row is shown now; 0 where there is none."""

@@ -102,9 +102,14 @@ def mark_told(
     connection.executemany(_TOLD, [(*line[:4], doubtful, line[4]) for line in lines])
 
 
+def forget_told(connection: apsw.Connection) -> None:
+    """No pull has told any of what waits."""
+    connection.execute("UPDATE outbox SET told = 0")
+
+
 def told_line(line: Sequence[Any], own: str) -> tuple[str, str, str | None, int | None, int]:
     """A `HistoryRow` as `mark_told` takes it, in a replica whose id is `own`."""
-    mine = line[8] == own
+    mine = line[8] == own and line[9] is not None  # what was brought back to a server has no number, whoever brought it
     return line[2], line[5], line[4], line[9] if mine else None, AS_HERE if mine and line[6] == "accepted" else OTHERWISE
 
 

@@ -144,6 +144,7 @@ def recollections(
 
 def forget_told(connection: apsw.Connection, kept: Snapshot) -> None:
     """Takes off what the server tells of from now on: waiting changes that it has already, and its own lines of history."""
+    outbox.forget_told(connection)  # what pulls told of them belongs to the past that is left
     waiting = outbox.waiting_rows(connection)
     for table, rows in kept.batches():
         if table != HISTORY:

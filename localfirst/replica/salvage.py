@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import apsw
@@ -22,13 +23,14 @@ from localfirst.replica.act import written_columns
 from localfirst.replica.connection import immediate
 from localfirst.replica.damaged import Reading
 from localfirst.replica.naming import make_ids_anew
+from localfirst.replica.pages import Record, records
+from localfirst.replica.shape import HISTORY, is_history, is_row
 from localfirst.replica.structure import derive_paths
 
 _NO_TAG = -1
 """A tag that no server gives. With it a server is taken for one with another past, and everything is compared: where it is not
 known any more which changes waited, that finds those that the server lacks (`localfirst_sync.recovery`)."""
 
-_HISTORY = ("history_id", "entity", "entity_id", "version", "by", "at", "outcome", "fields")
 _OUTBOX = ("history_id", "number", "txn", "base_version")
 _IDENTITY = ("project_id", "project_name", "replica_id", "acked_number")
 
@@ -78,6 +80,34 @@ def salvage(damaged: apsw.Connection, replica: apsw.Connection, project_name: st
     return done
 
 
+def _rows_of(damaged: apsw.Connection, entity: Entity, done: Salvage) -> Iterator[tuple[Any, ...]]:
+    """The rows of an entity: by the table's tree and, where that is broken, from its leaves, the newest of each first."""
+    columns = written_columns(entity)
+    gaps = done.gaps
+    yield from (values for values in _read(damaged, entity.table, columns, done) if is_row(entity, values))
+    if done.gaps > gaps:
+        more = 1 if entity is WORK_ITEM else 0  # its integer key comes first
+        found = [one.values[more:] for one in _leaves(damaged, len(columns) + more)]
+        version = columns.index("version")
+        yield from sorted((v for v in found if is_row(entity, v)), key=lambda v: -int(v[version]))  # type: ignore[arg-type]
+
+
+def _history_of(damaged: apsw.Connection, done: Salvage) -> Iterator[tuple[Any, ...]]:
+    """The lines of the history, likewise, in their order as far as that is known."""
+    gaps, seen = done.gaps, set()
+    for values in _read(damaged, "history", HISTORY, done):
+        if is_history(values):
+            seen.add(values[0])
+            yield values
+    if done.gaps > gaps:
+        found = {one.rowid: (one.rowid, *one.values[1:]) for one in _leaves(damaged, len(HISTORY))}
+        yield from (found[rowid] for rowid in sorted(found.keys() - seen) if is_history(found[rowid]))
+
+
+def _leaves(damaged: apsw.Connection, columns: int) -> Iterator[Record]:
+    return records(Path(damaged.filename), int(damaged.pragma("page_size")), columns)
+
+
 def _read(damaged: apsw.Connection, table: str, columns: tuple[str, ...], done: Salvage) -> Iterator[tuple[Any, ...]]:
     reading = Reading(damaged, table, columns)
     yield from reading.rows()
@@ -101,12 +131,12 @@ def _take_rows(damaged: apsw.Connection, replica: apsw.Connection, done: Salvage
         columns = written_columns(entity)
         insert = f"INSERT OR IGNORE INTO {entity.table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"
         if entity is CONFIGURATION:
-            found = list(_read(damaged, entity.table, columns, done))
+            found = list(_rows_of(damaged, entity, done))
             if found:  # it takes the place of the one with which a replica begins
                 replica.execute(f"DELETE FROM {entity.table} WHERE id = ? OR updated_by IS NULL", (found[0][0],))
             rows = iter(found[:1])
         else:
-            rows = _read(damaged, entity.table, columns, done)
+            rows = _rows_of(damaged, entity, done)
         for values in rows:
             done.rows += _inserted(replica, insert, values)
     items: list[Any] = replica.execute("SELECT local_id, title, metadata, id FROM work_items").fetchall()
@@ -125,10 +155,10 @@ def _inserted(replica: apsw.Connection, insert: str, values: tuple[Any, ...]) ->
 
 def _take_history(damaged: apsw.Connection, replica: apsw.Connection, done: Salvage) -> dict[int, int]:
     """Returns which line of the damaged file is which one here."""
-    columns = ", ".join(_HISTORY[1:])
-    insert = f"INSERT INTO history ({columns}) VALUES ({', '.join('?' * (len(_HISTORY) - 1))})"
+    columns = ", ".join(HISTORY[1:])
+    insert = f"INSERT INTO history ({columns}) VALUES ({', '.join('?' * (len(HISTORY) - 1))})"
     lines: dict[int, int] = {}
-    for old_id, *values in _read(damaged, "history", _HISTORY, done):
+    for old_id, *values in _history_of(damaged, done):
         if _inserted(replica, insert, tuple(values)):
             lines[old_id] = replica.last_insert_rowid()
     done.changes = len(lines)

@@ -18,11 +18,11 @@ def checkpointed(path: Path) -> None:
     connection.close()
 
 
-def pages_of(path: Path, table: str) -> list[int]:
-    """The numbers of the leaf pages of a table."""
+def pages_of(path: Path, table: str, kind: str = "leaf") -> list[int]:
+    """The numbers of the leaf pages of a table, or of its internal ones."""
     connection = apsw.Connection(str(path))
-    sql = "SELECT pageno FROM dbstat WHERE name = ? AND pagetype = 'leaf' ORDER BY path"
-    pages = [int(number) for (number,) in connection.execute(sql, (table,))]
+    sql = "SELECT pageno FROM dbstat WHERE name = ? AND pagetype = ? ORDER BY path"
+    pages = [int(number) for (number,) in connection.execute(sql, (table, kind))]
     connection.close()
     return pages
 
