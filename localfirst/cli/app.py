@@ -30,6 +30,7 @@ COMMANDS: dict[str, str] = {
     "sync": "localfirst.cli.sync",
     "conflicts": "localfirst.cli.conflicts",
     "index": "localfirst.cli.index",
+    "search": "localfirst.cli.search",
     "jobs": "localfirst.cli.jobs",
     "export": "localfirst.cli.export",
     "doctor": "localfirst.cli.doctor",

@@ -61,10 +61,14 @@ def parts(identifier: str) -> list[str]:
     return [whole, *pieces] if len(whole) <= LONGEST else [piece for piece in pieces if len(piece) <= LONGEST]
 
 
+def identifiers_in(text: str) -> list[str]:
+    """The identifiers and plain words of a text, in order, as they are written."""
+    return (_IDENTIFIER if text.isascii() else _IDENTIFIER_ANY).findall(text)
+
+
 def words_in(text: str) -> str:
     """The words of a text, in order."""
-    identifiers = _IDENTIFIER if text.isascii() else _IDENTIFIER_ANY
-    return " ".join(map(_parts.__getitem__, identifiers.findall(text)))
+    return " ".join(map(_parts.__getitem__, identifiers_in(text)))
 
 
 def words_of(path: str, chunk: Chunk) -> Words:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, NamedTuple
 
 from localfirst_schema.errors import ValidationError
 
+from localfirst.embedding.provider import EmbeddingUnavailableError
+
 if TYPE_CHECKING:
     from localfirst.embedding.provider import EmbeddingProvider
     from localfirst.settings import Settings
+
+logger = logging.getLogger("localfirst.embedding")
 
 BUILT_IN = "builtin"
 KINDS = ("ollama", "openai", "model2vec", "sentence-transformers")
@@ -69,6 +74,27 @@ def provider_of(choice: EmbeddingChoice, *, patience_s: float | None = None) -> 
     from localfirst.embedding import static_code
 
     return static_code.load()
+
+
+def provider_of_model(model: str, settings: Settings, *, patience_s: float) -> EmbeddingProvider | None:
+    """The provider whose vectors have this identity, for queries; None where it cannot be had any more.
+
+    While the vectors of a newly chosen model are being made, the index still answers with those of the one before.
+    """
+    chosen = EmbeddingChoice.of(settings)
+    kind, _, name = model.partition(":")
+    try:
+        if kind in KINDS and name:
+            same = chosen.kind == kind
+            url = chosen.url if same else _DEFAULT_URLS.get(kind)
+            choice = EmbeddingChoice(kind, name, url, chosen.token if same else None, chosen.requests_per_minute)
+        else:
+            choice = EmbeddingChoice()
+        provider = provider_of(choice, patience_s=patience_s)
+    except EmbeddingUnavailableError as error:
+        logger.warning("%s", error)
+        return None
+    return provider if provider.model == model else None
 
 
 def _service(choice: EmbeddingChoice, patience_s: float) -> EmbeddingProvider:

@@ -44,7 +44,8 @@ def start_indexing(session: Session, arguments: StartIndexing) -> dict[str, Any]
         job, is_new = table.create_or_join(
             act.connection, root, arguments.name or root.name, force=arguments.force_reindex, estimated_seconds=seconds
         )
-    worker.ensure(session.settings)
+        is_to_change = table.ask_worker_to_end(act.connection)
+    (worker.ensure_another if is_to_change else worker.ensure)(session.settings)
     return _started(job, arguments, is_new=is_new)
 
 

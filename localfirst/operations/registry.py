@@ -17,6 +17,7 @@ from localfirst.operations import (
     history,
     indexing,
     search,
+    search_code,
     status,
     sync,
     vendors,
@@ -56,6 +57,7 @@ OPERATIONS: tuple[Operation, ...] = tuple(
         sync,
         conflicts,
         indexing,
+        search_code,
     )
     for operation in module.OPERATIONS
 )

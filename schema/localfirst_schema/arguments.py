@@ -352,3 +352,24 @@ class ListIndexingJobs(Arguments):
     repo_path: RepoPath | None = None
     limit: Limit = 50
     offset: Offset = 0
+
+
+# Searching code
+
+
+class SearchCode(Arguments):
+    """By words, names, or a description of what the code does."""
+
+    query: Query
+    repo_path: Annotated[
+        RepoPath | None, Field(description="absolute path of an indexed repository or of a directory in it; without: all")
+    ] = None
+    language: Annotated[str, Field(min_length=1, max_length=50, description="python, typescript, go …")] | None = None
+    path_glob: (
+        Annotated[Text, Field(min_length=1, max_length=1000, description="src/*.py, *_test.go, docs/; * crosses /")] | None
+    ) = None
+    limit: Limit = 10
+    full_content: Annotated[bool, Field(description="whole pieces of code instead of their best lines")] = False
+    scope: Annotated[
+        Literal["local", "team"], Field(description="team: every repository that the team has shared, from the server")
+    ] = "local"

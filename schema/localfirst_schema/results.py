@@ -174,6 +174,7 @@ class History(Read):
     entity: str
     id: str
     changes: Annotated[list[Change], _listed(Change)]
+    history_truncated: bool
 
 
 class Comment(Audit):
@@ -451,3 +452,34 @@ class RepositoryIndexed(IndexingStatus):
 
     message: str
     estimated_duration_seconds: float
+
+
+class CodeFound(_Part):
+    """Lines of a file; `chunk_start_line` and `chunk_end_line` are those of the whole piece that they are of."""
+
+    file_path: str
+    start_line: int
+    end_line: int
+    symbol: str | None
+    language: str
+    content: str
+    score: float
+    repository: str
+    repository_path: str | None
+    kind: str
+    chunk_start_line: int
+    chunk_end_line: int
+
+
+class CodeSearched(Result):
+    """Code, best first; `coverage` is 1.0 when the whole index could be searched.
+
+    Further warnings: `index_missing`, `index_behind` (the tree has changed since), `index_incomplete`,
+    `searched_by_words_alone`.
+    """
+
+    warnings: list[str]  # type: ignore[assignment]
+    data_source: DataSource
+    results: Annotated[list[CodeFound], _listed(CodeFound)]
+    coverage: float
+    files_behind: int | None = None

@@ -208,7 +208,7 @@ def test_a_full_disk_stops_the_run_and_leaves_no_half_file(indexed: Indexed, roo
     write(root, many(60))
     plan = indexed.plan(root)
     pages = indexed.connection.pragma("page_count")
-    indexed.connection.pragma("max_page_count", pages + 40)
+    indexed.connection.pragma("max_page_count", pages + 8)
     with pytest.raises(DiskFullError):
         index_files(indexed.connection, indexed.pool, plan, Record())
     assert check(indexed.connection) == []

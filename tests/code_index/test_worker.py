@@ -342,3 +342,53 @@ def test_a_job_that_came_while_the_worker_let_go_of_the_lease_is_not_left_alone(
     monkeypatch.setattr(signal, "signal", lambda *_: None)
     process.run(here)
     assert table.find(replica, jobs[0]).status is JobState.COMPLETED
+
+
+def test_a_worker_that_only_waits_makes_room_for_one_with_the_settings_of_today(
+    here: Settings, replica: apsw.Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LOCALFIRST_EMBEDDING", "ollama:nothing")
+    monkeypatch.setenv("LOCALFIRST_EMBEDDING_URL", "http://127.0.0.1:1")
+    job_id = asked(replica, repository(tmp_path / "code", files=3))
+    start.ensure(here)
+    reached(replica, job_id, JobState.BLOCKED)
+    waiting = worker_pid(here.replica)
+    monkeypatch.delenv("LOCALFIRST_EMBEDDING")
+    monkeypatch.delenv("LOCALFIRST_EMBEDDING_URL")
+    ended = keeper.keep(settings.load(here.root))
+    reached(replica, job_id, JobState.COMPLETED)
+    ended.set()
+    assert worker_pid(here.replica) != waiting
+
+
+def test_a_worker_at_work_is_not_asked_to_make_room(replica: apsw.Connection) -> None:
+    replica.execute("INSERT INTO index_worker (singleton, pid, started_at, renewed_at) VALUES (1, 1, '', '')")
+    blocked, running = asked(replica, Path("/one")), asked(replica, Path("/two"))
+    for job_id in (blocked, running):
+        move(replica, job_id, JobState.RUNNING)
+    move(replica, blocked, JobState.BLOCKED, "no service")
+    assert not table.ask_worker_to_end(replica)
+    move(replica, running, JobState.COMPLETED)
+    assert table.ask_worker_to_end(replica)
+
+
+def test_a_disk_that_is_full_does_not_end_the_worker(
+    here: Settings, replica: apsw.Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job_id = asked(replica, repository(tmp_path / "code", files=300))
+    is_full = [False]
+
+    def opened(path: Path) -> apsw.Connection:
+        connection = connect(path)
+        if is_full[0]:
+            connection.pragma("max_page_count", connection.pragma("page_count") + 20)
+        return connection
+
+    monkeypatch.setattr(job_run, "connect", opened)
+    is_full[0] = True
+    with worker_inside(here):
+        blocked = reached(replica, job_id, JobState.BLOCKED)
+        assert "full" in str(blocked.blocked_reason)
+        is_full[0] = False
+        done = reached(replica, job_id, JobState.COMPLETED)
+    assert done.files_indexed == 300

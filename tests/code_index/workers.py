@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import random
 import signal
-import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
+import apsw
 import psutil
 
 from localfirst.code_index.worker import lease
@@ -52,9 +52,16 @@ def until(condition: Callable[[], Found], seconds: float, what: str) -> Found:
 
 
 def rows(replica: Path, sql: str, *values: Any) -> list[tuple[Any, ...]]:
-    """What a query finds, as somebody who only looks."""
-    with closing(sqlite3.connect(f"file:{replica}?mode=ro", uri=True, timeout=10)) as connection:
+    """What a query finds, as somebody who only looks.
+
+    By the library that the program uses: two copies of SQLite in one process take each other's locks away.
+    """
+    connection = apsw.Connection(str(replica), flags=apsw.SQLITE_OPEN_READONLY)
+    try:
+        connection.set_busy_timeout(10_000)
         return connection.execute(sql, values).fetchall()
+    finally:
+        connection.close()
 
 
 def worker_pid(replica: Path) -> int | None:

@@ -40,7 +40,7 @@ from localfirst.code_index.store.consistency import check
 from localfirst.code_index.store.cut_file import CutFile
 from localfirst.code_index.store.differences import content_hash
 from localfirst.code_index.store.transaction import prepare
-from localfirst.embedding.static import load_for_code
+from localfirst.embedding.static_code import load as load_for_code
 from localfirst.replica.replica import open_replica
 from localfirst.search.extension import ensure_loaded
 

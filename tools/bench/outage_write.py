@@ -46,8 +46,11 @@ def measure(folder: Path, rounds: int) -> None:
     """The table for so many rounds."""
     writers: dict[str, Callable[[], Any]] = {}
     sessions = []
+    seeded(folder / "seeded").close()
     for name, url in (("no server, no status file", None), ("server away", NOWHERE), ("server away, notes by hand", NOWHERE)):
-        session = seeded(folder / name.replace(" ", "-").replace(",", ""), url)
+        place = folder / name.replace(" ", "-").replace(",", "")
+        shutil.copytree(folder / "seeded", place)
+        session = opened(place, url)
         if "notes" in name:
             put_notes(session.settings.markdown)
         sessions.append(session)
@@ -60,15 +63,18 @@ def measure(folder: Path, rounds: int) -> None:
         session.close()
 
 
-def seeded(folder: Path, url: str | None) -> Session:
-    """A session on a project of the usual size."""
+def seeded(folder: Path) -> Session:
+    """A session on a new project of the usual size."""
     folder.mkdir()
-    settings = load(folder, {"LOCALFIRST_REPLICA": str(folder / "replica.sqlite3"), "LOCALFIRST_PROJECT": "bench/outage"})
-    settings = settings._replace(root=folder, markdown=folder / ".project_status.md")
-    session = Session(settings)
+    session = opened(folder, None)
     seed(session, vendors=45, items=1200, deployments=50, enhancements=12)
-    session.close()
-    session = Session(settings._replace(database_url=url))
+    return session
+
+
+def opened(folder: Path, url: str | None) -> Session:
+    """A session on the project in `folder`; with a server that is known to be away the status file is written."""
+    settings = load(folder, {"LOCALFIRST_REPLICA": str(folder / "replica.sqlite3"), "LOCALFIRST_PROJECT": "bench/outage"})
+    session = Session(settings._replace(root=folder, markdown=folder / ".project_status.md", database_url=url))
     if session.link is not None:
         assert not session.link.is_online()
         call(session, "create_vendor", name="first write")
@@ -92,6 +98,7 @@ def writer(session: Session) -> Callable[[], Any]:
         item["id"]
         for offset in range(0, 1200, 100)
         for item in call(session, "list_work_items", limit=100, offset=offset)["items"]
+        if item["item_type"] == "task"
     ]
     versions = dict.fromkeys(items, 1)
 

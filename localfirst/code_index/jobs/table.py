@@ -69,6 +69,18 @@ def has_active(connection: apsw.Connection) -> bool:
         return bool(connection.execute(f"SELECT EXISTS (SELECT 1 FROM index_jobs WHERE {IS_ACTIVE})").get)
 
 
+def ask_worker_to_end(connection: apsw.Connection) -> bool:
+    """Asks the worker to end if all it has are blocked jobs; whether it was asked. Inside a transaction of the caller's.
+
+    The next one has the settings of whoever starts it: perhaps the service that was waited for has another name by now.
+    """
+    connection.execute(
+        "UPDATE index_worker SET is_to_end = 1 WHERE EXISTS (SELECT 1 FROM index_jobs WHERE status = 'blocked')"
+        " AND NOT EXISTS (SELECT 1 FROM index_jobs WHERE status = 'running')"
+    )
+    return connection.changes() > 0
+
+
 def page(connection: apsw.Connection, status: str | None, root: str | None, limit: int, offset: int) -> tuple[list[Job], int]:
     """Jobs, the newest first, and how many there are in all."""
     with snapshot(connection):

@@ -24,6 +24,9 @@ from localfirst.code_index.store.cut_file import CutFile
 from localfirst.code_index.store.pace import Pace
 from localfirst.code_index.store.transaction import prepare, writing
 
+WINDOW = 4
+"""Requests at work or waiting per process: a writer that is held up for a moment must not stop them."""
+
 FILES_PER_REQUEST = 4
 """So few that what is lost when everything is killed is little: window * this."""
 
@@ -33,10 +36,10 @@ TRIES = 2
 MAX_CRASHING = 20
 """So many files of a run may do that; more are no fault of the files."""
 
-MERGE_EVERY = 4
+MERGE_EVERY = 8
 """Transactions after which full text is merged."""
 
-MERGE_STEPS = 4
+MERGE_STEPS = 3
 """At most so many steps of merging at a time."""
 
 MAX_WAIT_S = 0.5
@@ -83,7 +86,7 @@ def _outcomes(connection: apsw.Connection, pool: Pool, plan: Plan, report: Repor
             path = again.pop()
             yield [path], CutFiles(root, [(path, known.get(path, b""))])
 
-    window = pool.limit * 2 + 1
+    window = pool.limit * WINDOW
     for landed in answers(pool, requests(), window, report.should_stop):
         yield from _landed(landed, root, crashes, again)
     while again:

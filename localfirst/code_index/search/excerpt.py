@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Set as AbstractSet
 from typing import NamedTuple
 
 from localfirst.code_index.words import words_in
@@ -22,7 +21,7 @@ class Excerpt(NamedTuple):
     text: str
 
 
-def excerpt(text: str, start_line: int, wanted: AbstractSet[str], lines: int = LINES) -> Excerpt:
+def excerpt(text: str, start_line: int, wanted: frozenset[str], lines: int = LINES) -> Excerpt:
     """The best `lines` consecutive lines of a chunk that begins at `start_line`: those with most of the wanted words.
 
     A line that alone is longer than `CHARACTERS` is cut, and shown with an ellipsis.
@@ -44,7 +43,7 @@ def excerpt(text: str, start_line: int, wanted: AbstractSet[str], lines: int = L
     return Excerpt(start_line + begin, start_line + end - 1, shown)
 
 
-def _best_begin(rows: list[str], wanted: AbstractSet[str], lines: int) -> int:
+def _best_begin(rows: list[str], wanted: frozenset[str], lines: int) -> int:
     found = [wanted.intersection(words_in(row).split()) for row in rows]
     best, best_score = 0, -1.0
     for begin in range(len(rows) - lines + 1):

@@ -14,7 +14,9 @@ _TEST = re.compile(
     r"|(?:^|/)(?:test_[^/]*|conftest|[^/]*[_.-](?:test|tests|spec))\.\w+$"
     r"|(?:^|/)[^/]*[a-z](?:Test|Tests|Spec|IT)\.(?:java|kt|cs|scala|swift|php|groovy)$"
 )
-_ASIDE = re.compile(r"(?:^|/)(?:examples?|samples?|demos?|docs?|benchmarks?|compat|_compat|legacy|deprecated)/|\.(?:md|rst|txt|d\.ts)$")
+_ASIDE = re.compile(
+    r"(?:^|/)(?:examples?|samples?|demos?|docs?|benchmarks?|compat|_compat|legacy|deprecated)/|\.(?:md|rst|txt|d\.ts)$"
+)
 _VENDORED = re.compile(r"(?:^|/)(?:vendor|vendored|_vendor|third_party|thirdparty|external|deps|node_modules|dist|generated)/")
 
 

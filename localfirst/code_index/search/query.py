@@ -10,6 +10,7 @@ from localfirst.code_index.words import parts, words_in
 MAX_TERMS = 24
 
 _NAME = re.compile(r"[^\W\d]\w*(?:(?:\.|::|->|#|/)[^\W\d]\w*)*(?:\(\))?")
+_IDENTIFIER = re.compile(r"[^\W\d]\w*")
 _SEPARATOR = re.compile(r"\.|::|->|#|/")
 _STOP_WORDS = frozenset(
     """
@@ -31,6 +32,9 @@ class CodeQuery(NamedTuple):
     """The parts of the one name that the query consists of (``Parser.parse`` → parser, parse), in lower case without marks;
     empty for a sentence."""
 
+    compounds: frozenset[str]
+    """Words that are names of several parts (``parse_header`` → parseheader)."""
+
     about_tests: bool
     """Whether tests are asked for."""
 
@@ -43,6 +47,7 @@ def understood(text: str) -> CodeQuery:
         text,
         tuple((telling or words)[:MAX_TERMS]),
         _symbol(text.strip()),
+        frozenset(whole for whole, *rest in filter(None, map(parts, _IDENTIFIER.findall(text))) if rest),
         any(word in ("test", "tests", "testing", "spec") for word in words),
     )
 

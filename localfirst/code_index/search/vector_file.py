@@ -4,13 +4,13 @@ It stands beside the replica, is private to the user, and can be made again at a
 is ten times slower. Pages of a mapped file are in memory once, however many servers search.
 
     header   magic, version, dimensions, model id, capacity, rows in use, generation of the store that they are of
-    ids      int64 × capacity: chunk ids, 0 where a vector was taken away
-    scales   float32 × capacity: 1 / length of the row
+    ids      int64 × capacity: chunk ids, ascending as far as they are added in that order
+    scales   float32 × capacity: 1 / length of the row, 0 where a vector was taken away
     vectors  int8 × capacity × dimensions
 
 The vector of a chunk id never changes, and an id is never used again, so rows are only added, or taken away. One process at a
 time brings the file up to date, under a lock; the header's count is written after the rows. Readers need no lock: whatever they
-read of a row that is just being taken away, its chunk is not in the store. A file that must grow, or that holds many dead rows, is
+read of a row that is just being taken away, its chunk is not in the store. A file that must grow, or holds many dead rows, is
 made anew and renamed into place; who has the old one mapped notices, and maps the new one.
 
 Where the file cannot be made (a read-only folder, a full disk), the matrix is kept in memory.
@@ -54,18 +54,16 @@ class Stored:
         self._table = f"code_vectors_{model_id}"
 
     def ids(self) -> NDArray[np.int64]:
-        """Chunk ids that have a vector, in any order. Reads 8 bytes per chunk from sqlite-vec's blocks (its ARCHITECTURE.md)."""
+        """Chunk ids that have a vector, in any order: 8 bytes each, from sqlite-vec's blocks (its ARCHITECTURE.md)."""
         found = [np.empty(0, np.int64)]
         for rowids, validity in self._connection.execute(f"SELECT rowids, validity FROM {self._table}_chunks"):
             found.append(np.frombuffer(rowids, np.int64)[_held(validity)])
         return np.concatenate(found)
 
     def vectors(self, wanted: NDArray[np.int64] | None) -> tuple[NDArray[np.int64], NDArray[np.int8]]:
-        """Ids and vectors of all chunks, or of the wanted ones, from the blocks that hold them."""
+        """Ids, ascending, and vectors of all chunks, or of the wanted ones, from the blocks that hold them."""
         ids, vectors = [np.empty(0, np.int64)], [np.empty((0, self.dimensions), np.int8)]
-        blocks = f"""
-            SELECT c.rowids, c.validity, c.chunk_id FROM {self._table}_chunks AS c
-        """
+        blocks = f"SELECT rowids, validity, chunk_id FROM {self._table}_chunks"
         one = f"SELECT vectors FROM {self._table}_vector_chunks00 WHERE rowid = ?"
         for rowids, validity, block in self._connection.execute(blocks):
             held = _held(validity)
@@ -76,7 +74,11 @@ class Stored:
                 packed = self._connection.execute(one, (block,)).get
                 ids.append(present[held])
                 vectors.append(np.frombuffer(packed, np.int8).reshape(-1, self.dimensions)[held])
-        return np.concatenate(ids), np.concatenate(vectors)
+        all_ids, all_vectors = np.concatenate(ids), np.concatenate(vectors)
+        if (np.diff(all_ids) > 0).all():
+            return all_ids, all_vectors
+        order = np.argsort(all_ids)
+        return all_ids[order], all_vectors[order]
 
 
 def _held(validity: bytes) -> NDArray[np.bool_]:
@@ -88,8 +90,8 @@ class VectorFile:
 
     Attributes:
         generation: of the store, that the rows are of; -1 before the first `refresh`.
-        ids: chunk ids of the rows, 0 for a dead one; shape (rows,).
-        scales: 1 / length of each row.
+        ids: chunk ids of the rows; shape (rows,).
+        scales: 1 / length of each row; 0 for a dead one.
         vectors: shape (rows, dimensions).
     """
 
@@ -182,7 +184,7 @@ class VectorFile:
         ids, vectors = stored.vectors(new) if len(new) else (new, np.empty((0, stored.dimensions), np.int8))
         count, total = len(self.ids), len(self.ids) + len(ids)
         places = _places(self._capacity, stored.dimensions)
-        self.ids[dead] = 0
+        self.scales[dead] = 0.0
         np.frombuffer(self._map, np.int64, total, places[0])[count:] = ids
         np.frombuffer(self._map, np.float32, total, places[1])[count:] = _scales(vectors)
         rows = np.frombuffer(self._map, np.int8, total * stored.dimensions, places[2])
@@ -199,9 +201,9 @@ class VectorFile:
             with os.fdopen(descriptor, "r+b") as file:
                 places = _places(capacity, stored.dimensions)
                 _reserve(file.fileno(), _size(capacity, stored.dimensions))
-                for place, part in zip(places, (ids, _scales(vectors), vectors), strict=True):
+                for place, content in zip(places, (ids.data, _scales(vectors).data, vectors.data), strict=True):
                     file.seek(place)
-                    file.write(part.data)
+                    file.write(content)
                 file.seek(0)
                 file.write(_HEADER.pack(*_facts(stored, capacity, len(ids))))
                 file.flush()

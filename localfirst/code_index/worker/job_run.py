@@ -132,8 +132,12 @@ class JobRun:
             self._fail(
                 connection, type(error).__name__, f"{error.filename or self.root} cannot be read any more ({error.strerror})"
             )
-        except (UnavailableError, ReplicaUnreadableError):
-            raise  # another process has the replica: a little later it goes on
+        except UnavailableError as error:
+            if not isinstance(error.__cause__, apsw.FullError):
+                raise  # another process has the replica: a little later it goes on
+            self._write(connection, JobState.BLOCKED, "the disk that holds the replica is full")
+        except ReplicaUnreadableError:
+            raise  # its sessions rebuild it
         except LocalfirstError as error:
             self._fail(connection, error.name, error.message)
         except Exception as error:

@@ -9,7 +9,7 @@ from localfirst_schema.errors import LocalfirstError
 
 from localfirst.code_index.jobs import table
 from localfirst.code_index.worker import start
-from localfirst.replica.connection import connect
+from localfirst.replica.connection import connect, immediate
 from localfirst.settings import Settings
 
 logger = logging.getLogger("localfirst.worker")
@@ -26,9 +26,11 @@ def keep(settings: Settings) -> threading.Event:
 
 def _keep(settings: Settings, ended: threading.Event) -> None:
     problem: str | None = None
+    is_first = True
     while True:
         try:
-            look(settings)
+            look(settings, is_first=is_first)
+            is_first = False
             problem = None
         except (LocalfirstError, OSError) as error:
             # The replica's own operations tell users of it; here once is enough.
@@ -38,14 +40,24 @@ def _keep(settings: Settings, ended: threading.Event) -> None:
             return
 
 
-def look(settings: Settings) -> None:
-    """Starts a worker if a job needs one. Raises LocalfirstError where the replica cannot be read."""
+def look(settings: Settings, *, is_first: bool = False) -> None:
+    """Starts a worker if a job needs one. Raises LocalfirstError where the replica cannot be read.
+
+    Args:
+        is_first: at a client's start a worker that only waits is replaced by one with the client's settings.
+    """
     if not settings.replica.exists():
         return  # it was taken away: its session writes it again, nothing is to be created in its place
     connection = connect(settings.replica)
     try:
         is_needed = table.has_active(connection)
+        is_to_change = False
+        if is_needed and is_first:
+            with immediate(connection):
+                is_to_change = table.ask_worker_to_end(connection)
     finally:
         connection.close()
-    if is_needed:
+    if is_to_change:
+        start.ensure_another(settings)
+    elif is_needed:
         start.ensure(settings)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import apsw
 from localfirst_schema import timestamps
+from localfirst_schema.errors import UnavailableError
 from localfirst_sync.lock import HeldElsewhere
 
 from localfirst.code_index.jobs import table
@@ -58,7 +59,7 @@ _LIVES = """
     INSERT INTO index_worker (singleton, pid, started_at, renewed_at) VALUES (1, ?1, ?2, ?2)
     ON CONFLICT (singleton) DO UPDATE SET
         started_at = CASE pid WHEN excluded.pid THEN started_at ELSE excluded.started_at END,
-        pid = excluded.pid, renewed_at = excluded.renewed_at
+        is_to_end = CASE pid WHEN excluded.pid THEN is_to_end ELSE 0 END, pid = excluded.pid, renewed_at = excluded.renewed_at
 """
 _RENEW = """
     UPDATE index_jobs
@@ -125,7 +126,7 @@ class Worker:
             if self._settings.database_url is not None:
                 self._publisher = Publisher(self._settings)
             while not self._ending.is_set() and place.is_kept():
-                if not self._turn(connection):
+                if not self._turn(connection) or self._is_to_end(connection):
                     return
                 self._wake.wait(LOOK_EVERY_S)
                 self._wake.clear()
@@ -151,6 +152,13 @@ class Worker:
         elif self._pool is not None and now - self._busy_at > POOL_IDLE_S:
             self._close_pool()
         return bool(jobs) or now - self._busy_at < IDLE_S
+
+    def _is_to_end(self, connection: apsw.Connection) -> bool:
+        """Whether a client wants another worker in the place of this one, which does nothing but wait."""
+        if self._runs or not connection.execute("SELECT is_to_end FROM index_worker WHERE pid = ?", (os.getpid(),)).get:
+            return False
+        self._ending.set()
+        return True
 
     def _take_leave(self, jobs: list[Job]) -> None:
         """Ends the runs of jobs that were cancelled, and forgets those that have ended."""
@@ -201,11 +209,14 @@ class Worker:
         if now - self._renewed < SIGN_OF_LIFE_EVERY_S:
             return
         at = timestamps.now()
-        with immediate(connection):
-            connection.execute(_LIVES, (os.getpid(), at))
-            for job_id, run in self._runs.items():
-                connection.execute(_RENEW, (at, run.take_worked(), job_id))
         self._renewed = now
+        try:
+            with immediate(connection):
+                connection.execute(_LIVES, (os.getpid(), at))
+                for job_id, run in self._runs.items():
+                    connection.execute(_RENEW, (at, run.take_worked(), job_id))
+        except UnavailableError as error:  # a full disk, say, which is to be outlived
+            logger.warning("the sign of life could not be given: %s", error)
 
     def _show_end(self, connection: apsw.Connection) -> None:
         try:

@@ -22,6 +22,11 @@ logger = logging.getLogger("localfirst.worker")
 PATIENCE_S = 3.0
 """How long a started worker is given to take the lease before another one is started."""
 
+CHANGE_S = 5.0
+"""How long a worker that was asked to end is waited for."""
+
+CHANGE_LOOK_S = 0.05
+
 _started_at: dict[Path, float] = {}
 
 
@@ -46,6 +51,20 @@ def ensure(settings: Settings) -> None:
         return
     # The child ends as soon as it has made the worker, and is to leave no entry in the process table.
     threading.Thread(target=process.wait, name="localfirst-worker-start", daemon=True).start()
+
+
+def ensure_another(settings: Settings) -> None:
+    """Starts a worker as soon as the one that was asked to end is gone; returns at once."""
+    # Not a daemon: a command that only notes a job waits for this before it ends.
+    threading.Thread(target=_start_another, args=(settings,), name="localfirst-worker-change").start()
+
+
+def _start_another(settings: Settings) -> None:
+    deadline = time.monotonic() + CHANGE_S
+    while lease.is_held(settings.replica) and time.monotonic() < deadline:
+        time.sleep(CHANGE_LOOK_S)
+    _started_at.pop(settings.replica, None)
+    ensure(settings)
 
 
 def _environment(settings: Settings) -> dict[str, str]:

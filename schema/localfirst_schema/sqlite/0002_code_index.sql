@@ -160,5 +160,6 @@ CREATE TABLE index_worker (
     singleton INTEGER PRIMARY KEY CHECK (singleton = 1),
     pid INTEGER NOT NULL,
     started_at TEXT NOT NULL,
-    renewed_at TEXT NOT NULL
+    renewed_at TEXT NOT NULL,
+    is_to_end INTEGER NOT NULL DEFAULT 0    -- a client with other settings, perhaps, wants to start another one
 ) STRICT;

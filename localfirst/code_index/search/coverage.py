@@ -1,0 +1,63 @@
+"""How much of what should be searchable is: files that are in, and chunks that can be found by their meaning too."""
+
+from __future__ import annotations
+
+import math
+
+import apsw
+
+_REPOSITORIES = "SELECT repository_id, root, indexed_at IS NOT NULL FROM code_repositories"
+_JOB = """
+    SELECT status, files_total, is_listed, (SELECT count(*) FROM index_job_files AS f WHERE f.job_id = j.job_id)
+    FROM index_jobs AS j WHERE root = ? ORDER BY created_at DESC LIMIT 1
+"""
+_FILES = "SELECT count(*) FROM code_files WHERE repository_id = ?"
+_MODEL = "SELECT model_id FROM code_models WHERE active = 1"
+_WAITING = "SELECT count(*) FROM code_unembedded WHERE model_id = ?"
+_CHUNKS = "SELECT coalesce(max(chunk_id), 0) FROM code_chunks"
+_WAITING_OF = """
+    SELECT count(DISTINCT u.chunk_id) FROM code_unembedded AS u CROSS JOIN code_places AS p USING (chunk_id)
+    JOIN code_files AS f USING (file_id) WHERE u.model_id = ? AND f.repository_id = ?
+"""
+_PLACES_OF = "SELECT count(*) FROM code_files AS f CROSS JOIN code_places AS p USING (file_id) WHERE f.repository_id = ?"
+
+
+def coverage(connection: apsw.Connection, repository_id: int | None) -> float:
+    """The share of the index that is there, 0 to 1, of one repository or of all; 1.0 only when nothing is missing.
+
+    Half of it are the files of the list that the last run took, half the vectors of the chunks that are in.
+    """
+    repositories = [row for row in connection.execute(_REPOSITORIES) if repository_id in (None, row[0])]
+    if not repositories:
+        return 0.0
+    files = [_files(connection, *row) for row in repositories]
+    share = (sum(files) / len(files) + _vectors(connection, repository_id)) / 2
+    return 1.0 if share >= 1 else math.floor(min(share, 0.999) * 1000) / 1000
+
+
+def _files(connection: apsw.Connection, repository_id: int, root: str, was_indexed: int) -> float:
+    jobs: list[tuple[str, int | None, int, int]] = connection.execute(_JOB, (root,)).fetchall()  # type: ignore[assignment]
+    if not jobs or jobs[0][0] == "completed":
+        return 1.0 if was_indexed else 0.5
+    _, total, is_listed, left = jobs[0]
+    present = int(connection.execute(_FILES, (repository_id,)).get)
+    if not is_listed or total is None:  # nobody knows yet what there is to do
+        return 0.999 if was_indexed else 0.0
+    if not left:
+        return 1.0
+    return present / (present + left) if not was_indexed else max(0.0, 1 - left / max(present, left))
+
+
+def _vectors(connection: apsw.Connection, repository_id: int | None) -> float:
+    model_id = connection.execute(_MODEL).get
+    if model_id is None:
+        return 0.0
+    waiting = int(connection.execute(_WAITING, (model_id,)).get)
+    if not waiting:
+        return 1.0
+    if repository_id is not None:
+        waiting = int(connection.execute(_WAITING_OF, (model_id, repository_id)).get)
+        total = int(connection.execute(_PLACES_OF, (repository_id,)).get)
+    else:
+        total = int(connection.execute(_CHUNKS).get)
+    return 1 - min(waiting / max(total, 1), 1.0)
