@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import signal
 import sys
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from typing import Any, Self
 
+import apsw
 from mcp.client import Client
 from mcp.client.stdio import StdioServerParameters, stdio_client
 
+from localfirst.code_index.worker import lease
 from localfirst.demo.cable import Cable
 
 PROJECT = "demo/insurance-commissions"
@@ -53,9 +57,31 @@ class Laptop:
         return self
 
     async def __aexit__(self, *failure: object) -> None:
-        """Stops the server and pulls the cable."""
+        """Stops the server and the index worker, and pulls the cable."""
         await self._stack.aclose()
+        await self._end_worker()
         await self.cable.cut()
+
+    async def index(self, folder: str) -> dict[str, Any]:
+        """Indexes a folder of the laptop, and waits until that is done. Raises ToolError."""
+        job = await self.call("start_indexing_background", repo_path=str(self.folder / folder))
+        while (state := await self.call("get_indexing_status", job_id=job["job_id"]))["status"] in ("pending", "running"):
+            await asyncio.sleep(0.05)
+        if state["status"] != "completed":
+            raise ToolError({"error": state["error_type"], "message": state["error_message"], "details": {}})
+        return state
+
+    async def _end_worker(self) -> None:
+        """It would end by itself in a few seconds, but the files are about to be taken away."""
+        if not lease.is_held(self.replica):
+            return
+        connection = apsw.Connection(os.fspath(self.replica), flags=apsw.SQLITE_OPEN_READONLY)
+        for (pid,) in connection.execute("SELECT pid FROM index_worker"):
+            with suppress(ProcessLookupError):
+                os.kill(int(str(pid)), signal.SIGTERM)
+        connection.close()
+        while lease.is_held(self.replica):
+            await asyncio.sleep(0.05)
 
     async def call(self, tool: str, **arguments: Any) -> dict[str, Any]:
         """One tool call. Raises ToolError."""

@@ -20,6 +20,8 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import apsw
+import localfirst_schema
+import localfirst_sync
 import psycopg
 from localfirst_schema.entities import ENTITIES, Entity, Kind
 from localfirst_schema.wire import decode_json
@@ -27,6 +29,7 @@ from localfirst_sync.postgres.columns import pull_list
 from rich.console import Console
 from rich.table import Table
 
+import localfirst
 from localfirst.demo.laptop import Laptop, ToolError
 from localfirst.demo.server import running_postgres
 from localfirst.replica.rows import select_sql
@@ -67,6 +70,7 @@ async def _tell(console: Console, folder: Path, socket: Path, version: str) -> d
         await _work_apart(console, a, b)
         await _reconnect(console, a, b)
         await _type_sql(console, url, a, b)
+        await _index_code(console, url, a, b)
         return await _show_equal(console, url, a, b)
 
 
@@ -208,8 +212,42 @@ async def _type_sql(console: Console, url: str, a: Laptop, b: Laptop) -> None:
     )
 
 
+async def _index_code(console: Console, url: str, a: Laptop, b: Laptop) -> None:
+    _head(console, "6. Both index the same code; B searches it with the cable pulled")
+    for laptop in (a, b):
+        for package in (localfirst, localfirst_sync, localfirst_schema):
+            source = Path(next(iter(package.__path__)))
+            shutil.copytree(source, laptop.folder / "code" / source.name, ignore=shutil.ignore_patterns("__pycache__"))
+    began = time.monotonic()
+    done = await a.index("code")
+    console.print(
+        f"A  indexed {done['files_indexed']} files, {done['chunks_created']} chunks: cut along the syntax tree, embedded on"
+        f" the CPU [dim]({time.monotonic() - began:.1f} s)[/dim]"
+    )
+    async with await psycopg.AsyncConnection.connect(url, autocommit=True) as server:
+        deadline = time.monotonic() + SETTLE_S
+        published = "SELECT count(*) FROM localfirst.code_repositories WHERE model IS NOT NULL"
+        while (await (await server.execute(published)).fetchone()) != (1,):
+            _expect(time.monotonic() < deadline, "A's vectors are on the server")
+            await asyncio.sleep(0.1)
+    began = time.monotonic()
+    done = await b.index("code")
+    console.print(
+        f"B  indexed {done['files_indexed']} files, and took the vectors from PostgreSQL"
+        f" [dim]({time.monotonic() - began:.1f} s)[/dim]"
+    )
+    await b.cable.cut()
+    question = "merge fields that only one side changed"
+    found = (await b.call("search_code", query=question, limit=3))["results"]
+    console.print(f"B  offline, asks: “{question}”")
+    for one in found:
+        console.print(f"   [cyan]{one['file_path']}:{one['start_line']}[/cyan]  {one['symbol'] or ''}", highlight=False)
+    _expect(len(found) == 3, "the search finds something")
+    await b.cable.plug_in()
+
+
 async def _show_equal(console: Console, url: str, a: Laptop, b: Laptop) -> dict[str, int]:
-    _head(console, "6. In the end: every row, on both laptops and in PostgreSQL")
+    _head(console, "7. In the end: every row, on both laptops and in PostgreSQL")
     for laptop in (a, b):
         await _sync(laptop)
     sides = {"A": _replica_rows(a.replica), "B": _replica_rows(b.replica), "PostgreSQL": _server_rows(url)}
