@@ -144,8 +144,10 @@ class ServerLink:
         """Ends the loop, after a last push of at most so many seconds; a server that is known to be away is not waited for."""
         if self.is_known_away():
             last_push_s = 0.0
+        if last_push_s > 0:
+            self._ready.wait(last_push_s)
         deadline = time.monotonic() + last_push_s
-        in_time = last_push_s <= 0 or (self._ready.wait(last_push_s) and self._await_contact(deadline))
+        in_time = last_push_s <= 0 or self._await_contact(deadline)
         if not in_time and self._loop is not None and time.monotonic() - self._tried_at >= LONG_TRY_S:
             self._tell_others(is_away=True)
         if self._loop is not None:

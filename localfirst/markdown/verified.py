@@ -8,7 +8,7 @@ or marker, so it changes the meaning of no other line, and it is enough to read 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal, NamedTuple
 
 from localfirst.markdown.document import SECTIONS, Entry, Kept, StatusDocument, entry_key
@@ -41,9 +41,18 @@ def is_small_change(before: Refreshed, after: Refreshed) -> bool:
     earlier, present = getattr(before.document, section), getattr(after.document, section)
     if len(new) - len(old) != len(present) - len(earlier):
         return False
+    changed = _changed(earlier, present)
+    return changed.keys() == _read_alone(section, new, changed, after.document)
+
+
+def _changed(earlier: Sequence[Entry], present: Sequence[Entry]) -> dict[str, Entry]:
+    """The entries of `present` that `earlier` does not have, by their keys."""
+    if len(earlier) == len(present):
+        pairs = [new for old, new in zip(earlier, present, strict=True) if old is not new and old != new]
+        if len(pairs) <= CHANGED_LINES_MAX:
+            return {entry_key(entry): entry for entry in pairs}
     known = {entry_key(entry): entry for entry in earlier}
-    changed = {entry_key(entry) for entry in present if known.get(entry_key(entry)) != entry}
-    return changed == _read_alone(section, new, after.document)
+    return {key: entry for entry in present if known.get(key := entry_key(entry)) != entry}
 
 
 def _only_difference(before: StatusDocument, after: StatusDocument) -> Literal["vendors", "work_items"] | None:
@@ -60,14 +69,16 @@ def _only_difference(before: StatusDocument, after: StatusDocument) -> Literal["
 def _differing(old: Sequence[str], new: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
     """The lines between the common beginning and the common end; the count in a heading makes no difference."""
     shorter = min(len(old), len(new))
-    start = next((at for at in range(shorter) if not _alike(old[at], new[at])), shorter)
-    end = next((at for at in range(shorter - start) if not _alike(old[-1 - at], new[-1 - at])), shorter - start)
+    start = next((at for at in range(shorter) if old[at] != new[at] and not _same_heading(old[at], new[at])), shorter)
+    end = shorter - start
+    for at in range(1, shorter - start + 1):
+        if old[-at] != new[-at] and not _same_heading(old[-at], new[-at]):
+            end = at - 1
+            break
     return old[start : len(old) - end], new[start : len(new) - end]
 
 
-def _alike(old: str, new: str) -> bool:
-    if old == new:
-        return True
+def _same_heading(old: str, new: str) -> bool:
     one, other = _COUNTED.fullmatch(old), _COUNTED.fullmatch(new)
     return one is not None and other is not None and one[1] == other[1]
 
@@ -76,15 +87,16 @@ def _spans_lines(kept: Kept) -> bool:
     return any(line.strip().startswith(_MAY_SPAN_LINES) for line in kept.text.split("\n"))
 
 
-def _read_alone(section: Literal["vendors", "work_items"], lines: Iterable[str], document: StatusDocument) -> set[str] | None:
-    """The keys of the entries that these lines are, each read alone; None if one of them is none of the document's."""
-    wanted = {entry_key(entry): entry for entry in getattr(document, section)}
+def _read_alone(
+    section: Literal["vendors", "work_items"], lines: Iterable[str], changed: Mapping[str, Entry], document: StatusDocument
+) -> set[str] | None:
+    """The keys of the entries that these lines are, each read alone; None if one of them is none of the changed ones."""
     keys = set()
     for line in lines:
         read = parse(f"{_HEADINGS[section]} (1 total)\n{line}\n")
         entries: tuple[Entry, ...] = getattr(read, section)
         key = entry_key(entries[0]) if len(entries) == 1 else ""
-        if len(entries) != 1 or wanted.get(key) != entries[0] or _notes(read, section, key) != _notes(document, section, key):
+        if len(entries) != 1 or changed.get(key) != entries[0] or _notes(read, section, key) != _notes(document, section, key):
             return None
         keys.add(key)
     return keys

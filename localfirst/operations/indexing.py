@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import Any
 
 import apsw
@@ -41,12 +42,18 @@ def start_indexing(session: Session, arguments: StartIndexing) -> dict[str, Any]
     root = repository_root(arguments.repo_path)
     seconds = estimate.duration_s(session.replica, root, force=arguments.force_reindex)
     with session.act() as act:
-        job, is_new = table.create_or_join(
-            act.connection, root, arguments.name or root.name, force=arguments.force_reindex, estimated_seconds=seconds
-        )
-        is_to_change = table.ask_worker_to_end(act.connection)
+        job, is_new, is_to_change = _note(act.connection, root, arguments, seconds)
     (worker.ensure_another if is_to_change else worker.ensure)(session.settings)
     return _started(job, arguments, is_new=is_new)
+
+
+def _note(
+    connection: apsw.Connection, root: Path, arguments: StartIndexing | IndexRepository, seconds: float
+) -> tuple[Job, bool, bool]:
+    """The job, whether it is new, and whether another worker is to be started in place of one that only waits."""
+    name = arguments.name or root.name
+    job, is_new = table.create_or_join(connection, root, name, force=arguments.force_reindex, estimated_seconds=seconds)
+    return job, is_new, table.ask_worker_to_end(connection)
 
 
 def _need_replica(session: Session | SessionWithoutReplica) -> None:
@@ -115,10 +122,9 @@ def index_repository(session: Session, arguments: IndexRepository) -> dict[str, 
     connection = connect(session.settings.replica)
     try:
         seconds = estimate.duration_s(connection, root, force=arguments.force_reindex)
-        name = arguments.name or root.name
         with immediate(connection):
-            job, _ = table.create_or_join(connection, root, name, force=arguments.force_reindex, estimated_seconds=seconds)
-        worker.ensure(session.settings)
+            job, _, is_to_change = _note(connection, root, arguments, seconds)
+        (worker.ensure_another if is_to_change else worker.ensure)(session.settings)
         job = _wait(session, connection, job)
         return (
             {"success": True, "message": _outcome(job)}

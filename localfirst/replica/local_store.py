@@ -24,6 +24,7 @@ from localfirst_sync.ports import (
     Pushed,
     Recollection,
     Staging,
+    Told,
 )
 
 from localfirst.replica import bootstrap, fulltext, outbox
@@ -230,7 +231,7 @@ class ReplicaStore:
         """A sink for a snapshot of a server that was set back."""
         return Snapshot()
 
-    def recollections(self, sink: PullSink, history_counts: Mapping[str, int], limit: int) -> Iterator[Recollection]:
+    def recollections(self, sink: PullSink, history_counts: Mapping[str, Told], limit: int) -> Iterator[Recollection]:
         """See `LocalStore.recollections`."""
         assert isinstance(sink, Snapshot), "the sink is the one that begin_recovery gave"
         with sqlite_errors():

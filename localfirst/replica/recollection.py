@@ -15,7 +15,7 @@ from localfirst_schema.entities import CONFIGURATION, ENTITIES, ENTITY, WORK_ITE
 from localfirst_schema.json_merge import same
 from localfirst_schema.wire import Fields, Mutation, Row, decode_json
 from localfirst_sync.pasts import redone, says_the_same, undone
-from localfirst_sync.ports import CONFLICT_COLUMNS, CONFLICT_TABLE, HistoryRow, Line, Recollection, Remembered
+from localfirst_sync.ports import CONFLICT_COLUMNS, CONFLICT_TABLE, HistoryRow, Line, Recollection, Remembered, Told
 
 from localfirst.replica import outbox
 from localfirst.replica.connection import snapshot
@@ -33,7 +33,10 @@ _LINES = f"""
     SELECT version, by, at, outcome, fields FROM history
     WHERE entity_id = ? AND entity = ? AND {_NOT_WAITING} ORDER BY version, history_id
 """
-_COUNTS = f"SELECT entity, entity_id, count(*) FROM history WHERE {_NOT_WAITING} GROUP BY entity, entity_id"
+_COUNTS = f"""
+    SELECT entity, entity_id, count(*), sum(outcome = 'accepted') FROM history
+    WHERE {_NOT_WAITING} GROUP BY entity, entity_id
+"""
 _ROWLESS = f"""
     SELECT DISTINCT entity_id FROM history WHERE entity = ? AND {_NOT_WAITING} AND entity_id NOT IN (SELECT id FROM {{table}})
 """
@@ -44,6 +47,7 @@ _IS_TOLD = f"""
     )
 """
 _CONFLICTS = f"SELECT {', '.join(CONFLICT_COLUMNS)} FROM {CONFLICT_TABLE}"
+_NOTHING = Told(0, 0)
 _SETTLING = ("resolved_at", "resolved_by", "resolution")
 
 
@@ -125,18 +129,20 @@ class _Place(NamedTuple):
 
 
 def recollections(
-    connection: apsw.Connection, server: Snapshot, history_counts: Mapping[str, int], limit: int
+    connection: apsw.Connection, server: Snapshot, history_counts: Mapping[str, Told], limit: int
 ) -> Iterator[Recollection]:
     """See `LocalStore.recollections`."""
     with snapshot(connection):
         equal, places = _compared(connection, server.server())
         places |= _unseen(connection, server.server())
-        counts = {(entity, row_id): count for entity, row_id, count in connection.execute(_COUNTS)}
+        counts = {(entity, row_id): Told(*told) for entity, row_id, *told in connection.execute(_COUNTS)}
         places |= _longer_histories(counts, history_counts, {(ENTITIES[p.entity].name, p.id) for p in places})
         places |= _known_by_history(connection)
-        known = {row_id: count for (_, row_id), count in counts.items()}
-        # Of an equal row too the server may tell more: what was merged or lost, and has not come here since.
-        equal = {row_id for row_id in equal if known.get(row_id, 0) >= history_counts.get(row_id, 0)}
+        known = {row_id: told for (_, row_id), told in counts.items()}
+        # Of an equal row too the server may tell more, or otherwise: what was merged or lost, and has not come here since.
+        equal = {
+            row_id for row_id in equal if _tells_no_more(history_counts.get(row_id, _NOTHING), known.get(row_id, _NOTHING))
+        }
         conflicts = _conflicts(connection, server)
     server.keep_all_but(equal)
     return _in_parts(connection, sorted(places), conflicts, limit)
@@ -222,6 +228,10 @@ def _place(entity: Entity, row: Row, *, is_deletion: bool) -> _Place:
     return _Place(is_deletion, number, -depth if is_deletion else depth, row["id"])
 
 
+def _tells_no_more(server: Told, replica: Told) -> bool:
+    return replica.lines >= server.lines and (replica.accepted == server.accepted or replica.lines > server.lines)
+
+
 def _known_by_history(connection: apsw.Connection) -> set[_Place]:
     """Rows that are not here, but of which there is history: changes of what was never seen here, or creations refused."""
     return {
@@ -231,12 +241,12 @@ def _known_by_history(connection: apsw.Connection) -> set[_Place]:
     }
 
 
-def _longer_histories(counts: Mapping[_Key, int], history_counts: Mapping[str, int], known: set[_Key]) -> set[_Place]:
+def _longer_histories(counts: Mapping[_Key, Told], history_counts: Mapping[str, Told], known: set[_Key]) -> set[_Place]:
     """Rows of which this replica has more history than the server, whatever is with the row."""
     return {
         _Place(False, ENTITIES.index(ENTITY[name]), 0, row_id)
-        for (name, row_id), count in counts.items()
-        if count > history_counts.get(row_id, 0) and name in ENTITY and (name, row_id) not in known
+        for (name, row_id), told in counts.items()
+        if told.lines > history_counts.get(row_id, _NOTHING).lines and name in ENTITY and (name, row_id) not in known
     }
 
 

@@ -126,6 +126,13 @@ class Recollection(NamedTuple):
     conflicts: Sequence[tuple[object, ...]]
 
 
+class Told(NamedTuple):
+    """How much a history tells of one row: lines in all, and those that were accepted as they were."""
+
+    lines: int
+    accepted: int
+
+
 class Restored(NamedTuple):
     """What a server has written of a `Recollection`: how many changes, and the head that has all of them."""
 
@@ -230,7 +237,7 @@ class LocalStore(Protocol):
     def begin_recovery(self) -> PullSink:
         """A sink for everything that a server of another past holds, and for what is added to it meanwhile."""
 
-    def recollections(self, sink: PullSink, history_counts: Mapping[str, int], limit: int) -> Iterator[Recollection]:
+    def recollections(self, sink: PullSink, history_counts: Mapping[str, Told], limit: int) -> Iterator[Recollection]:
         """Compares the snapshot in `sink` with the replica, and yields what the server lacks or has otherwise, about
         `limit` rows at a time: parents before children, what is referenced before what references it, deletions last.
         Nothing of the replica is locked while the caller works on one."""
@@ -276,8 +283,8 @@ class RemoteStore(Protocol):
     def fence(self, identity: Identity) -> None:
         """From now on pushes of earlier rounds of this replica, which may still be on their way, are refused as `Fenced`."""
 
-    def history_counts(self) -> dict[str, int]:
-        """How many changes the server's history has of each row, by id."""
+    def history_counts(self) -> dict[str, Told]:
+        """How much the server's history tells of each row, by id."""
 
     def restore(self, identity: Identity, recollection: Recollection, known: Cursor) -> Restored:
         """Writes what the server lacks of a recollection, in one transaction. What it has already is recognised by its content,

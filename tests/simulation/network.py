@@ -8,7 +8,7 @@ from random import Random
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from localfirst_schema.errors import UnavailableError
-from localfirst_sync.ports import Cursor, HistoryRow, Identity, PullSink, Push, Pushed, Recollection, Restored, Staging
+from localfirst_sync.ports import Cursor, HistoryRow, Identity, PullSink, Push, Pushed, Recollection, Restored, Staging, Told
 from localfirst_sync.wake import Wake
 
 from simulation.task import Crash, Task
@@ -100,7 +100,7 @@ class Wire:
         """See `RemoteStore.fence`."""
         self._ask("fence", lambda: self._server.fence(identity))
 
-    def history_counts(self) -> dict[str, int]:
+    def history_counts(self) -> dict[str, Told]:
         """See `RemoteStore.history_counts`."""
         return self._ask("history counts", self._server.history_counts)
 

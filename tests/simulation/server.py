@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from localfirst_schema.entities import CONFIGURATION
-from localfirst_sync.ports import Cursor, Identity, PullSink, Push, Pushed, Recollection, Restored, Staging
+from localfirst_sync.ports import Cursor, Identity, PullSink, Push, Pushed, Recollection, Restored, Staging, Told
 from localfirst_sync.postgres import pull, push, restore, snapshot
 from localfirst_sync.wake import Wake
 
@@ -72,7 +72,7 @@ class Server:
         """See `RemoteStore.fence`."""
         restore.fence(self.connection, identity)  # type: ignore[arg-type]
 
-    def history_counts(self) -> dict[str, int]:
+    def history_counts(self) -> dict[str, Told]:
         """See `RemoteStore.history_counts`."""
         return restore.history_counts(self.connection, self._project)  # type: ignore[arg-type]
 

@@ -258,7 +258,9 @@ def _versions(connection: Connection, arguments: Any) -> Answer:
 
 
 def _counts(connection: Connection, _: Any) -> Answer:
-    return list(Counter(e.entity_id for e in connection.tables.history).items())
+    lines = Counter(e.entity_id for e in connection.tables.history)
+    accepted = Counter(e.entity_id for e in connection.tables.history if e.outcome == "accepted")
+    return [(row_id, count, accepted[row_id]) for row_id, count in lines.items()]
 
 
 def _move_head(connection: Connection, a: Any) -> Answer:

@@ -54,7 +54,7 @@ def main() -> None:
         freezes(settings, arguments.freezes)
         commands(settings, arguments.commands)
     finally:
-        shutil.rmtree(folder)
+        shutil.rmtree(folder, ignore_errors=True)  # the sync loop's last connection may still be closing
 
 
 def seeded(folder: Path) -> Settings:

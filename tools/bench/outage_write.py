@@ -39,7 +39,7 @@ def main() -> None:
     try:
         measure(folder, arguments.rounds)
     finally:
-        shutil.rmtree(folder)
+        shutil.rmtree(folder, ignore_errors=True)  # the sync loop's last connection may still be closing
 
 
 def measure(folder: Path, rounds: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -148,8 +149,8 @@ def near(connection: apsw.Connection, meaning: Meaning, scope: Scope, limit: int
     return places_of(connection, meaning.nearest_among(inside, limit), scope)
 
 
-def counted(place: Place, wanted: Wanted, cosine: float) -> Candidate:
-    """A place as the ranking sees it."""
+def counted(place: Place, wanted: Wanted, cosine: float, definition: re.Pattern[str] | None = None) -> Candidate:
+    """A place as the ranking sees it; `definition` is what defines the searched name."""
     frequencies: dict[str, list[int]] = {}
     lengths = [
         wanted.count(text, field, frequencies) for field, text in enumerate((place.symbol or "", place.path, place.text))
@@ -163,4 +164,5 @@ def counted(place: Place, wanted: Wanted, cosine: float) -> Candidate:
         frequencies={word: (found[0], found[1], found[2]) for word, found in frequencies.items()},
         lengths=(lengths[0], lengths[1], lengths[2]),
         cosine=cosine,
+        defines=definition is not None and definition.search(place.text) is not None,
     )

@@ -60,6 +60,10 @@ class CodeEngine:
             self._providers[model] = provider_of_model(model, self._settings, patience_s=QUERY_PATIENCE_S)
         return self._providers[model]
 
+    def close(self) -> None:
+        """Ends the threads that watch trees."""
+        self._watch.close()
+
     def _behind(
         self, connection: apsw.Connection, repositories: dict[int, tuple[str, str]], scope: Scope, answer: Answer
     ) -> int | None:

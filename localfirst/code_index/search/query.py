@@ -11,6 +11,10 @@ MAX_TERMS = 24
 
 _NAME = re.compile(r"[^\W\d]\w*(?:(?:\.|::|->|#|/)[^\W\d]\w*)*(?:\(\))?")
 _IDENTIFIER = re.compile(r"[^\W\d]\w*")
+_KEYWORDS = (
+    "class|def|interface|struct|enum|trait|type|func|function|fn|fun|module|namespace|protocol|record|object|typedef|union|macro"
+    "|const|let|var|val|static|impl|define|table|view|procedure|TABLE|VIEW|FUNCTION|PROCEDURE"
+)
 _SEPARATOR = re.compile(r"\.|::|->|#|/")
 _STOP_WORDS = frozenset(
     """
@@ -50,6 +54,14 @@ def understood(text: str) -> CodeQuery:
         frozenset(whole for whole, *rest in filter(None, map(parts, _IDENTIFIER.findall(text))) if rest),
         any(word in ("test", "tests", "testing", "spec") for word in words),
     )
+
+
+def definition_of(query: CodeQuery) -> re.Pattern[str] | None:
+    """What the definition of the searched name looks like in most languages; None for a sentence."""
+    if not query.symbol:
+        return None
+    name = re.escape(_SEPARATOR.split(query.text.strip().removesuffix("()"))[-1])
+    return re.compile(rf"(?m)(?:^|\s)(?:{_KEYWORDS})\s+(?:[\w.:<>*&()]+[.:)\s]\s*)?{name}\b")
 
 
 def folded(name: str) -> str:

@@ -49,6 +49,8 @@ class Candidate(NamedTuple):
 
     lengths: tuple[int, int, int]
     cosine: float
+    defines: bool
+    """Whether the searched name is defined somewhere in the text: a small class stands in one piece with its methods."""
 
 
 def ranked(query: CodeQuery, weights: Mapping[str, float], candidates: Sequence[Candidate]) -> list[tuple[float, int]]:
@@ -110,14 +112,16 @@ def _names(query: CodeQuery) -> frozenset[str]:
 
 
 def _definition(query: CodeQuery, names: frozenset[str], candidate: Candidate) -> float:
-    if not candidate.symbol or not (query.symbol or names):
+    if candidate.symbol is None:
+        return ENDS_WITH if candidate.defines else 0.0
+    if not (query.symbol or names):
         return 0.0
     parts = [folded(part) for part in symbol_parts(candidate.symbol)]
     wanted = list(query.symbol)
     if wanted:
         if parts == wanted or (len(wanted) > 1 and parts[-len(wanted) :] == wanted):
             return DEFINES
-        return ENDS_WITH if parts[-1] == wanted[-1] else 0.0
+        return ENDS_WITH if parts[-1] == wanted[-1] or candidate.defines else 0.0
     return MENTIONED if parts[-1] in names else 0.0
 
 

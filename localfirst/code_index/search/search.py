@@ -13,7 +13,7 @@ from localfirst.code_index.search import candidates, full_text, ranking
 from localfirst.code_index.search.candidates import Place, Stems, Wanted
 from localfirst.code_index.search.coverage import coverage
 from localfirst.code_index.search.meaning import Meaning, MeaningIndex
-from localfirst.code_index.search.query import CodeQuery, understood
+from localfirst.code_index.search.query import CodeQuery, definition_of, understood
 from localfirst.code_index.search.scope import Scope
 from localfirst.replica.connection import snapshot
 
@@ -71,8 +71,9 @@ class CodeSearch:
         if meaning is not None:
             place_ids |= dict.fromkeys(candidates.near(connection, meaning, scope, max(BY_MEANING, PER_RESULT * limit)))
         places = candidates.read(connection, place_ids)
+        definition = definition_of(asked)
         cosines = meaning.of([place.chunk_id for place in places]) if meaning is not None else [0.0] * len(places)
-        counted = [candidates.counted(place, wanted, cosine) for place, cosine in zip(places, cosines, strict=True)]
+        counted = [candidates.counted(place, wanted, cosine, definition) for place, cosine in zip(places, cosines, strict=True)]
         weights = {term.word: term.weight for term in terms}
         order = ranking.ranked(asked, weights, counted)
         return [Found(places[index], round(score, 4)) for score, index in order[:limit] if score > 0]

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import msgspec
 from localfirst_schema.wire import HASH_BYTES
 
-from localfirst_sync.ports import Cursor, Identity, Line, ServerWasRestored
+from localfirst_sync.ports import Cursor, Identity, Line, ServerWasRestored, Told
 from localfirst_sync.postgres.bulk import copy_rows
 from localfirst_sync.postgres.columns import time_text
 from localfirst_sync.postgres.connection import Connection
@@ -38,7 +38,10 @@ SELECT h.entity, h.entity_id::text, max(h.version) FROM localfirst.history AS h
 WHERE h.project_id = %s AND h.entity_id = ANY(%s::uuid[]) GROUP BY h.entity, h.entity_id
 """
 
-_COUNTS = "SELECT entity_id::text, count(*) FROM localfirst.history WHERE project_id = %s GROUP BY entity_id"
+_COUNTS = """
+SELECT entity_id::text, count(*), count(*) FILTER (WHERE outcome = 'accepted') FROM localfirst.history
+WHERE project_id = %s GROUP BY entity_id
+"""
 
 _HISTORY_COLUMNS = (
     "project_id", "seq", "tag", "entity", "entity_id", "version", "by", "at", "outcome", "fields", "replica_id", "number",
@@ -156,9 +159,10 @@ def versions(asked: Any) -> dict[Key, int]:
     return {(entity, row_id): version for entity, row_id, version in (asked.fetchall() if asked is not None else ())}
 
 
-def counts(connection: Connection, project_id: str) -> dict[str, int]:
-    """How many changes the history has of each row, by id."""
-    return dict(connection.execute(_COUNTS, (project_id,)).fetchall())  # type: ignore[arg-type]
+def counts(connection: Connection, project_id: str) -> dict[str, Told]:
+    """How much the history tells of each row, by id."""
+    found: list[Any] = connection.execute(_COUNTS, (project_id,)).fetchall()
+    return {row_id: Told(lines, accepted) for row_id, lines, accepted in found}
 
 
 def write_history(connection: Connection, identity: Identity, first: Cursor, entries: Sequence[LogEntry]) -> None:

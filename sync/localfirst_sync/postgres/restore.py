@@ -25,7 +25,7 @@ from localfirst_sync.batch import Batch, Change, Settled
 from localfirst_sync.conflict import CONFLICT, Record
 from localfirst_sync.conflict_book import book
 from localfirst_sync.pasts import Union, unite
-from localfirst_sync.ports import CONFLICT_COLUMNS, Busy, Cursor, Identity, Line, Recollection, Remembered, Restored
+from localfirst_sync.ports import CONFLICT_COLUMNS, Busy, Cursor, Identity, Line, Recollection, Remembered, Restored, Told
 from localfirst_sync.postgres import conflicts, log, rows
 from localfirst_sync.postgres.bulk import BULK_ROWS
 from localfirst_sync.postgres.connection import Connection, roll_back
@@ -63,7 +63,7 @@ def fence(connection: Connection, identity: Identity) -> None:
         raise unavailable(error) from None
 
 
-def history_counts(connection: Connection, project_id: str) -> dict[str, int]:
+def history_counts(connection: Connection, project_id: str) -> dict[str, Told]:
     """See `RemoteStore.history_counts`."""
     try:
         return log.counts(connection, project_id)

@@ -6,7 +6,7 @@ from typing import Literal
 
 from localfirst_schema.errors import UnavailableError
 
-from localfirst_sync.ports import Cursor, Identity, PullSink, Push, Pushed, Recollection, Restored, Staging
+from localfirst_sync.ports import Cursor, Identity, PullSink, Push, Pushed, Recollection, Restored, Staging, Told
 from localfirst_sync.postgres import head, listen, migrate, pull, push, restore, snapshot
 from localfirst_sync.postgres.connection import Connection, close_quietly, connect
 from localfirst_sync.wake import Wake
@@ -79,7 +79,7 @@ class PostgresStore:
             self.close()
             raise
 
-    def history_counts(self) -> dict[str, int]:
+    def history_counts(self) -> dict[str, Told]:
         """See `RemoteStore.history_counts`."""
         try:
             return restore.history_counts(self._connected(), self._project_id)

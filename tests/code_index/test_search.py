@@ -1,0 +1,177 @@
+"""What a search of code finds, in which order, and what its answer says of itself."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from localfirst_schema.errors import ValidationError
+
+from code_index.indexing import Indexed, Record, write
+from code_index.searching import FILES, Searched
+from localfirst.code_index.pipeline.files import index_files
+from localfirst.code_index.search import meaning
+
+
+@pytest.fixture
+def searched(indexed: Indexed, root: Path) -> Iterator[Searched]:
+    write(root, FILES)
+    indexed.run(root)
+    searched = Searched(indexed)
+    yield searched
+    searched.close()
+
+
+def test_the_definition_of_a_searched_name_comes_first_however_it_is_written(searched: Searched) -> None:
+    for query in ("parse_header", "parseHeader", "ParseHeader()"):
+        assert searched.symbols(query)[0] == "parse_header"
+    for query in ("RetryPolicy.wait_before", "wait_before", "RetryPolicy"):
+        assert searched.symbols(query)[0] == "RetryPolicy"  # a small class stands in one piece with its methods
+
+
+def test_code_is_found_by_a_description_without_its_words(searched: Searched) -> None:
+    assert searched.symbols("terminate the socket")[0] == "CloseConnection"
+
+
+def test_a_tests_place_is_behind_the_code_that_it_tests(searched: Searched) -> None:
+    paths = searched.paths("parse a header line")
+    assert paths.index("src/parser.py") < paths.index("tests/test_parser.py")
+
+
+def test_lines_and_content_are_those_of_the_file(searched: Searched, root: Path) -> None:
+    results = searched.answer("header", full_content=True)["results"]
+    assert len(results) >= 3
+    for found in results:
+        lines = (root / found["file_path"]).read_text().split("\n")
+        assert found["content"] == "\n".join(lines[found["start_line"] - 1 : found["end_line"]])
+        assert found["repository"] == root.name
+
+
+def test_a_long_function_is_shown_by_its_best_lines_unless_all_of_it_is_asked_for(indexed: Indexed, root: Path) -> None:
+    body = "".join(f"    step_{number} = {number}\n" for number in range(40))
+    write(root, {"long.py": f"def long():\n{body}    reticulate_splines(step_1)\n"})
+    indexed.run(root)
+    searched = Searched(indexed)
+    [short] = searched.answer("reticulate_splines", limit=1)["results"]
+    [whole] = searched.answer("reticulate_splines", limit=1, full_content=True)["results"]
+    searched.close()
+    lines = (root / "long.py").read_text().split("\n")
+    assert short["end_line"] - short["start_line"] < 12 < whole["end_line"] - whole["start_line"]
+    assert "reticulate_splines" in short["content"]
+    assert short["content"].split("\n") == lines[short["start_line"] - 1 : short["end_line"]]
+    assert (short["chunk_start_line"], short["chunk_end_line"]) == (whole["start_line"], whole["end_line"])
+
+
+def test_language_path_and_repository_restrict_what_is_found(searched: Searched, root: Path) -> None:
+    assert set(searched.paths("header connection", language="go")) == {"net/main.go"}
+    assert set(searched.paths("header connection", language="py")) == {"src/parser.py", "src/uses.py", "tests/test_parser.py"}
+    assert set(searched.paths("header", path_glob="src/*.py")) == {"src/parser.py", "src/uses.py"}
+    assert set(searched.paths("header", path_glob="test_*.py")) == {"tests/test_parser.py"}
+    assert set(searched.paths("header", path_glob="src/")) == {"src/parser.py", "src/uses.py"}
+    assert set(searched.paths("header", repo_path=str(root / "tests"))) == {"tests/test_parser.py"}
+    assert "src/parser.py" in searched.paths("header", repo_path=str(root))
+
+
+def test_two_repositories_are_searched_together_or_one_by_itself(indexed: Indexed, root: Path, tmp_path: Path) -> None:
+    other = (tmp_path / "other").resolve()
+    write(root, FILES)
+    write(other, {"lib.py": "def parse_header(text):\n    return text.split(':')\n"})
+    indexed.run(root)
+    indexed.run(other)
+    searched = Searched(indexed)
+    everywhere = {found["repository"] for found in searched.answer("parse_header")["results"]}
+    assert everywhere == {"repository", "other"}
+    assert searched.paths("parse_header", repo_path=str(other)) == ["lib.py"]
+    searched.close()
+
+
+def test_a_repository_without_an_index_is_said_to_have_none(searched: Searched, tmp_path: Path) -> None:
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    answer = searched.answer("header", repo_path=str(empty))
+    assert (answer["results"], answer["warnings"], answer["coverage"]) == ([], ["index_missing"], 0.0)
+    with pytest.raises(ValidationError) as refused:
+        searched.answer("header", repo_path=str(tmp_path / "nowhere"))
+    assert refused.value.details["field"] == "repo_path"
+    with pytest.raises(ValidationError):
+        searched.answer("header", repo_path="relative/path")
+
+
+@pytest.mark.parametrize(
+    "query", ["?!", "a", '"', "header OR", "NEAR(", "head*", "ü", "def " * 500, "\\", "the of and", "-header"]
+)
+def test_any_query_is_answered(searched: Searched, query: str) -> None:
+    searched.answer(query)
+
+
+def test_a_whole_index_has_full_coverage_and_no_warning(searched: Searched, root: Path) -> None:
+    answer = searched.answer("header")
+    assert (answer["coverage"], answer["warnings"], answer["data_source"]) == (1.0, [], "sqlite_cache")
+
+
+def test_before_the_vectors_are_there_words_find_and_the_coverage_says_so(indexed: Indexed, root: Path) -> None:
+    write(root, FILES)
+    assert index_files(indexed.connection, indexed.pool, indexed.plan(root), Record())
+    searched = Searched(indexed)
+    answer = searched.answer("parse_header")
+    searched.close()
+    assert answer["results"][0]["symbol"] == "parse_header"
+    assert answer["coverage"] < 1
+    assert "index_incomplete" in answer["warnings"]
+
+
+def test_without_the_model_words_alone_find_and_the_answer_says_so(searched: Searched, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(searched.engine, "provider_of_model", lambda model: None)
+    answer = searched.answer("parse_header")
+    assert answer["results"][0]["symbol"] == "parse_header"
+    assert answer["warnings"] == ["searched_by_words_alone"]
+
+
+def test_what_changed_in_the_tree_is_said(searched: Searched, root: Path) -> None:
+    assert searched.answer("header")["files_behind"] in (0, None)
+    (root / "new.py").write_text("def added():\n    pass\n")
+    watch = searched.engine._watch  # the thread that counts tells when it has
+    for _ in range(400):
+        answer = searched.answer("header")
+        if answer["files_behind"]:
+            break
+        watch.behind(searched.connection, root, wait_s=0.02)
+        time.sleep(0.02)
+    assert answer["files_behind"] == 1
+    assert "index_behind" in answer["warnings"]
+
+
+def test_code_that_was_deleted_or_changed_is_found_no_more_as_it_was(searched: Searched, indexed: Indexed, root: Path) -> None:
+    assert searched.symbols("CloseConnection")[0] == "CloseConnection"
+    (root / "net/main.go").unlink()
+    (root / "src/parser.py").write_text("def split_footer(line):\n    return line.partition(';')\n")
+    indexed.run(root)
+    assert "net/main.go" not in searched.paths("CloseConnection")
+    assert searched.symbols("split_footer")[0] == "split_footer"
+    assert "RetryPolicy" not in searched.symbols("RetryPolicy")
+
+
+def test_a_search_of_another_connection_finds_what_was_indexed_meanwhile(
+    searched: Searched, indexed: Indexed, root: Path
+) -> None:
+    searched.answer("header")
+    write(root, {"late.py": "def gather_mushrooms(basket):\n    basket.fill()\n"})
+    indexed.run(root)
+    assert searched.symbols("collect fungi in the forest basket")[0] == "gather_mushrooms"
+
+
+def test_a_damaged_or_foreign_vector_file_is_made_anew(searched: Searched, indexed: Indexed) -> None:
+    before = searched.answer("terminate the socket")["results"]
+    [path] = [path for path in Path(indexed.connection.filename).parent.glob("*-vectors-*") if path.suffix != ".lock"]
+    assert path.stat().st_mode & 0o777 == 0o600
+    for content in (b"", b"nonsense" * 1000, path.read_bytes()[:-4096]):
+        path.write_bytes(content)
+        again = Searched(indexed)
+        meaning_index = meaning.MeaningIndex(again.engine.provider_of_model)
+        compared = meaning_index.compare(indexed.connection, "terminate the socket")
+        assert compared is not None
+        assert len(compared.ids) == indexed.count("code_chunks")
+        assert again.answer("terminate the socket")["results"] == before
+        again.close()
