@@ -124,7 +124,7 @@ def revert(session: Session, arguments: RevertWorkItem) -> dict[str, Any]:
 def _content_at(session: Session, row: Row, version: int) -> dict[str, Any]:
     nearest = row["version"]
     for step in steps(session, WORK_ITEM, row):
-        if step.version == version:
+        if step.version == version and step.after["title"] is not None:  # before a creation that was merged there is nothing
             return step.after
         if step.version < version:
             break

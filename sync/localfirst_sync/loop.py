@@ -34,7 +34,7 @@ BUSY_POLL_S = 0.5
 GATHER_S = 0.02
 """How long a round waits after a local write for more of them: an agent rarely writes once."""
 
-SPREAD_S = 0.1
+SPREAD_S = 0.02
 LONGEST_SPREAD_S = 0.5
 """The shortest time from a round to the next one that a notice brings about: at once when nothing has happened for a while, but
 many replicas that write would otherwise have each other pull every single change. It grows with what a round takes."""
