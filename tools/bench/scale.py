@@ -63,7 +63,7 @@ def bench_size(folder: Path, rows: int) -> list[tuple[str, ...]]:
                 side.sync()
                 while side.local.lacks_text():
                     side.sync()
-            nothing = [timed(a.sync) for _ in range(ROUNDS)]
+            nothing = [timed(a.sync) for _ in range(20 * ROUNDS)]
             item = a.connection.execute("SELECT id FROM work_items LIMIT 1").get
             push_one, pull_one = [], []
             for number in range(ROUNDS):
