@@ -142,20 +142,23 @@ class ServerLink:
 
     def stop(self, last_push_s: float) -> None:
         """Ends the loop, after a last push of at most so many seconds; a server that is known to be away is not waited for."""
-        if self.is_known_away():
+        if last_push_s > 0 and not self._is_there_in(KNOWN_AWAY_S if self._was_away else last_push_s):
             last_push_s = 0.0
-        if last_push_s > 0:
-            self._ready.wait(last_push_s)
-        deadline = time.monotonic() + last_push_s
-        in_time = last_push_s <= 0 or self._await_contact(deadline)
-        if not in_time and self._loop is not None and time.monotonic() - self._tried_at >= LONG_TRY_S:
-            self._tell_others(is_away=True)
         if self._loop is not None:
-            self._loop.stop(max(0.0, deadline - time.monotonic()))
+            self._loop.stop(last_push_s)
         if self._probe is not None:
             self._probe.close()
             self._probe = None
         self._stopped = True
+
+    def _is_there_in(self, budget_s: float) -> bool:
+        """Whether the server answers, or does within the budget (the driver's import not counted); others are told if not."""
+        self._ready.wait(budget_s)
+        if not self._await_contact(time.monotonic() + budget_s):
+            if self._loop is not None and time.monotonic() - self._tried_at >= LONG_TRY_S:
+                self._tell_others(is_away=True)
+            return False
+        return self._is_online()
 
     def is_online(self) -> bool:
         """Whether the server answered when it was last asked; waits for the outcome of the very first try."""

@@ -59,7 +59,7 @@ def test_another_process_knows_that_the_server_is_away(world: World, gateway: Ga
             assert written["wrote_to_markdown"] is True
             began = time.monotonic()
             second.session.close()
-            assert time.monotonic() - began < 0.5, "nor is it waited for at the end"
+            assert time.monotonic() - began < 0.9, "nor is it waited for at the end as long as one that may be there"
             second.session = first.session
 
 

@@ -78,7 +78,7 @@ def test_wrong_arguments_are_named(agent: Agent, arguments: dict[str, object], f
 
 
 def test_the_team_is_not_asked_where_there_is_no_server(agent: Agent) -> None:
-    assert agent.refused("search_code", query="header", scope="team").error == "InvalidStateError"
+    assert agent.refused("search_code", query="header", scope="team").kind == "InvalidStateError"
 
 
 def test_a_person_searches_and_sees_path_line_and_code(agent: Agent, laptop: Laptop, root: Path) -> None:

@@ -2,8 +2,9 @@
 
     .venv/bin/python tools/bench/search_quality.py [--repositories FOLDER] [--half tuned|"held out"] [--directory DIR]
 
-FOLDER holds git directories as OWNER+NAME/repo. Without it, only docstrings are asked for. Every figure is the mean over the
-questions of a tree, then over trees: nDCG@10, MRR@10, recall@10. A file counts once, at its best place.
+FOLDER holds the git directories of the repositories that `search_questions` names, as OWNER+NAME/repo; without it, docstrings
+are asked for. Every figure is the mean over the questions of a tree, then over trees: nDCG@10, MRR@10, recall@10. A file counts
+once, at its best place.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from pathlib import Path
 
 import search_systems as systems
 from measure import table
-from search_questions import Question, Task, commits, docstrings
+from search_questions import HELD_OUT, TUNED_ON, Question, Task, commits, docstrings
 
 from localfirst.code_index.pipeline.pool import Pool
 
@@ -55,11 +56,11 @@ def main() -> None:
 
 
 def _tasks(repositories: Path | None, only: Sequence[str] | None, folder: Path) -> Iterable[Task]:
-    if not only:
+    if not only and repositories is None:
         yield from docstrings(folder)
     for git_dir in sorted(repositories.glob("*/repo")) if repositories is not None else ():
         name = git_dir.parent.name.replace("+", "/")
-        if not only or name in only:
+        if name in (only or TUNED_ON | HELD_OUT):
             yield commits(git_dir, name, folder)
 
 

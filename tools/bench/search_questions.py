@@ -36,6 +36,11 @@ TUNED_ON = frozenset(
     scrapy/scrapy encode/httpx gohugoio/hugo prometheus/prometheus BurntSushi/ripgrep vuejs/core mockito/mockito libuv/libuv
     """.split()  # noqa: SIM905
 )
+HELD_OUT = frozenset(
+    """
+    pytest-dev/pytest caddyserver/caddy tokio-rs/tokio sharkdp/bat vitejs/vite google/gson redis/redis jqlang/jq
+    """.split()  # noqa: SIM905
+)
 _LEFT_OUT = re.compile(
     r"^(merge|bump|release|revert|chore|build\(deps|deps|update changelog|changelog|prepare|version|v?\d+\.\d+|cargo:|ci\b"
     r"|docs?\b|typo|fix typo|lint|style|format|update dependencies|\[pre-commit|pre-commit|github|readme|refresh|ag |pkg|fuzz)"

@@ -28,7 +28,7 @@ SATURATION = 2.0
 """BM25's k1."""
 
 MEANING_SHARE = 0.4
-FILE_SHARE = 0.2
+FILE_SHARE = 0.1
 FILE_DECAY = 0.5
 """The second place of a file counts half of the first for its file, the third a quarter."""
 
