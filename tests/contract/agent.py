@@ -27,6 +27,11 @@ WARNINGS = {
     "stale_cache",
     "pending_local_changes",
     "conflict_pending",
+    # of searches of code
+    "index_missing",
+    "index_behind",
+    "index_incomplete",
+    "searched_by_words_alone",
 }
 ERRORS = {
     "ValidationError",

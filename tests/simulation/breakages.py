@@ -282,7 +282,10 @@ BREAKAGES: tuple[Breakage, ...] = (
         _instead(transaction, "repeated", _never_answered), _instead(transaction, "_told", lambda *_: {}),
     )),
     Breakage("a push that nobody answered counts as accepted", _instead(round, "_push_as_somebody", _unheard_is_accepted), 1),
-    Breakage("a number is used again", _instead(act, "_NEXT_NUMBER", _NUMBER_AGAIN), 1),
+    # With the hashes compared it heals: the replica takes a new id, and what it sends is known by what it says.
+    Breakage("a number is used again, and hashes are not compared", _all(
+        _instead(act, "_NEXT_NUMBER", _NUMBER_AGAIN), _instead(transaction, "repeated", _by_number_alone),
+    )),
     Breakage("neither the server nor the replica compares epochs", _all(
         _instead(log, "known_replica", _epoch_unknown), _instead(ReplicaStore, "_check_fence", _nothing),
     )),

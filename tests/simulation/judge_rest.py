@@ -105,6 +105,8 @@ def _judge_writes(model: Model, tables: Tables) -> None:
         times = found[key]
         if not times and not _is_settled(key, tables):
             hold(key in model.may_be_gone, "an acknowledged write is gone", *key)
+        # Once more for each copy of a file in which it waited: a copy that has to take a new id before the original has sent
+        # the change brings it under that id, and the server has no reason to doubt the original's first attempt.
         hold(times <= 1 + model.copies[key], "an acknowledged write is there twice", times, *key)
 
 
