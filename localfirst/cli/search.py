@@ -59,10 +59,8 @@ def _view(wanted: frozenset[str], result: Result) -> None:
         terminal.out().print()
     if not result["results"]:
         terminal.say("Nothing found.")
-    for code in result["warnings"]:
-        if code in _WORDS:
-            terminal.note(_WORDS[code].format(**result) + ".")
-    result["warnings"] = [code for code in result["warnings"] if code not in _WORDS]
+    for code in result["index_warnings"]:
+        terminal.note(_WORDS[code].format(**result) + ".")
 
 
 def _place(found: dict[str, Any]) -> Text:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, WithJsonSchema
 
@@ -471,15 +471,17 @@ class CodeFound(_Part):
     chunk_end_line: int
 
 
+IndexWarning: TypeAlias = Literal["index_missing", "index_behind", "index_incomplete", "searched_by_words_alone"]
+
+
 class CodeSearched(Result):
     """Code, best first; `coverage` is 1.0 when the whole index could be searched.
 
-    Further warnings: `index_missing`, `index_behind` (the tree has changed since), `index_incomplete`,
-    `searched_by_words_alone`.
+    `files_behind`: so many files have changed since they were indexed, as far as that is known.
     """
 
-    warnings: list[str]  # type: ignore[assignment]
     data_source: DataSource
     results: Annotated[list[CodeFound], _listed(CodeFound)]
     coverage: float
     files_behind: int | None = None
+    index_warnings: list[IndexWarning]

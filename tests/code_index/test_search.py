@@ -91,7 +91,7 @@ def test_a_repository_without_an_index_is_said_to_have_none(searched: Searched, 
     empty = tmp_path / "empty"
     empty.mkdir()
     answer = searched.answer("header", repo_path=str(empty))
-    assert (answer["results"], answer["warnings"], answer["coverage"]) == ([], ["index_missing"], 0.0)
+    assert (answer["results"], answer["index_warnings"], answer["coverage"]) == ([], ["index_missing"], 0.0)
     with pytest.raises(ValidationError) as refused:
         searched.answer("header", repo_path=str(tmp_path / "nowhere"))
     assert refused.value.details["field"] == "repo_path"
@@ -108,7 +108,7 @@ def test_any_query_is_answered(searched: Searched, query: str) -> None:
 
 def test_a_whole_index_has_full_coverage_and_no_warning(searched: Searched, root: Path) -> None:
     answer = searched.answer("header")
-    assert (answer["coverage"], answer["warnings"], answer["data_source"]) == (1.0, [], "sqlite_cache")
+    assert (answer["coverage"], answer["index_warnings"], answer["data_source"]) == (1.0, [], "sqlite_cache")
 
 
 def test_before_the_vectors_are_there_words_find_and_the_coverage_says_so(indexed: Indexed, root: Path) -> None:
@@ -119,14 +119,14 @@ def test_before_the_vectors_are_there_words_find_and_the_coverage_says_so(indexe
     searched.close()
     assert answer["results"][0]["symbol"] == "parse_header"
     assert answer["coverage"] < 1
-    assert "index_incomplete" in answer["warnings"]
+    assert "index_incomplete" in answer["index_warnings"]
 
 
 def test_without_the_model_words_alone_find_and_the_answer_says_so(searched: Searched, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(searched.engine, "provider_of_model", lambda model: None)
     answer = searched.answer("parse_header")
     assert answer["results"][0]["symbol"] == "parse_header"
-    assert answer["warnings"] == ["searched_by_words_alone"]
+    assert answer["index_warnings"] == ["searched_by_words_alone"]
 
 
 def test_what_changed_in_the_tree_is_said(searched: Searched, root: Path) -> None:
@@ -140,7 +140,7 @@ def test_what_changed_in_the_tree_is_said(searched: Searched, root: Path) -> Non
         watch.behind(searched.connection, root, wait_s=0.02)
         time.sleep(0.02)
     assert answer["files_behind"] == 1
-    assert "index_behind" in answer["warnings"]
+    assert "index_behind" in answer["index_warnings"]
 
 
 def test_code_that_was_deleted_or_changed_is_found_no_more_as_it_was(searched: Searched, indexed: Indexed, root: Path) -> None:

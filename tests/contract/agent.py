@@ -28,10 +28,6 @@ WARNINGS = {
     "pending_local_changes",
     "conflict_pending",
     # of searches of code
-    "index_missing",
-    "index_behind",
-    "index_incomplete",
-    "searched_by_words_alone",
 }
 ERRORS = {
     "ValidationError",

@@ -27,7 +27,7 @@ def root(laptop: Laptop) -> Path:
 
 
 def test_an_agent_indexes_and_finds(agent: Agent, root: Path) -> None:
-    assert agent.call("search_code", query="parse header")["warnings"] == ["index_missing"]
+    assert agent.call("search_code", query="parse header")["index_warnings"] == ["index_missing"]
     assert agent.call("index_repository", repo_path=str(root))["status"] == "completed"
     answer = agent.call("search_code", query="parse a header line", repo_path=str(root), limit=2)
     assert answer["success"] is True
@@ -46,14 +46,14 @@ def test_an_agent_is_told_that_the_index_is_behind_until_it_is_brought_up_to_dat
     agent.call("search_code", query="header", repo_path=str(root))
     (root / "src" / "late.py").write_text("def gather_mushrooms(basket):\n    return basket\n")
     until(
-        lambda: "index_behind" in agent.call("search_code", query="header", repo_path=str(root))["warnings"],
+        lambda: "index_behind" in agent.call("search_code", query="header", repo_path=str(root))["index_warnings"],
         "the search says that the index is behind",
     )
     agent.call("index_repository", repo_path=str(root))
     answer = agent.call("search_code", query="gather_mushrooms", repo_path=str(root))
     assert answer["results"][0]["file_path"] == "src/late.py"
     until(
-        lambda: agent.call("search_code", query="header", repo_path=str(root))["warnings"] == [],
+        lambda: agent.call("search_code", query="header", repo_path=str(root))["index_warnings"] == [],
         "the search is content again",
     )
 

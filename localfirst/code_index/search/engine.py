@@ -50,7 +50,7 @@ class CodeEngine:
         found = search_of(connection, self.provider_of_model).find(connection, arguments.query, scope, arguments.limit)
         behind = self._behind(connection, repositories, scope, found)
         rows = [_present(one, repositories, found, whole=arguments.full_content) for one in found.found]
-        return _result(rows, _warnings(found, behind), found.coverage, behind)
+        return _result(rows, _index_warnings(found, behind), found.coverage, behind)
 
     def provider_of_model(self, model: str) -> EmbeddingProvider | None:
         """The provider whose vectors the index has: the configured one, or while that one's are being made, the one before."""
@@ -99,7 +99,7 @@ def _scope(repositories: dict[int, tuple[str, str]], arguments: SearchCode) -> S
     return None
 
 
-def _warnings(answer: Answer, behind: int | None) -> list[str]:
+def _index_warnings(answer: Answer, behind: int | None) -> list[str]:
     warnings = []
     if answer.coverage < 1.0:
         warnings.append("index_incomplete")
@@ -110,14 +110,15 @@ def _warnings(answer: Answer, behind: int | None) -> list[str]:
     return warnings
 
 
-def _result(rows: list[dict[str, Any]], warnings: list[str], coverage: float, behind: int | None) -> dict[str, Any]:
+def _result(rows: list[dict[str, Any]], index_warnings: list[str], coverage: float, behind: int | None) -> dict[str, Any]:
     return {
         "success": True,
-        "warnings": warnings,
+        "warnings": [],
         "data_source": "sqlite_cache",
         "results": rows,
         "coverage": coverage,
         "files_behind": behind,
+        "index_warnings": index_warnings,
     }
 
 

@@ -53,11 +53,12 @@ def search_team(session: Session, arguments: SearchCode, engine: CodeEngine) -> 
     words_alone = ["searched_by_words_alone"] if vector is None and asked.terms else []
     return {
         "success": True,
-        "warnings": words_alone,
+        "warnings": [],
         "data_source": "postgresql",
         "results": [_present(score, found[place], asked, whole=arguments.full_content) for score, place in order],
         "coverage": 1.0,
         "files_behind": None,
+        "index_warnings": words_alone,
     }
 
 
