@@ -12,6 +12,7 @@ from localfirst_schema.wire import Row, decode_json
 
 from localfirst.operations.operation import Operation
 from localfirst.operations.present import present
+from localfirst.operations.settled_fields import check_given
 from localfirst.operations.settling import settled_values, settled_work_item
 from localfirst.replica.rows import find
 from localfirst.session import Session
@@ -61,6 +62,8 @@ def resolve(session: Session, arguments: ResolveConflict) -> dict[str, Any]:
         raise ValidationError("fields", f"is required with merge: the values of {', '.join(conflict['fields'])}")
     if arguments.resolution != "merge" and arguments.fields is not None:
         raise ValidationError("fields", "is for merge alone")
+    if arguments.fields:
+        check_given(ENTITY[conflict["entity"]], conflict, arguments.fields)
     shown: dict[str, Any] = {}
     with session.act(arguments.resolved_by) as act:
         for one in _select(session, _OF_ACT, conflict["act_id"]):

@@ -30,7 +30,8 @@ def settled_work_item(act: Act, row: Row | None, conflict: dict[str, Any], given
     values = settled_values_of(row, conflict, given, WORK_ITEM.json_columns)
     deleted_at = values.pop("deleted_at", row["deleted_at"])
     if row["deleted_at"] is not None and deleted_at == row["deleted_at"] and values:
-        deleted_at = None  # my change of what they deleted brings it back
+        _require_brought_back(row, conflict)
+        deleted_at = None
     whole = values.get("metadata")
     if deleted_at != row["deleted_at"]:
         values["deleted"] = deleted_at is not None
@@ -53,10 +54,19 @@ def settled_values(entity: Entity, row: Row | None, conflict: dict[str, Any], gi
         return {"id": conflict["id"], **conflict["mine"], **(given or {})}
     values = settled_values_of(row, conflict, given, entity.json_columns)
     if row["deleted_at"] is not None and "deleted_at" not in values and values:
+        _require_brought_back(row, conflict)
         values["deleted_at"] = None
     if "metadata" in values and entity.name in _METADATA:
         metadata.check(_METADATA[entity.name], values["metadata"])
     return values
+
+
+def _require_brought_back(row: Row, conflict: dict[str, Any]) -> None:
+    """To take my side of an update against a deletion brings the row back; to settle other fields does not."""
+    if conflict["reason"] != "deleted":
+        raise InvalidStateError(
+            "this was deleted after the conflict arose; undelete it first, or settle the conflict with theirs.", id=row["id"]
+        )
 
 
 def settled_values_of(

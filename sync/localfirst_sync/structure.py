@@ -10,13 +10,22 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import TypeAlias
 
-from localfirst_schema.entities import WORK_ITEM, WORK_ITEM_DEPENDENCY, Entity
+from localfirst_schema.entities import (
+    VENDOR_DEPLOYMENT_LINK,
+    WORK_ITEM,
+    WORK_ITEM_DEPENDENCY,
+    WORK_ITEM_DEPLOYMENT_LINK,
+    Entity,
+)
 from localfirst_schema.wire import Fields, Mutation, Row
 
 Key: TypeAlias = tuple[str, str]
 """The name of an entity, and an id."""
 
 DEPTH_MAX = 4
+
+OF_THE_PAST = (VENDOR_DEPLOYMENT_LINK, WORK_ITEM_DEPLOYMENT_LINK)
+"""What a deployment was about stays so when it is deleted later; whether the deletion or the record arrives first is chance."""
 
 
 class Structure:
@@ -74,8 +83,10 @@ class Structure:
             return None
         for column, referenced in entity.references.items():
             alive = self._alive.get((referenced, new[column]))
-            if not alive:
-                return "reference_missing" if alive is None else "reference_deleted"
+            if alive is None:
+                return "reference_missing"
+            if not alive and entity not in OF_THE_PAST:
+                return "reference_deleted"
         if entity is WORK_ITEM_DEPENDENCY and self._closes_cycle(new):
             return "cycle"
         return None

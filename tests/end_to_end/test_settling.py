@@ -73,6 +73,42 @@ def test_an_update_against_a_delete_is_settled_by_bringing_the_row_back(new_lapt
     assert server_rows(database_url)["work_items"][task["id"]]["deleted_at"] is None
 
 
+def test_what_was_deleted_after_the_conflict_stays_deleted(new_laptop: NewLaptop) -> None:
+    a, b = new_laptop("a"), new_laptop("b")
+    task = clash(a, b, of_a={"title": "From A"}, of_b={"title": "From B"})
+    with working(a) as on_a:
+        item = on_a.call("query_work_item", id=task["id"])
+        on_a.call("update_work_item", id=task["id"], version=item["version"], deleted=True)
+        (conflict,) = on_a.call("list_conflicts")["conflicts"]
+        refusal = on_a.refused("resolve_conflict", conflict_id=conflict["conflict_id"], resolution="mine")
+        assert refusal.kind == "InvalidStateError"
+        on_a.call("resolve_conflict", conflict_id=conflict["conflict_id"], resolution="theirs")
+        assert on_a.call("query_work_item", id=task["id"])["deleted_at"] is not None
+
+
+def test_a_deployment_recorded_offline_stands_although_its_work_item_was_deleted(
+    new_laptop: NewLaptop, database_url: str
+) -> None:
+    a, b = new_laptop("a"), new_laptop("b")
+    with working(a) as on_a, working(b) as on_b:
+        task = on_a.call("create_work_item", item_type="task", title="Ship it")
+        on_a.call("sync_now")
+        on_b.call("sync_now")
+    with working(a, **AWAY) as on_a:
+        metadata = {"pr_number": 1, "pr_title": "Shipped", "commit_hash": "a" * 40}
+        shipped = on_a.call("record_deployment", metadata=metadata, work_item_ids=[task["id"]])
+    with working(b) as on_b:
+        on_b.call("update_work_item", id=task["id"], version=1, deleted=True)
+        on_b.call("sync_now")
+    with working(a) as on_a, working(b) as on_b:
+        on_a.call("sync_now")
+        on_b.call("sync_now")
+        assert on_a.call("list_conflicts")["conflicts"] == []
+        seen = on_b.call("query_deployment", id=shipped["id"])
+        assert [item["id"] for item in seen["related_work_items"]] == [task["id"]]
+    assert replica_rows(a) == replica_rows(b) == server_rows(database_url)
+
+
 def test_two_settle_the_same_conflict_while_apart_and_the_first_stands(new_laptop: NewLaptop, database_url: str) -> None:
     a, b = new_laptop("a"), new_laptop("b")
     task = clash(a, b, of_a={"title": "From A"}, of_b={"title": "From B"})
@@ -104,6 +140,10 @@ def test_wrong_ways_to_settle_are_refused(new_laptop: NewLaptop) -> None:
             agent.refused("resolve_conflict", conflict_id=name, resolution="mine", fields={"title": "x"}).kind
             == "ValidationError"
         )
+        wrong = {"title": "", "status": "completed", "version": 9, "bogus": 1}
+        for field, value in [*wrong.items(), ("title", 5), ("title", None), ("title", "x" * 201)]:
+            refusal = agent.refused("resolve_conflict", conflict_id=name, resolution="merge", fields={field: value})
+            assert (refusal.kind, refusal.details["field"]) == ("ValidationError", f"fields.{field}"), refusal
         unknown = {"conflict_id": "00000000-0000-4000-8000-000000000000", "resolution": "mine"}
         assert agent.refused("resolve_conflict", **unknown).kind == "NotFoundError"
         assert agent.call("list_conflicts")["total_count"] == 1

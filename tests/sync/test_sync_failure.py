@@ -55,6 +55,7 @@ def test_a_database_that_is_not_there(postgres_server: Server) -> None:
 
 def test_the_server_is_described_without_credentials() -> None:
     assert describe_server(f"postgresql://ann:{SECRET}@db.example.org:6543/work") == "db.example.org:6543/work"
+    assert describe_server(f"postgresql://ann:p@{SECRET}@db.example.org:6543/work") == "db.example.org:6543/work"
     assert describe_server("host=db.example.org dbname=work") == "db.example.org:5432/work"
 
 

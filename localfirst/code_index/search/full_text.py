@@ -23,7 +23,7 @@ _BM25 = f"bm25({SYMBOL_WEIGHT}, {PATH_WEIGHT}, {BODY_WEIGHT})"
 _BEST = f"SELECT rowid FROM code_words WHERE code_words MATCH ? AND rank MATCH '{_BM25}' ORDER BY rank LIMIT ?"
 _BEST_WITHIN = f"""
     SELECT rowid FROM code_words
-    WHERE code_words MATCH ? AND rank MATCH '{_BM25}' AND rowid IN (
+    WHERE code_words MATCH ? AND rank MATCH '{_BM25}' AND +rowid IN (
         SELECT p.place_id FROM code_files AS f CROSS JOIN code_places AS p USING (file_id) WHERE {{scope}}
     )
     ORDER BY rank LIMIT ?

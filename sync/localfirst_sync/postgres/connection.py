@@ -95,7 +95,8 @@ def describe_server(dsn: str) -> str:
         given = conninfo_to_dict(dsn)
     except psycopg.Error:
         return "(unreadable address)"
-    host = given.get("host") or given.get("hostaddr") or "localhost"
+    # In a password that was not escaped everything up to its last @ is taken for the host's beginning.
+    host = str(given.get("host") or given.get("hostaddr") or "localhost").rpartition("@")[2]
     return f"{host}:{given.get('port') or 5432}/{given.get('dbname') or given.get('user') or ''}"
 
 
