@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -25,12 +26,13 @@ def backup(
         replica = this.session.settings.replica
         target = file or replica.with_name(f"{replica.name}.backup-{timestamps.now().replace(':', '')}")
         copy = back_up(this.session.replica, target.absolute())
-        this.answer({"success": True, "warnings": [], **msgspec.to_builtins(copy)}, _told)
+        result = {"success": True, "warnings": [], **msgspec.to_builtins(copy)}
+        this.answer(result, partial(_told, has_server=this.session.link is not None))
 
 
-def _told(copy: Result) -> None:
+def _told(copy: Result, *, has_server: bool) -> None:
     held = [wording.count(copy["work_items"], "work item")]
-    if copy["unsent_changes"]:
+    if copy["unsent_changes"] and has_server:
         held.append(wording.count(copy["unsent_changes"], "unsent change"))
     if copy["open_conflicts"]:
         held.append(wording.count(copy["open_conflicts"], "open conflict"))

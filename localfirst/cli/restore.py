@@ -24,7 +24,9 @@ def restore(
     """Put a copy back; the present replica is renamed and kept, and what others did since comes with the next sync."""
     log_to_file()
     loaded = settings.load()
-    done = put_back(file.absolute(), loaded.replica, project=loaded.project, even_if_unsent=even_if_unsent)
+    # Where there is no server, nothing is ever sent: the file that is set aside keeps it all.
+    is_allowed = even_if_unsent or loaded.database_url is None
+    done = put_back(file.absolute(), loaded.replica, project=loaded.project, even_if_unsent=is_allowed)
     if as_json:
         print_json({
             "success": True, "warnings": [], "replica": done.replica, "set_aside": done.set_aside,
@@ -32,7 +34,7 @@ def restore(
         })  # fmt: skip
         return
     terminal.say(f"Restored {wording.count(done.copy.work_items, 'work item')} to {done.replica}.")
-    if done.copy.unsent_changes:
+    if done.copy.unsent_changes and loaded.database_url is not None:
         terminal.say(f"{wording.count(done.copy.unsent_changes, 'change')} in the copy will be sent, unless the server has it.")
     if done.set_aside:
         terminal.say(f"What stood there before is kept as {done.set_aside}.")

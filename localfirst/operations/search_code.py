@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from localfirst_schema.arguments import SearchCode
+from localfirst_schema.errors import UnavailableError
 from localfirst_schema.results import CodeSearched
 
 from localfirst.operations.operation import Operation
@@ -27,7 +28,11 @@ def search_code(session: Session | SessionWithoutReplica, arguments: SearchCode)
         if arguments.scope == "team":
             from localfirst.code_index.search.team import search_team
 
-            return search_team(session, arguments, _engine_of(session))
+            try:
+                return search_team(session, arguments, _engine_of(session))
+            except UnavailableError:
+                here = _engine_of(session).answer(session.replica, arguments)
+                return here | {"warnings": ["database_unavailable"]}
         return _engine_of(session).answer(session.replica, arguments)
 
 

@@ -25,14 +25,17 @@ class ReplicaLock:
     """The lock file beside a replica (None: a replica in memory, which no other process can reach). For one thread."""
 
     def __init__(self, path: Path | None) -> None:
+        self._path = path
         self._lock = None if path is None else FileLock(path, mode=0o600, thread_local=False)
 
     @contextmanager
     def held(self, wait_s: float) -> Iterator[None]:
         """Holds the lock, after waiting for it for at most `wait_s`. Raises `HeldElsewhere`."""
-        if self._lock is None:
+        if self._lock is None or self._path is None:
             yield
             return
+        # Taken away under a running program, the folder comes again private, as it was, not as the lock would make it.
+        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         try:
             self._lock.acquire(timeout=wait_s, poll_interval=_POLL_S)
         except Timeout:

@@ -30,14 +30,25 @@ def test_a_restore_brings_the_old_state_and_keeps_the_present_one(shell: Shell) 
     kept = shell.item("Kept")
     shell.ok("backup", "copy.sqlite3")
     shell.ok("item", "update", kept, "--title", "Spoilt")
-    refused = shell.error("restore", "copy.sqlite3")
-    assert refused["error"] == "InvalidStateError"
-    assert refused["details"]["unsent_changes"] == 2
-    assert [item["title"] for item in shell.json("item", "list")["items"]] == ["Spoilt"]
-    told = shell.json("restore", "copy.sqlite3", "--even-if-unsent")
+    told = shell.json("restore", "copy.sqlite3")
     assert [item["title"] for item in shell.json("item", "list")["items"]] == ["Kept"]
-    shell.ok("restore", told["set_aside"], "--even-if-unsent")
+    shell.ok("restore", told["set_aside"])
     assert [item["title"] for item in shell.json("item", "list")["items"]] == ["Spoilt"]
+
+
+def test_what_a_server_has_not_seen_is_not_put_aside_unasked(laptop: NewLaptop) -> None:
+    ann = laptop("ann")
+    item = ann.item("Sent")
+    ann.ok("sync")
+    ann.ok("backup", "copy.sqlite3")
+    away = Shell(ann.directory, {**ann.more, "LOCALFIRST_DATABASE_URL": "postgresql://127.0.0.1:1/board"})
+    away.ok("item", "update", item, "--title", "Unsent")
+    refused = away.error("restore", "copy.sqlite3")
+    assert refused["error"] == "InvalidStateError"
+    assert refused["details"]["unsent_changes"] == 1
+    assert [found["title"] for found in away.json("item", "list")["items"]] == ["Unsent"]
+    away.ok("restore", "copy.sqlite3", "--even-if-unsent")
+    assert [found["title"] for found in away.json("item", "list")["items"]] == ["Sent"]
 
 
 def test_what_is_no_copy_of_this_project_is_refused(shell: Shell, tmp_path: Path) -> None:
@@ -70,10 +81,10 @@ def test_a_replica_that_is_in_use_is_not_replaced(shell: Shell) -> None:
         server.stdin.flush()
         assert server.stdout.readline()
         assert "Kept" in server.stdout.readline()
-        assert "other programs have the replica open" in shell.run("restore", "copy.sqlite3", "--even-if-unsent").err
+        assert "other programs have the replica open" in shell.run("restore", "copy.sqlite3").err
     finally:
         server.communicate()
-    shell.ok("restore", "copy.sqlite3", "--even-if-unsent")
+    shell.ok("restore", "copy.sqlite3")
 
 
 def test_a_restored_replica_loses_nothing_that_was_sent_since(laptop: NewLaptop) -> None:
