@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 from code_index.searching import FILES
-from contract.agent import Agent
+from code_index.workers import no_worker_left
+from contract.agent import Agent, working
 from contract.laptop import PROGRAM, Laptop
 
-from scenarios.conftest import until
+from scenarios.conftest import NewLaptop, until
 
 FIELDS = {"file_path", "start_line", "end_line", "symbol", "language", "content", "score", "repository"}
 
@@ -98,3 +99,24 @@ def test_a_person_searches_and_sees_path_line_and_code(agent: Agent, laptop: Lap
     assert json.loads(run("parse_header", "--json", "--path", "tests/"))["results"][0]["file_path"] == "tests/test_parser.py"
     assert os.linesep not in run("header", "--json").strip()
     assert run("zzzzqqqq", "--language", "go", "--repo", str(root)).count("net/main.go") <= 1
+
+
+def test_the_team_is_searched_on_the_server_and_without_it_what_is_here(
+    new_laptop: NewLaptop, root: Path, database_url: str
+) -> None:
+    ann, bob = new_laptop("ann", database_url), new_laptop("bob", database_url)
+    with no_worker_left(ann.replica), no_worker_left(bob.replica):
+        with working(ann) as on_ann:
+            on_ann.call("index_repository", repo_path=str(root))
+            until(
+                lambda: on_ann.call("search_code", query="parse a header line", scope="team")["results"],
+                "the index has reached the server",
+            )
+        with working(bob) as on_bob:
+            found = on_bob.call("search_code", query="parse a header line", scope="team", limit=1)
+            assert (found["data_source"], found["warnings"]) == ("postgresql", [])
+            assert (found["results"][0]["file_path"], found["results"][0]["symbol"]) == ("src/parser.py", "parse_header")
+        with working(ann, LOCALFIRST_DATABASE_URL="postgresql://127.0.0.1:1/board") as on_ann:
+            found = on_ann.call("search_code", query="parse a header line", scope="team", limit=1)
+            assert (found["data_source"], found["warnings"]) == ("sqlite_cache", ["database_unavailable"])
+            assert found["results"][0]["symbol"] == "parse_header"
