@@ -44,7 +44,7 @@ class SentenceTransformerEmbedding:
 def load(name: str) -> SentenceTransformerEmbedding:
     """The model. Raises EmbeddingUnavailableError where the package or the model cannot be loaded."""
     try:
-        from sentence_transformers import SentenceTransformer  # type: ignore[import-not-found]  # optional
+        from sentence_transformers import SentenceTransformer
 
         return SentenceTransformerEmbedding(name, SentenceTransformer(name))
     except ImportError as error:
