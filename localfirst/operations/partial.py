@@ -7,9 +7,25 @@ from typing import Any
 from localfirst_schema.entities import WORK_ITEM
 from localfirst_schema.errors import NotFoundError
 from localfirst_schema.values import check_json
+from localfirst_schema.wire import decode_json
 
 from localfirst.replica.act import Act
 from localfirst.session import Session
+
+_WAITING = """
+    SELECT h.fields, h.version, h.at, h.by FROM history AS h JOIN outbox AS o USING (history_id)
+    WHERE h.entity = ? AND h.entity_id = ? ORDER BY h.history_id
+"""
+
+
+def waiting_blind_update(session: Session, item_id: str) -> dict[str, Any] | None:
+    """What this replica has written of an item that it does not hold, until the server has decided; the rest is unknown."""
+    shown: dict[str, Any] | None = None
+    for fields, version, at, by in session.replica.execute(_WAITING, (WORK_ITEM.name, item_id)):
+        shown = shown or dict.fromkeys(WORK_ITEM.column_names)
+        written = {name: change["new"] for name, change in decode_json(str(fields)).items() if name != "metadata"}
+        shown |= written | {"id": item_id, "version": version, "updated_at": at, "updated_by": by}
+    return shown
 
 
 def keep_blind_update(session: Session, act: Act, item_id: str, version: int, changes: dict[str, Any]) -> dict[str, Any]:

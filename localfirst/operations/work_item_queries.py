@@ -11,8 +11,9 @@ from localfirst_schema.wire import Row
 
 from localfirst.operations.changing import require
 from localfirst.operations.operation import Operation
+from localfirst.operations.partial import waiting_blind_update
 from localfirst.operations.present import present
-from localfirst.replica.rows import as_row, select, select_sql
+from localfirst.replica.rows import as_row, find, select, select_sql
 from localfirst.session import Session
 
 _DEPENDENCIES = """
@@ -46,6 +47,8 @@ _READY = f"""
 def query(session: Session, arguments: QueryWorkItem) -> dict[str, Any]:
     """One item, its ancestors, the tree below it and its dependencies."""
     source = session.read(arguments.id)
+    if find(session.replica, WORK_ITEM, arguments.id) is None and (partial := waiting_blind_update(session, arguments.id)):
+        return partial | {"partial": True, "parent_chain": [], "children": [], "dependencies": []} | source
     row = require(session, WORK_ITEM, arguments.id)
     result = present(WORK_ITEM, row)
     result["parent_chain"] = _ancestors(session, row)

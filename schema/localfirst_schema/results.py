@@ -114,6 +114,7 @@ class Dependency(_Part):
 class WorkItemRead(WorkItem, Read):
     """A work item with what surrounds it; each child has its own `children`."""
 
+    partial: bool = False
     parent_chain: Annotated[list[WorkItem], _listed(WorkItem)]
     children: list[dict[str, Any]]
     dependencies: list[Dependency]
