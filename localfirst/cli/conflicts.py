@@ -63,7 +63,7 @@ def resolve(
             "resolve_conflict",
             conflict_id=found["conflict_id"],
             resolution=resolution,
-            **given(fields=metadata.patch(fields, None), resolved_by=by),
+            **given(fields=metadata.patch(fields, None, field="fields", example='{"title": "Agreed"}'), resolved_by=by),
         )
         this.answer(settled, lambda _: terminal.say(f"Settled with {resolution}: {_name(this, found)}."))
 

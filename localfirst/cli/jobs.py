@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -35,8 +36,10 @@ def list_(
 ) -> None:
     """List jobs, newest first."""
     with command(as_json=as_json) as this:
-        result = this.run("list_indexing_jobs", **given(status=status, repo_path=repository, limit=limit, offset=offset))
-        this.answer(result, lambda page: _page(this, page))
+        root = str(Path(repository).expanduser().absolute()) if repository is not None else None
+        result = this.run("list_indexing_jobs", **given(status=status, repo_path=root, limit=limit, offset=offset))
+        is_filtered = status is not None or root is not None
+        this.answer(result, lambda page: _page(this, page, is_filtered=is_filtered))
 
 
 def show(job: JobId, as_json: options.AsJson = False) -> None:
@@ -73,9 +76,9 @@ def _resolve(this: Command, given_id: str) -> str:
     return found[0]
 
 
-def _page(this: Command, result: Result) -> None:
+def _page(this: Command, result: Result, *, is_filtered: bool) -> None:
     if not result["jobs"]:
-        terminal.say("There are no indexing jobs of the last seven days.")
+        terminal.say(f"There are no indexing jobs{' that fit' if is_filtered else ''} of the last seven days.")
         return
     columns = (
         Column("job", "id"),

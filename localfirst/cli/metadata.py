@@ -9,11 +9,13 @@ from typing import Any, NoReturn
 from localfirst_schema.errors import ValidationError
 
 
-def patch(document: str | None, pairs: Iterable[str] | None) -> dict[str, Any] | None:
+def patch(
+    document: str | None, pairs: Iterable[str] | None, *, field: str = "metadata", example: str = '{"priority": "high"}'
+) -> dict[str, Any] | None:
     """`--metadata` and then each `-m` as one JSON merge patch; None where neither is given. Raises ValidationError."""
     if document is None and not pairs:
         return None
-    patched = {} if document is None else _object(document)
+    patched = {} if document is None else _object(document, field, example)
     for pair in pairs or ():
         key, is_pair, value = pair.partition("=")
         if not is_pair or not key:
@@ -28,15 +30,13 @@ def whole(document: str | None, pairs: Iterable[str] | None) -> dict[str, Any] |
     return None if patched is None else {key: value for key, value in patched.items() if value is not None}
 
 
-def _object(document: str) -> dict[str, Any]:
+def _object(document: str, field: str, example: str) -> dict[str, Any]:
     try:
         value = json.loads(document, parse_constant=_refuse)
     except (ValueError, RecursionError):
-        raise ValidationError(
-            "metadata", "must be a JSON object", 'metadata: this is not JSON; write it as \'{"priority": "high"}\'.'
-        ) from None
+        raise ValidationError(field, "must be a JSON object", f"{field}: this is not JSON; write it as '{example}'.") from None
     if not isinstance(value, dict):
-        raise ValidationError("metadata", "must be a JSON object")
+        raise ValidationError(field, "must be a JSON object")
     return value
 
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from localfirst_schema.entities import Entity
 from localfirst_schema.identifiers import natural_id
-from localfirst_schema.json_merge import ABSENT, Clash
+from localfirst_schema.json_merge import ABSENT, Clash, apply
 from localfirst_schema.wire import Mutation, Row, decode_json
 
 CONFLICT = "conflict"
@@ -143,6 +143,11 @@ def _one_after_the_other(old_1: Any, new_1: Any, old_2: Any, new_2: Any) -> tupl
             before, after = _one_after_the_other(*sides)
         else:
             before, after = sides[0] if first else sides[2], sides[3] if second else sides[1]
+            # Of an object that came as a whole the second names only what it changed in it; so does the first of one that goes.
+            if first and second and all(isinstance(side, dict) for side in sides[1:]):
+                after = apply(sides[2], sides[3], sides[1])
+            elif first and second and all(isinstance(side, dict) for side in sides[:3]):
+                before = apply(sides[1], sides[0], sides[2])
         if before is not ABSENT:
             old[key] = before
         if after is not ABSENT:

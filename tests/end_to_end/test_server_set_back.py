@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -115,5 +116,8 @@ def test_the_client_says_that_the_server_was_restored(new_laptop: NewLaptop, dat
         while one(laptop, "SELECT recovered_at IS NULL OR EXISTS (SELECT 1 FROM outbox) FROM replica"):
             assert time.monotonic() < deadline, "it recovers by itself"
             time.sleep(0.02)
-        assert "restored to an older state; 2 changes were sent again" in agent.call("sync_status")["last_recovery"]
+        told = agent.call("sync_status")["last_recovery"]  # "Meanwhile" may be one of them
+        assert re.search(r"restored to an older state; [23] changes were sent again", told), (
+            told
+        )  # "Meanwhile" may be one of them
     assert {row["name"] for row in server_rows(database_url)["vendor_extractors"].values()} == {"Alder", "Birch", "Meanwhile"}

@@ -54,7 +54,7 @@ def test_a_wrong_path_is_told_in_a_sentence(shell: Shell) -> None:
 
 
 def test_a_job_in_the_background_can_be_followed_and_cancelled(shell: Shell, tmp_path: Path) -> None:
-    root = repository(tmp_path / "code", files=1500)
+    root = repository(tmp_path / "code", files=5000)
     started = shell.ok("index", str(root), "--background")
     job = newest(shell)
     assert job["job_id"] in started.out
@@ -120,16 +120,16 @@ class Terminal:
 
 
 def test_a_terminal_shows_a_bar_and_the_pace(shell: Shell, tmp_path: Path) -> None:
-    terminal = Terminal(shell, "index", str(repository(tmp_path / "code", files=800)))
+    terminal = Terminal(shell, "index", str(repository(tmp_path / "code", files=3000)))
     terminal.read_until("Chunking")
     terminal.read_until("files/s")
     terminal.read_until("left")
-    terminal.read_until("800 files indexed", 120)
+    terminal.read_until("3000 files indexed", 120)
     assert terminal.end() == 0
 
 
 def test_ctrl_c_leaves_the_job_at_work(shell: Shell, tmp_path: Path) -> None:
-    terminal = Terminal(shell, "index", str(repository(tmp_path / "code", files=800)))
+    terminal = Terminal(shell, "index", str(repository(tmp_path / "code", files=3000)))
     terminal.read_until("Chunking")
     terminal.interrupt()
     terminal.read_until("goes on in the background")
@@ -139,7 +139,7 @@ def test_ctrl_c_leaves_the_job_at_work(shell: Shell, tmp_path: Path) -> None:
 
 
 def test_ctrl_c_twice_cancels_it(shell: Shell, tmp_path: Path) -> None:
-    terminal = Terminal(shell, "index", str(repository(tmp_path / "code", files=1500)))
+    terminal = Terminal(shell, "index", str(repository(tmp_path / "code", files=3000)))
     terminal.read_until("Chunking")
     terminal.interrupt()
     terminal.read_until("once more")

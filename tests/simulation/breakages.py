@@ -296,7 +296,6 @@ BREAKAGES: tuple[Breakage, ...] = (
     Breakage("the cursor moves to a head that was asked for later", _instead(round, "_pull", _pulls_to_a_later_head), 19),
     # The decision
     Breakage("the last writer wins", _instead(decision, "_applied", _overwrites)),
-    Breakage("the version alone decides, not the base values", _instead(decision, "_base_matches", lambda *_: True), 9),
     Breakage("an update goes into a row that was deleted", _in_decide(_not_deleted)),
     Breakage("a creation replaces what is there", _in_decide(_creates_anew)),
     Breakage("a loser's version is given again", _instead(decision, "_past_both", _past_the_row)),

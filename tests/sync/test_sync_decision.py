@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from localfirst_schema.entities import VENDOR, WORK_ITEM
 from localfirst_schema.wire import Fields, Mutation, Row
+from localfirst_sync.conflict import Draft, joined, record
 from localfirst_sync.decision import decide, rebase, refused
 
 AT = "2026-01-02T03:04:05.000006Z"
@@ -137,3 +138,29 @@ def test_a_refusal_keeps_everything() -> None:
     assert (decision.outcome, decision.reason) == ("conflict", "why")
     assert decision.row == current | {"version": 8}
     assert [(c.path, c.base, c.mine, c.theirs) for c in decision.clashes] == [(("metadata",), {"a": 1}, {"a": 2}, {"a": 1})]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "together"),
+    [
+        (({}, {"plan": {"x": 1}}), ({"plan": {}}, {"plan": {"y": 2}}), ({}, {"plan": {"x": 1, "y": 2}})),
+        (
+            ({"plan": "flat"}, {"plan": {"x": 1}}),
+            ({"plan": {}}, {"plan": {"y": 2}}),
+            ({"plan": "flat"}, {"plan": {"x": 1, "y": 2}}),
+        ),
+        (({"plan": {"x": 0}}, {"plan": {"x": 1}}), ({"plan": {"x": 1, "y": 2}}, {}), ({"plan": {"x": 0, "y": 2}}, {})),
+        (
+            ({"plan": {"x": 0}}, {"plan": {"x": 1}}),
+            ({"plan": {"x": 1, "y": 2}}, {"plan": "flat"}),
+            ({"plan": {"x": 0, "y": 2}}, {"plan": "flat"}),
+        ),
+    ],
+)
+def test_a_joined_conflict_has_both_changes_of_an_object(first: Any, second: Any, together: Any) -> None:
+    drafts = []
+    for number, (base, mine) in enumerate((first, second), 1):
+        mutation = Mutation(number, number, "work_item", "i", number, number + 1, "me", AT, "")
+        drafts.append(Draft(mutation, WORK_ITEM, {"metadata": base}, {"metadata": mine}, row(), "fields"))
+    after = joined(record("p", "r", drafts[0], "a"), drafts[1], "a")
+    assert (after["base"], after["mine"]) == ({"metadata": together[0]}, {"metadata": together[1]})

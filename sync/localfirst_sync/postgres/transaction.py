@@ -57,6 +57,7 @@ class Transaction:
         self._identity = identity
         self._project = identity.project_id
         self._tag = random.getrandbits(31)
+        self._moved: set[str] = set()
 
     def open(self, push: Push, changes: Sequence[Change]) -> list[Verdict]:
         """Begins, locks and reads; returns the verdicts of the leading mutations that the server has had before.
@@ -118,10 +119,12 @@ class Transaction:
             old, row = self._rows.get(key), self._batch.rows.get(key)
             if row is None or row is old:
                 continue
-            if key[0] == WORK_ITEM.name and (old is None or old["parent_id"] != row["parent_id"]):
+            is_moved = key[0] == WORK_ITEM.name and (old is None or old["parent_id"] != row["parent_id"])
+            if is_moved or self._is_below_moved(key):
                 row = self._placed(key, row)
                 if old is not None:
-                    moved.append(key[1])
+                    old = old | {"path": None, "depth": None}  # an earlier part may have derived them anew: they are written
+                    moved += [key[1]] if is_moved else ()
             if old is None:
                 new[key[0]].append(row)
             else:
@@ -153,6 +156,7 @@ class Transaction:
     def _write_rest(self, part: Part) -> None:
         if part.moved:
             self._connection.execute(_DERIVE_PATHS, (self._project, part.moved), prepare=True)
+            self._moved.update(part.moved)
         conflicts.write(self._connection, self._project, part.conflicts)
         self._seq = part.seq + len(part.history)
         self._rows |= {key: self._batch.rows[key] for key in part.before.rows if key in self._batch.rows}
@@ -183,6 +187,10 @@ class Transaction:
         # Whoever settles a conflict has not seen what clashes in the same push: that opens one of its own.
         still_open = [known for known in conflicts.records(found) if known.row["id"] not in named]
         return book(self._project, self._identity.replica_id, settled, still_open, named)
+
+    def _is_below_moved(self, key: Key) -> bool:
+        """Whether an earlier part moved something above this row, so that its path is no longer the one that was read."""
+        return key[0] == WORK_ITEM.name and bool(self._moved) and not self._moved.isdisjoint(self._batch.ancestry(key[1]))
 
     def _placed(self, key: Key, row: Row) -> Row:
         above = self._batch.ancestry(key[1])
