@@ -52,8 +52,12 @@ def indexed(here: Settings, root: Path) -> None:
     try:
         with immediate(connection):
             job, _ = table.create_or_join(connection, root, root.name, force=False, estimated_seconds=1.0)
-        start.ensure(here)
-        until(lambda: table.find(connection, job.job_id).status == "completed", 60, "the end of the job")
+
+        def is_done() -> bool:
+            start.ensure(here)  # as clients do, time and again: the worker before may just be ending
+            return table.find(connection, job.job_id).status == "completed"
+
+        until(is_done, 60, "the end of the job")
     finally:
         connection.close()
 
