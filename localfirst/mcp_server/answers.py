@@ -6,7 +6,7 @@ know no structured content, and many models, read the text alone.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from localfirst_schema.errors import LocalfirstError, UnavailableError
@@ -17,21 +17,26 @@ _encoder = msgspec.json.Encoder()
 _lenient_encoder = msgspec.json.Encoder(enc_hook=str)
 
 
-def success(result: dict[str, Any], announcement: str | None, payloads: Payloads | None) -> dict[str, Any]:
+class Answer(NamedTuple):
+    """What a tool answers: structured content in JSON, and the text beside it."""
+
+    structured: bytes
+    text: str
+    is_error: bool
+
+
+def success(result: dict[str, Any], announcement: str | None) -> Answer:
     """The answer for `result`, which holds JSON types only; `announcement` becomes a field of it (the text stays its JSON)."""
     if announcement is not None:
         result = result | {"announcement": announcement}
     structured = _encoder.encode(result)
-    return _answer(result, structured, structured.decode(), payloads)
+    return Answer(structured, structured.decode(), is_error=False)
 
 
-def failure(error: LocalfirstError, payloads: Payloads | None) -> dict[str, Any]:
+def failure(error: LocalfirstError) -> Answer:
     """The answer for `error`: its sentence as text, its fields as structured content."""
-    # Details may hold anything worth telling; the round through JSON leaves JSON types only.
-    structured = _lenient_encoder.encode(error.as_dict())
-    answer = _answer(msgspec.json.decode(structured), structured, error.message, payloads)
-    answer["isError"] = True
-    return answer
+    # Details may hold anything worth telling.
+    return Answer(_lenient_encoder.encode(error.as_dict()), error.message, is_error=True)
 
 
 def internal_error(tool: str) -> UnavailableError:
@@ -39,13 +44,23 @@ def internal_error(tool: str) -> UnavailableError:
     return UnavailableError(f"{tool} met an internal error: see the program's log for its cause before you call it again.")
 
 
-def _answer(value: Any, structured: bytes, text: str, payloads: Payloads | None) -> dict[str, Any]:
-    if payloads is not None:
-        text = payloads.hold(Payload(structured, _encoder.encode(text)))
-        value = {}
+def as_result(answer: Answer, payloads: Payloads | None) -> dict[str, Any]:
+    """The answer for the session logic to shape; with `payloads`, only a token of it."""
+    if payloads is None:
+        text, structured = answer.text, msgspec.json.decode(answer.structured)
+    else:
+        text, structured = payloads.hold(Payload(answer.structured, _encoder.encode(answer.text))), {}
     return {
         "content": [{"type": "text", "text": text}],
-        "structuredContent": value,
-        "isError": False,
+        "structuredContent": structured,
+        "isError": answer.is_error,
         "resultType": "complete",
     }
+
+
+def varying(answer: Answer, *, with_structure: bool) -> dict[str, Any]:
+    """The fields of a result that differ from answer to answer, ready to be encoded."""
+    fields: dict[str, Any] = {"content": [{"text": answer.text, "type": "text"}], "isError": answer.is_error}
+    if with_structure:
+        fields["structuredContent"] = msgspec.Raw(answer.structured)
+    return fields

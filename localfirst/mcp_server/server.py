@@ -25,9 +25,10 @@ from mcp.server.stdio import stdio_server
 from mcp.shared.exceptions import MCPError
 
 import localfirst
-from localfirst.mcp_server import answers
+from localfirst.mcp_server.answers import Answer, as_result, failure, internal_error, success
 from localfirst.mcp_server.arguments import checked
 from localfirst.mcp_server.descriptors import STDIN
+from localfirst.mcp_server.repeated_calls import RepeatedCalls
 from localfirst.mcp_server.tools import tool_list, tool_table
 from localfirst.mcp_server.transport import event_loop_stdio, watchable
 from localfirst.mcp_server.wire import Payloads
@@ -103,43 +104,75 @@ class OneSession:
                 _log.exception("the session did not close cleanly")
 
 
+class Tools:
+    """The operations by name, called for one session. Whatever one raises becomes an answer."""
+
+    def __init__(self, session: OneSession, operations: Iterable[Operation], blocking: frozenset[str]) -> None:
+        self.table = tool_table(operations)
+        self._session = session
+        self._blocking = blocking
+        unknown = blocking - self.table.keys()
+        if unknown:
+            raise ValueError(f"no such operation: {', '.join(sorted(unknown))}")
+
+    def call_at_once(self, name: str, arguments: dict[str, Any], client_name: str | None) -> Answer | None:
+        """The answer, or None if there is no such tool or it has to wait for something."""
+        operation = self.table.get(name)
+        if operation is None or name in self._blocking:
+            return None
+        try:
+            model = checked(name, operation.arguments, arguments)
+            opened = self._session.opened(client_name)
+            run: Callable[..., dict[str, Any]] = operation.run
+            return success(run(opened, model), opened.take_announcement())
+        except Exception as error:  # noqa: BLE001 - the client gets an answer, the log the cause
+            return _failed(name, error)
+
+    async def call_in_thread(self, operation: Operation, arguments: dict[str, Any], client_name: str | None) -> Answer:
+        """The answer of a tool that waits for something: the event loop goes on meanwhile."""
+        try:
+            model = checked(operation.name, operation.arguments, arguments)
+            opened = self._session.opened(client_name)
+            run: Callable[..., dict[str, Any]] = operation.run
+            result = await anyio.to_thread.run_sync(run, opened, model, abandon_on_cancel=True)
+            return success(result, opened.take_announcement())
+        except Exception as error:  # noqa: BLE001 - the same
+            return _failed(operation.name, error)
+
+
+def _failed(tool: str, error: Exception) -> Answer:
+    if isinstance(error, LocalfirstError):
+        return failure(error)
+    _log.error("the tool %s failed", tool, exc_info=error)
+    return failure(internal_error(tool))
+
+
 def build_server(
-    session: OneSession,
-    operations: Iterable[Operation],
-    *,
-    blocking: frozenset[str] = frozenset(),
-    payloads: Payloads | None = None,
+    tools: Tools, payloads: Payloads | None = None, called_by: Callable[[str | None], None] = lambda _: None
 ) -> Server[Any]:
-    """The SDK server whose tools are `operations`. `payloads` is given when the transport puts them in their place."""
-    table = tool_table(operations)
-    unknown = blocking - table.keys()
-    if unknown:
-        raise ValueError(f"no such operation: {', '.join(sorted(unknown))}")
+    """The SDK server with these tools.
+
+    Args:
+        payloads: given when the transport puts them in their place.
+        called_by: told the client's name at every call.
+    """
     listed: list[dict[str, Any]] = []
 
     async def list_tools(_: ServerRequestContext[Any], __: types.PaginatedRequestParams) -> dict[str, Any]:
         if not listed:
-            listed.extend(tool_list(table.values()))
+            listed.extend(tool_list(tools.table.values()))
         return {"tools": listed, "resultType": "complete"}
 
     async def call_tool(context: ServerRequestContext[Any], request: types.CallToolRequestParams) -> dict[str, Any]:
-        operation = table.get(request.name)
+        operation = tools.table.get(request.name)
         if operation is None:
             raise _unknown_tool(request.name)
-        try:
-            arguments = checked(request.name, operation.arguments, request.arguments or {})
-            opened = session.opened(_client_name(context))
-            run: Callable[..., dict[str, Any]] = operation.run
-            if request.name in blocking:
-                result = await anyio.to_thread.run_sync(run, opened, arguments, abandon_on_cancel=True)
-            else:
-                result = run(opened, arguments)
-            return answers.success(result, opened.take_announcement(), payloads)
-        except LocalfirstError as error:
-            return answers.failure(error, payloads)
-        except Exception:  # noqa: BLE001 - the client gets an answer, the log the cause
-            _log.exception("the tool %s failed", request.name)
-            return answers.failure(answers.internal_error(request.name), payloads)
+        arguments, client_name = request.arguments or {}, _client_name(context)
+        called_by(client_name)
+        answer = tools.call_at_once(request.name, arguments, client_name)
+        if answer is None:
+            answer = await tools.call_in_thread(operation, arguments, client_name)
+        return as_result(answer, payloads)
 
     server: Server[Any] = Server(
         NAME,
@@ -171,7 +204,7 @@ async def serve(
         if watchable(STDIN):
             await _serve_on_event_loop(session, operations, blocking)
         else:
-            server = build_server(session, operations, blocking=blocking)
+            server = build_server(Tools(session, operations, blocking))
             async with stdio_server() as (source, target):
                 session.open_early()
                 await server.run(source, target, server.create_initialization_options())
@@ -181,7 +214,9 @@ async def serve(
 
 async def _serve_on_event_loop(session: OneSession, operations: Iterable[Operation], blocking: frozenset[str]) -> None:
     payloads = Payloads()
-    server = build_server(session, operations, blocking=blocking, payloads=payloads)
+    tools = Tools(session, operations, blocking)
+    repeated = RepeatedCalls(tools.call_at_once)
+    server = build_server(tools, payloads, repeated.is_called_by)
     loop = asyncio.get_running_loop()
     opening: list[asyncio.Handle] = []
 
@@ -189,7 +224,7 @@ async def _serve_on_event_loop(session: OneSession, operations: Iterable[Operati
         if not opening:
             opening.append(loop.call_soon(session.open_early))
 
-    async with event_loop_stdio(payloads, on_answer) as (source, target):
+    async with event_loop_stdio(payloads, repeated, on_answer) as (source, target):
         await server.run(source, target, server.create_initialization_options())
 
 

@@ -25,6 +25,7 @@ from mcp.shared.message import SessionMessage
 from pydantic import ValidationError
 
 from localfirst.mcp_server.descriptors import claimed_stdio, never_blocking
+from localfirst.mcp_server.repeated_calls import RepeatedCalls
 from localfirst.mcp_server.wire import Payloads, decode, encode, refusal
 
 READ_BYTES = 1 << 18
@@ -39,9 +40,10 @@ LAST_FLUSH_S = 1.0
 class Lines:
     """The client's messages: the SDK's `ReadStream` over a descriptor. One consumer at a time."""
 
-    def __init__(self, descriptor: int, refuse: Callable[[types.JSONRPCError], None]) -> None:
+    def __init__(self, descriptor: int, answers: Answers, repeated: RepeatedCalls) -> None:
         self._descriptor = descriptor
-        self._refuse = refuse
+        self._answers = answers
+        self._repeated = repeated
         self._loop = asyncio.get_running_loop()
         self._partial: list[bytes] = []
         self._queue: deque[SessionMessage | Exception] = deque()
@@ -134,13 +136,25 @@ class Lines:
         self._partial.append(head)
         if not rest:
             return
-        self._take(b"".join(self._partial))
+        line = b"".join(self._partial)
+        if not (rest == [b""] and self._is_answered_at_once(line)):
+            self._take(line)
         for line in rest[:-1]:
             self._take(line)
         self._partial = [rest[-1]] if rest[-1] else []
         if len(self._queue) >= MAX_QUEUED_MESSAGES:
             self._unwatch()
         self._wake()
+
+    def _is_answered_at_once(self, line: bytes) -> bool:
+        """Whether this line, which came alone while nothing else is going on, needed no session logic."""
+        if self._unanswered or self._queue or not self._answers.is_drained():
+            return False
+        answer = self._repeated.answer(line)
+        if answer is None:
+            return False
+        self._answers.write(answer)
+        return True
 
     def _take(self, line: bytes) -> None:
         if not line or line.isspace():
@@ -150,7 +164,7 @@ class Lines:
         except ValidationError as error:
             answer = refusal(line, error)
             if answer is not None:
-                self._refuse(answer)
+                self._answers.refuse(answer)
             self._queue.append(error)
             return
         if isinstance(message, types.JSONRPCRequest):
@@ -175,9 +189,10 @@ class Lines:
 class Answers:
     """The messages to the client: the SDK's `WriteStream` over a descriptor, which takes lines whole and in order."""
 
-    def __init__(self, descriptor: int, payloads: Payloads) -> None:
+    def __init__(self, descriptor: int, payloads: Payloads, repeated: RepeatedCalls) -> None:
         self._descriptor = descriptor
         self._payloads = payloads
+        self._repeated = repeated
         self._loop = asyncio.get_running_loop()
         self._backlog: deque[memoryview] = deque()
         self._drained = asyncio.Event()
@@ -195,6 +210,8 @@ class Answers:
         if self._closed:
             raise anyio.ClosedResourceError
         message = item.message
+        if isinstance(message, types.JSONRPCResponse):
+            self._repeated.learn(message)
         self._write(encode(message, self._payloads))
         if isinstance(message, types.JSONRPCResponse | types.JSONRPCError):
             self.on_answer()
@@ -203,10 +220,18 @@ class Answers:
         if self._broken:
             raise anyio.BrokenResourceError
 
+    def is_drained(self) -> bool:
+        """Whether the client has taken, or the pipe holds, all that was written."""
+        return not self._backlog
+
+    def write(self, line: bytes) -> None:
+        """Send an answer that the session logic does not know of."""
+        if not self._closed:
+            self._write(line)
+
     def refuse(self, answer: types.JSONRPCError) -> None:
         """Answer a line that was no message."""
-        if not self._closed:
-            self._write(encode(answer, self._payloads))
+        self.write(encode(answer, self._payloads))
 
     async def aclose(self) -> None:
         """Give the client a moment to read what is left, then write no more."""
@@ -286,15 +311,15 @@ def watchable(descriptor: int) -> bool:
 
 @contextlib.asynccontextmanager
 async def event_loop_stdio(
-    payloads: Payloads, on_answer: Callable[[], None] = lambda: None
+    payloads: Payloads, repeated: RepeatedCalls, on_answer: Callable[[], None] = lambda: None
 ) -> AsyncIterator[tuple[Lines, Answers]]:
     """Serve the process's standard input and output; `on_answer` is called after each answer.
 
     Assumes that `watchable(0)` holds. While it is open, descriptor 0 is the null device and descriptor 1 standard error.
     """
     with claimed_stdio() as (source, target), never_blocking(target):
-        answers = Answers(target, payloads)
-        lines = Lines(source, answers.refuse)
+        answers = Answers(target, payloads, repeated)
+        lines = Lines(source, answers, repeated)
 
         def answered() -> None:
             lines.answered()

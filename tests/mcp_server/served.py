@@ -176,4 +176,15 @@ if __name__ == "__main__":
         from localfirst.mcp_server import server
 
         server.watchable = lambda _: False
+    if os.environ.get("TEST_TELL_SESSION_LOGIC"):
+        # A word for each message that is on its way to the session logic.
+        from localfirst.mcp_server import transport
+
+        decode = transport.decode
+
+        def told(line: bytes | bytearray) -> Any:
+            print("for the session logic", file=sys.stderr, flush=True)
+            return decode(line)
+
+        transport.decode = told
     run(Session, OPERATIONS, blocking=frozenset({"wait_in_thread", "hang_in_thread"}))

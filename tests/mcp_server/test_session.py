@@ -6,7 +6,7 @@ import pytest
 from localfirst_schema.errors import UnavailableError
 from pydantic import BaseModel
 
-from localfirst.mcp_server.server import OneSession, build_server
+from localfirst.mcp_server.server import OneSession, Tools
 from mcp_server import served
 
 
@@ -70,8 +70,8 @@ def test_operations_that_cannot_be_served_are_refused_at_the_start() -> None:
         """Lets unknown arguments pass."""
 
     with pytest.raises(ValueError, match="two operations are called noop"):
-        build_server(session, [noop, noop])
+        Tools(session, [noop, noop], frozenset())
     with pytest.raises(ValueError, match="must forbid extra"):
-        build_server(session, [served.operation(served.noop, Loose)])
+        Tools(session, [served.operation(served.noop, Loose)], frozenset())
     with pytest.raises(ValueError, match="no such operation: absent"):
-        build_server(session, [noop], blocking=frozenset({"absent"}))
+        Tools(session, [noop], frozenset({"absent"}))
