@@ -6,6 +6,7 @@ know no structured content, and many models, read the text alone.
 
 from __future__ import annotations
 
+import json
 from typing import Any, NamedTuple
 
 import msgspec
@@ -35,8 +36,12 @@ def success(result: dict[str, Any], announcement: str | None) -> Answer:
 
 def failure(error: LocalfirstError) -> Answer:
     """The answer for `error`: its sentence as text, its fields as structured content."""
-    # Details may hold anything worth telling.
-    return Answer(_lenient_encoder.encode(error.as_dict()), error.message, is_error=True)
+    fields = error.as_dict()  # its details may hold anything worth telling
+    try:
+        structured = _lenient_encoder.encode(fields)
+    except UnicodeEncodeError:  # a lone surrogate, which the caller sent
+        structured = json.dumps(msgspec.to_builtins(fields, enc_hook=str)).encode()
+    return Answer(structured, error.message.encode(errors="replace").decode(), is_error=True)
 
 
 def internal_error(tool: str) -> UnavailableError:

@@ -64,7 +64,7 @@ class RepeatedCalls:
         self._passing = self._passing_name = None
         try:
             call = _decoder.decode(line)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return None
         known = self._known
         if known is None or bytes(call.params.envelope) != known.envelope:

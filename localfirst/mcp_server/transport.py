@@ -24,7 +24,7 @@ import mcp_types as types
 from mcp.shared.message import SessionMessage
 from pydantic import ValidationError
 
-from localfirst.mcp_server.descriptors import claimed_stdio, never_blocking
+from localfirst.mcp_server.descriptors import claimed_stdio, never_blocking, widen
 from localfirst.mcp_server.repeated_calls import RepeatedCalls
 from localfirst.mcp_server.wire import Payloads, decode, encode, refusal
 
@@ -318,6 +318,7 @@ async def event_loop_stdio(
     Assumes that `watchable(0)` holds. While it is open, descriptor 0 is the null device and descriptor 1 standard error.
     """
     with claimed_stdio() as (source, target), never_blocking(target):
+        widen(target)
         answers = Answers(target, payloads, repeated)
         lines = Lines(source, answers, repeated)
 

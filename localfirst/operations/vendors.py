@@ -57,10 +57,10 @@ def _status(operational: bool) -> str:
     return "operational" if operational else "broken"
 
 
-def _require(session: Session, name: str) -> Row:
-    row = find(session.replica, VENDOR, _id(session, name))
+def _require(session: Session, name: str, vendor_id: str) -> Row:
+    row = find(session.replica, VENDOR, vendor_id)
     if row is None and session.catch_up():
-        row = find(session.replica, VENDOR, _id(session, name))
+        row = find(session.replica, VENDOR, vendor_id)
     if row is None or row["deleted_at"] is not None:
         raise NotFoundError(
             f"there is no vendor named {name!r} in this project; list_vendors shows all names.", entity="vendor", name=name
@@ -70,8 +70,9 @@ def _require(session: Session, name: str) -> Row:
 
 def query(session: Session, arguments: QueryVendorStatus) -> dict[str, Any]:
     """One vendor by name."""
-    source = session.read(_id(session, arguments.name))
-    return present(VENDOR, _require(session, arguments.name)) | source
+    vendor_id = _id(session, arguments.name)
+    source = session.read(vendor_id)
+    return present(VENDOR, _require(session, arguments.name, vendor_id)) | source
 
 
 def update(session: Session, arguments: UpdateVendorStatus) -> dict[str, Any]:
@@ -79,10 +80,11 @@ def update(session: Session, arguments: UpdateVendorStatus) -> dict[str, Any]:
     changes = arguments.given("operational", "metadata")
     require_some(changes, "operational", "metadata")
     refuse_null(changes, "operational", "metadata")
-    if _require(session, arguments.name)["version"] < arguments.version:
+    vendor_id = _id(session, arguments.name)
+    if _require(session, arguments.name, vendor_id)["version"] < arguments.version:
         session.catch_up()
     with session.act(arguments.updated_by) as act:
-        row = find(act.connection, VENDOR, _id(session, arguments.name))
+        row = find(act.connection, VENDOR, vendor_id)
         assert row is not None
         check_not_deleted(VENDOR, row, {})
         check_version(VENDOR, row, arguments.version)

@@ -101,7 +101,8 @@ class Freshness:
         found: list[Any] = self._replica.execute(_STATE).fetchall()
         last_sync_at, waits, in_conflict = found[0]
         if row_id is not None:
-            waits = waits and outbox.row_waits(self._replica, row_id)
+            # Without a server everything waits, and nobody is told.
+            waits = waits and self._link is not None and outbox.row_waits(self._replica, row_id)
             in_conflict = in_conflict and self.has_conflict(row_id)
         return _State(last_sync_at, bool(waits), bool(in_conflict))
 

@@ -113,6 +113,7 @@ def test_the_session_logic_is_not_asked_again() -> None:
         b'{"jsonrpc":"2.0","method":"tools/call","params":{"name":"noop"}}',
         b'{"jsonrpc":"1.0","id":2,"method":"tools/call","params":{"name":"noop"}}',
         b'{"jsonrpc":"2.0","id":2,"method":"tools/call"',
+        _call(2, '"name":"noop","arguments":{"a":' + "[" * 20_000 + "]" * 20_000 + "}"),
         b"\xff",
         b"",
     ],

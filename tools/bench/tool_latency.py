@@ -34,6 +34,8 @@ BLOCK = 10
 """Calls of one tool before the next one's turn."""
 
 SDK_NOOP = "noop of the SDK's own server"
+ASKED_NOOP = "noop, through the session logic"
+"""With a progress token, which only the SDK's session logic knows about: what each call cost if none was like another."""
 ITEM = {"item_type": "task", "metadata": {"priority": "high"}}
 
 
@@ -68,6 +70,7 @@ async def measure(calls: int, mode: dict[str, Any], environment: dict[str, str],
 
         actions: dict[str, Callable[[], Awaitable[Any]]] = {
             SDK_NOOP: lambda: sdk_client.call_tool("noop", {}),
+            ASKED_NOOP: lambda: client.call_tool("noop", {}, progress_callback=_no_progress),
             "noop": lambda: call("noop"),
             "query_vendor_status": lambda: call("query_vendor_status", name="vendor_7"),
             "update_work_item": update,
@@ -100,6 +103,10 @@ async def measure(calls: int, mode: dict[str, Any], environment: dict[str, str],
     rows.append(("start to first answer", str(ours), "", f"{ours.median / sdk.median:.2f}"))
     rows.append(("memory afterwards, MiB", f"{memory:,.0f}", "", ""))
     return rows
+
+
+async def _no_progress(*_: object) -> None:
+    """A tool that does nothing reports nothing."""
 
 
 async def _start(server: StdioServerParameters, mode: dict[str, Any], tool: str, arguments: dict[str, Any]) -> float:
