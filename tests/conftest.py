@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
+from gateway import Gateway
 from postgres import Server
 
 
@@ -23,3 +25,10 @@ def database_url(postgres_server: Server) -> Iterator[str]:
     """A fresh, migrated database without a project."""
     with postgres_server.database() as url:
         yield url
+
+
+@pytest.fixture
+def gateway(database_url: str) -> Iterator[Gateway]:
+    """A way to that database that a test may disturb."""
+    with closing(Gateway(database_url)) as opened:
+        yield opened

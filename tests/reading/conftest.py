@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
+from gateway import Gateway
 from postgres import Server
 
-from reading.gateway import Gateway
 from reading.world import World
 
 
@@ -21,6 +22,5 @@ def world(postgres_server: Server, tmp_path_factory: pytest.TempPathFactory) -> 
 @pytest.fixture
 def gateway(world: World) -> Iterator[Gateway]:
     """A way to the project's PostgreSQL that a test may disturb."""
-    opened = Gateway(world.url)
-    yield opened
-    opened.close()
+    with closing(Gateway(world.url)) as opened:
+        yield opened

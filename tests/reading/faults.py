@@ -12,12 +12,12 @@ from typing import Any
 
 import apsw
 import psycopg
+from gateway import Gateway
 from psycopg.conninfo import make_conninfo
 
 from localfirst.replica.migrate import LATEST
 from localfirst.settings import Settings
 from reading.damage import checkpointed, destroy, pages_of
-from reading.gateway import Gateway
 from reading.world import STATUS_FILE, World, git, nobody_there
 
 Fault = Callable[[World, Settings], AbstractContextManager[Settings]]

@@ -6,10 +6,11 @@ import os
 import time
 from pathlib import Path
 
+from gateway import Gateway
+
 from localfirst.reading.circuit import Circuit
 from localfirst.replica import outbox
 from localfirst.server_link import ServerLink
-from reading.gateway import Gateway
 from reading.world import Reader, World, call
 
 

@@ -2,21 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import psycopg
-import pytest
-from reading.gateway import Gateway
+from gateway import Gateway
 from reading.world import STATUS_FILE, git
 
 from scenarios.conftest import Join, NewLaptop, until
-
-
-@pytest.fixture
-def gateway(database_url: str) -> Iterator[Gateway]:
-    opened = Gateway(database_url)
-    yield opened
-    opened.close()
 
 
 def test_database_unavailable(new_laptop: NewLaptop, join: Join, gateway: Gateway, database_url: str) -> None:

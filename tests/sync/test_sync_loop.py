@@ -9,6 +9,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from gateway import Gateway
 from localfirst_schema.entities import WORK_ITEM
 from localfirst_sync.lock import HeldElsewhere, ReplicaLock
 from localfirst_sync.loop import SyncLoop
@@ -17,7 +18,6 @@ from localfirst_sync.wake import Wake
 from postgres import Server
 from sync_laptop import Laptop
 from sync_sender import task
-from test_sync_probe import Freezer
 
 from localfirst.replica.rows import find
 
@@ -137,20 +137,18 @@ def test_the_last_push_is_made_at_the_end(laptop: Laptop, server: Connection) ->
     assert laptop.local.pending_count() == 0
 
 
-def test_the_end_does_not_wait_for_a_frozen_server(tmp_path: Path, server: Connection, database_url: str) -> None:
-    proxy = Freezer(database_url)
-    laptop = Laptop(tmp_path / "a", PROJECT_NAME, proxy.url)
+def test_the_end_does_not_wait_for_a_frozen_server(tmp_path: Path, server: Connection, gateway: Gateway) -> None:
+    laptop = Laptop(tmp_path / "a", PROJECT_NAME, gateway.url)
     loop = laptop.loop()
     loop.start()
     assert loop.request(5) is not None
-    proxy.flowing.clear()
+    gateway.flowing.clear()
     laptop.create(WORK_ITEM, **task())
     loop.wake()
     began = time.monotonic()
     loop.stop(0.5)
     assert time.monotonic() - began < 0.8
     assert laptop.local.pending_count() == 1
-    proxy.close()
     laptop.close()
 
 
