@@ -29,8 +29,9 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import psutil
 from contract.agent import Agent, working
 from contract.laptop import Laptop
+from waiting import until
 
-from code_index.workers import no_worker_left, processes, repository, rows, until
+from code_index.workers import no_worker_left, processes, repository, rows
 from localfirst.replica.connection import connect
 from localfirst.search.extension import ensure_loaded
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing
 import pytest
+from waiting import until
 
 from code_index.indexing import Indexed, Record, function, module, write
 from localfirst.code_index.pipeline import compute
@@ -154,7 +155,7 @@ def test_after_a_kill_of_everything_the_rest_is_done_and_the_processes_are_gone(
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     children = [int(pid) for pid in killed.stdout.split()]
     assert children
-    wait_until(lambda: not any(is_alive(pid) for pid in children))
+    until(lambda: not any(is_alive(pid) for pid in children), 30, "the end of the computing processes")
     assert check(indexed.connection) == []
     done_twice = Record()
     indexed.run(root, record=done_twice)
@@ -169,13 +170,6 @@ def is_alive(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
     except FileNotFoundError:
         return False
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def test_a_stopped_run_goes_on_with_what_is_left(indexed: Indexed, root: Path) -> None:

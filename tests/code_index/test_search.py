@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from localfirst_schema.errors import ValidationError
+from waiting import until
 
 from code_index.indexing import Indexed, Record, write
 from code_index.searching import FILES, Searched
@@ -133,12 +133,14 @@ def test_what_changed_in_the_tree_is_said(searched: Searched, root: Path) -> Non
     assert searched.answer("header")["files_behind"] in (0, None)
     (root / "new.py").write_text("def added():\n    pass\n")
     watch = searched.engine._watch  # the thread that counts tells when it has
-    for _ in range(400):
-        answer = searched.answer("header")
-        if answer["files_behind"]:
-            break
+
+    def told() -> int | None:
         watch.behind(searched.connection, root, wait_s=0.02)
-        time.sleep(0.02)
+        behind: int | None = searched.answer("header")["files_behind"]
+        return behind
+
+    until(told, 30, "a count of what has changed")
+    answer = searched.answer("header")
     assert answer["files_behind"] == 1
     assert "index_behind" in answer["index_warnings"]
 

@@ -6,11 +6,11 @@ import os
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from waiting import until
 
 from code_index.indexing import Indexed
 from localfirst.code_index import watch
@@ -30,12 +30,7 @@ def trees() -> Iterator[TreeWatch]:
 
 def eventually(ask: Callable[[], int | None], expected: int | None) -> None:
     """Asks until the answer is as expected."""
-    deadline = time.monotonic() + PATIENCE_S
-    answer = ask()
-    while answer != expected:
-        assert time.monotonic() < deadline, f"still {answer}, not {expected}"
-        threading.Event().wait(0.02)
-        answer = ask()
+    until(lambda: ask() == expected, PATIENCE_S, f"the answer {expected}")
 
 
 def write(root: Path, **texts: str) -> None:

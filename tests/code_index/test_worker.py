@@ -20,8 +20,9 @@ import numpy as np
 import psutil
 import pytest
 from localfirst_sync.lock import HeldElsewhere
+from waiting import until
 
-from code_index.workers import no_worker_left, processes, repository, until, worker_pid
+from code_index.workers import no_worker_left, processes, repository, worker_pid
 from localfirst import embedding, settings
 from localfirst.code_index.jobs import table, words
 from localfirst.code_index.jobs.job import Job

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from waiting import until
 
-from code_index.workers import no_worker_left, processes, repository, rows, until
+from code_index.workers import no_worker_left, processes, repository, rows
 from localfirst import settings
 from localfirst.code_index.jobs import table
 from localfirst.code_index.worker import start

@@ -6,17 +6,16 @@ import os
 import random
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import apsw
 import psutil
+from waiting import until
 
 from localfirst.code_index.worker import lease
-
-Found = TypeVar("Found")
 
 WORDS = ("account", "balance", "cache", "cursor", "entry", "filter", "handler", "index", "journal", "node", "outbox", "pool")
 
@@ -40,15 +39,6 @@ def repository(directory: Path, files: int, functions: int = 6, seed: int = 1) -
             )
         (folder / f"module_{number:05}.py").write_text("\n\n".join(body))
     return directory
-
-
-def until(condition: Callable[[], Found], seconds: float, what: str) -> Found:
-    """What the condition gives once it is true; fails when that takes too long."""
-    deadline = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < deadline, f"waited {seconds} s for: {what}"
-        time.sleep(0.02)
-    return found
 
 
 def rows(replica: Path, sql: str, *values: Any) -> list[tuple[Any, ...]]:

@@ -2,28 +2,16 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
-
 import psycopg
 import pytest
 from contract.agent import Agent, Answer, Refusal, working
 from contract.laptop import Laptop
+from waiting import until
 
 from end_to_end.conftest import NewLaptop
 from end_to_end.stores import one, replica_rows, server_rows
 
 A_SECOND = 1.0
-
-
-def until(true: Callable[[], bool], seconds: float = A_SECOND) -> float:
-    """Waits for something to become true and returns how long it took; fails after `seconds`."""
-    begin = time.monotonic()
-    while not true():
-        if time.monotonic() - begin > seconds:
-            pytest.fail(f"not true within {seconds} s")
-        time.sleep(0.005)
-    return time.monotonic() - begin
 
 
 def vendor(agent: Agent, name: str = "Alder") -> Answer:
@@ -40,12 +28,12 @@ def test_a_change_reaches_the_other_replica_by_itself_within_a_second_both_ways(
     with working(a) as on_a, working(b) as on_b:
         on_b.call("sync_status")
         version = on_a.call("create_vendor", name="Alder")["version"]
-        until(lambda: vendor_version_in(b) == version)
+        until(lambda: vendor_version_in(b) == version, A_SECOND)
         for writer, other in ((on_b, a), (on_a, b), (on_b, a)):
             version = writer.call("update_vendor_status", name="Alder", version=version, operational=version % 2 == 0)[
                 "version"
             ]
-            until(lambda file=other, wanted=version: vendor_version_in(file) == wanted)
+            until(lambda file=other, wanted=version: vendor_version_in(file) == wanted, A_SECOND)
 
 
 def test_an_update_typed_into_psql_raises_the_version_and_reaches_every_replica(
@@ -59,7 +47,7 @@ def test_an_update_typed_into_psql_raises_the_version_and_reaches_every_replica(
         with psycopg.connect(database_url, autocommit=True) as psql:
             psql.execute("UPDATE localfirst.vendor_extractors SET operational = false WHERE name = 'Alder'")
         for laptop in (a, b):
-            until(lambda file=laptop: vendor_version_in(file) == 2)
+            until(lambda file=laptop: vendor_version_in(file) == 2, A_SECOND)
         for agent in (on_a, on_b):
             assert (vendor(agent)["status"], vendor(agent)["version"]) == ("broken", 2)
             assert vendor(agent)["data_source"] == "postgresql"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -16,7 +15,6 @@ from contract.laptop import Laptop
 Start = Callable[..., Agent]
 NewLaptop = Callable[..., Laptop]
 Join = Callable[..., Agent]
-PATIENCE_S = 15.0
 
 
 @pytest.fixture
@@ -65,11 +63,3 @@ def join() -> Iterator[Join]:
             return stack.enter_context(working(laptop, name, **how))
 
         yield started
-
-
-def until(true: Callable[[], bool], what: str) -> None:
-    """Waits for something that happens by itself."""
-    deadline = time.monotonic() + PATIENCE_S
-    while not true():
-        assert time.monotonic() < deadline, f"not within {PATIENCE_S} s: {what}"
-        time.sleep(0.02)

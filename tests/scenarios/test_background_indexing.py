@@ -11,9 +11,10 @@ from pathlib import Path
 from uuid import uuid4
 
 import psutil
-from code_index.workers import kill_worker, processes, repository, rows, until, worker_pid
+from code_index.workers import kill_worker, processes, repository, rows, worker_pid
 from contract.agent import Agent, Answer, working
 from contract.laptop import Laptop
+from waiting import until
 
 from scenarios.conftest import Start
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import psycopg
 from gateway import Gateway
 from reading.world import STATUS_FILE, git
+from waiting import until
 
-from scenarios.conftest import Join, NewLaptop, until
+from scenarios.conftest import Join, NewLaptop
 
 
 def test_database_unavailable(new_laptop: NewLaptop, join: Join, gateway: Gateway, database_url: str) -> None:
@@ -39,11 +40,13 @@ def test_database_unavailable(new_laptop: NewLaptop, join: Join, gateway: Gatewa
     assert (status["online"], status["pending_mutations"]) == (False, 2)
 
     gateway.flowing.set()
-    until(lambda: agent.call("sync_status")["pending_mutations"] == 0, "the queue is empty")
+    until(lambda: agent.call("sync_status")["pending_mutations"] == 0, 15, "the queue is empty")
     with psycopg.connect(database_url) as server:
         query = "SELECT operational, version FROM localfirst.vendor_extractors WHERE name = 'Alder'"
         assert server.execute(query).fetchone() == (False, 2)
-    until(lambda: agent.call("query_vendor_status", name="Alder")["data_source"] == "postgresql", "the server answers reads")
+    until(
+        lambda: agent.call("query_vendor_status", name="Alder")["data_source"] == "postgresql", 15, "the server answers reads"
+    )
     assert agent.call("query_vendor_status", name="Alder")["operational"] is False
     [conflict] = agent.call("list_conflicts")["conflicts"]
     assert (conflict["id"], conflict["fields"]) == (unseen, ["status"]), "a change of what nobody has is not lost"

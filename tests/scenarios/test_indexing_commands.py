@@ -14,7 +14,8 @@ from typing import Any
 
 import pytest
 from cli.shell import PROGRAM, Shell
-from code_index.workers import no_worker_left, repository, until
+from code_index.workers import no_worker_left, repository
+from waiting import until
 
 
 @pytest.fixture

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 
-from scenarios.conftest import Join, NewLaptop, until
+from waiting import until
+
+from scenarios.conftest import Join, NewLaptop
 
 
 def test_multi_client_access(new_laptop: NewLaptop, join: Join, database_url: str) -> None:
@@ -12,11 +14,11 @@ def test_multi_client_access(new_laptop: NewLaptop, join: Join, database_url: st
     one, two, far = join(here, "one"), join(here, "two"), join(there, "far")
     vendor = one.call("create_vendor", name="Alder")
     assert two.call("query_vendor_status", name="Alder")["id"] == vendor["id"], "at once, on the same laptop"
-    until(lambda: far.call("list_vendors")["total_count"] == 1, "the other laptop has it by itself")
+    until(lambda: far.call("list_vendors")["total_count"] == 1, 15, "the other laptop has it by itself")
     assert far.call("query_vendor_status", name="Alder")["created_by"] == "one"
 
     updated = far.call("update_vendor_status", name="Alder", version=1, operational=False)
-    until(lambda: one.call("query_vendor_status", name="Alder")["version"] == updated["version"], "and the way back")
+    until(lambda: one.call("query_vendor_status", name="Alder")["version"] == updated["version"], 15, "and the way back")
     assert two.call("query_vendor_status", name="Alder")["status"] == "broken"
 
     agents = (one, two, far)
@@ -29,6 +31,6 @@ def test_multi_client_access(new_laptop: NewLaptop, join: Join, database_url: st
     ids = {item for chunk in made for item in chunk}
     assert len(ids) == 30
     for agent in agents:
-        until(lambda asked=agent: asked.call("list_work_items", limit=100)["total_count"] == 30, "everybody has all of it")
+        until(lambda asked=agent: asked.call("list_work_items", limit=100)["total_count"] == 30, 15, "everybody has all of it")
         assert {item["id"] for item in agent.call("list_work_items", limit=100)["items"]} == ids
         assert agent.call("sync_status")["open_conflicts"] == 0

@@ -12,8 +12,9 @@ from code_index.searching import FILES
 from code_index.workers import no_worker_left
 from contract.agent import Agent, working
 from contract.laptop import PROGRAM, Laptop
+from waiting import until
 
-from scenarios.conftest import NewLaptop, until
+from scenarios.conftest import NewLaptop
 
 FIELDS = {"file_path", "start_line", "end_line", "symbol", "language", "content", "score", "repository"}
 
@@ -48,6 +49,7 @@ def test_an_agent_is_told_that_the_index_is_behind_until_it_is_brought_up_to_dat
     (root / "src" / "late.py").write_text("def gather_mushrooms(basket):\n    return basket\n")
     until(
         lambda: "index_behind" in agent.call("search_code", query="header", repo_path=str(root))["index_warnings"],
+        15,
         "the search says that the index is behind",
     )
     agent.call("index_repository", repo_path=str(root))
@@ -55,6 +57,7 @@ def test_an_agent_is_told_that_the_index_is_behind_until_it_is_brought_up_to_dat
     assert answer["results"][0]["file_path"] == "src/late.py"
     until(
         lambda: agent.call("search_code", query="header", repo_path=str(root))["index_warnings"] == [],
+        15,
         "the search is content again",
     )
 
@@ -110,6 +113,7 @@ def test_the_team_is_searched_on_the_server_and_without_it_what_is_here(
             on_ann.call("index_repository", repo_path=str(root))
             until(
                 lambda: on_ann.call("search_code", query="parse a header line", scope="team")["results"],
+                15,
                 "the index has reached the server",
             )
         with working(bob) as on_bob:

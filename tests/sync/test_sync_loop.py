@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
@@ -18,19 +18,11 @@ from localfirst_sync.wake import Wake
 from postgres import Server
 from sync_laptop import Laptop
 from sync_sender import task
+from waiting import until
 
 from localfirst.replica.rows import find
 
 PROJECT_NAME = "example.org/team/project"
-
-
-def until(true: Callable[[], object], seconds: float = 5.0) -> float:
-    """Waits for something to become true and returns how long it took."""
-    began = time.monotonic()
-    while not true():
-        assert time.monotonic() - began < seconds, f"not true within {seconds} s"
-        time.sleep(0.002)
-    return time.monotonic() - began
 
 
 class Outage:
@@ -69,10 +61,10 @@ def test_changes_go_out_and_come_in_within_a_second(laptop: Laptop, other: Lapto
         assert loop.request(5) is not None
     item = laptop.create(WORK_ITEM, **task())
     loops[0].wake()
-    assert until(lambda: find(other.replica, WORK_ITEM, item)) < 1
+    until(lambda: find(other.replica, WORK_ITEM, item), 1)
     server.execute("UPDATE localfirst.work_items SET title = 'psql'")
     for each in (laptop, other):
-        assert until(lambda each=each: (find(each.replica, WORK_ITEM, item) or {})["title"] == "psql") < 1
+        until(lambda each=each: (find(each.replica, WORK_ITEM, item) or {})["title"] == "psql", 1)
     assert all(loop.online and loop.last_error is None and loop.last_sync_at for loop in loops)
     for loop in loops:
         loop.stop(1)
@@ -100,15 +92,15 @@ def test_after_an_outage_the_queue_is_empty_within_five_seconds(
     outage.begin()
     laptop.create(WORK_ITEM, **task())
     loop.wake()
-    until(lambda: not loop.online and loop.last_error)
+    until(lambda: not loop.online and loop.last_error, 5)
     assert loop.request(3) is None
     for _ in range(3):
         laptop.create(WORK_ITEM, **task())
         loop.wake()
         time.sleep(0.3)
     outage.end()
-    assert until(lambda: laptop.local.pending_count() == 0) < 5
-    until(lambda: loop.online)
+    until(lambda: laptop.local.pending_count() == 0, 5)
+    until(lambda: loop.online, 5)
     assert loop.last_error is None
     loop.stop(1)
 
@@ -239,5 +231,5 @@ def test_the_loop_outlives_what_nobody_expected(laptop: Laptop, server: Connecti
         lock_path=laptop.path.with_name("a.lock"),
     )
     loop.start()
-    until(lambda: loop.online)
+    until(lambda: loop.online, 5)
     loop.stop(1)
