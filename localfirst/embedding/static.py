@@ -84,11 +84,6 @@ def load_for_code() -> StaticEmbedding:
     return static_code.load()
 
 
-def load_from(folder: Path) -> StaticEmbedding:
-    """The provider with the files of an unpacked wheel. Raises EmbeddingUnavailableError."""
-    return StaticEmbedding(*read_files(folder))
-
-
 def read_files(folder: Path | None = None) -> tuple[Tokenizer, np.ndarray[tuple[int, int], np.dtype[np.float16]]]:
     """The tokenizer and the vectors of the installed wheel, or of an unpacked one. Raises EmbeddingUnavailableError."""
     folder = folder or _folder()

@@ -7,8 +7,8 @@ passed that check. `call` also holds every result to what the contract says of a
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,6 @@ WARNINGS = {
     "stale_cache",
     "pending_local_changes",
     "conflict_pending",
-    # of searches of code
 }
 ERRORS = {
     "ValidationError",
@@ -133,3 +132,14 @@ def working(
     )
     with start_blocking_portal() as portal, portal.wrap_async_context_manager(client):
         yield Agent(portal, client)
+
+
+@contextmanager
+def starting() -> Iterator[Callable[..., Agent]]:
+    """Starts agents on whatever laptop is named, as `working` does; they stop with the block."""
+    with ExitStack() as stack:
+
+        def started(laptop: Laptop, name: str = "tester", **how: Any) -> Agent:
+            return stack.enter_context(working(laptop, name, **how))
+
+        yield started

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
-from typing import Any
 from uuid import uuid4
 
 import pytest
 
-from contract.agent import Agent, working
+from contract.agent import Agent, starting, working
 from contract.laptop import Laptop
 
 Start = Callable[..., Agent]
@@ -45,12 +44,8 @@ def laptop(tmp_path: Path) -> Laptop:
 @pytest.fixture
 def start(laptop: Laptop) -> Iterator[Start]:
     """Starts agents on the test's own laptop; they stop with the test."""
-    with ExitStack() as stack:
-
-        def started(name: str = "tester", **how: Any) -> Agent:
-            return stack.enter_context(working(laptop, name, **how))
-
-        yield started
+    with starting() as start_on:
+        yield partial(start_on, laptop)
 
 
 @pytest.fixture

@@ -37,6 +37,7 @@ def assert_round_trip(document: StatusDocument) -> None:
         for one, other in zip(getattr(read, section), getattr(document, section), strict=True):
             assert same(getattr(one, "record", None), getattr(other, "record", None)), text
     assert read.kept == (), text
+    assert not [problem for problem in read.problems if problem.code != "front_matter"], text
     filled = {number for number, line in enumerate(text.split("\n"), 1) if line.strip()}
     assert filled <= accounted_lines(read), text
     assert refresh(text, document) == text

@@ -6,6 +6,7 @@ from datetime import date
 from typing import Any
 
 import pytest
+from fuzz.round_trip import assert_round_trip
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from markdown_documents import (
@@ -22,28 +23,11 @@ from markdown_documents import (
 )
 
 from localfirst.markdown.comment import same
-from localfirst.markdown.document import SECTIONS, Enhancement, Session, StatusDocument, Vendor, accounted_lines
+from localfirst.markdown.document import Enhancement, Session, StatusDocument, Vendor
 from localfirst.markdown.front_matter import read_front_matter, write_front_matter
-from localfirst.markdown.parse import parse
-from localfirst.markdown.update import refresh
 from localfirst.markdown.write import render
 
 slow = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
-
-
-def assert_round_trip(document: StatusDocument) -> None:
-    text = render(document)
-    text.encode()
-    read = parse(text)
-    for section in SECTIONS:
-        assert getattr(read, section) == getattr(document, section), text
-        for one, other in zip(getattr(read, section), getattr(document, section), strict=True):
-            assert same(getattr(one, "record", None), getattr(other, "record", None)), text
-    assert read.kept == (), text
-    assert not [problem for problem in read.problems if problem.code != "front_matter"], text
-    filled = {number for number, line in enumerate(text.split("\n"), 1) if line.strip()}
-    assert filled <= accounted_lines(read)
-    assert refresh(text, document) == text
 
 
 @given(documents)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from localfirst.operations.registry import BY_NAME
-from localfirst.reading.without_replica import SessionWithoutReplica, open_session
+from localfirst.reading.without_replica import open_session
 from localfirst.session import Session
 from localfirst.settings import Settings, load
 
@@ -23,7 +23,6 @@ STATUS_FILE = ".project_status.md"
 LAYERS = ("postgresql", "replica", "git", "markdown")
 SOURCE = {"postgresql": "postgresql", "replica": "sqlite_cache", "git": "git_history", "markdown": "markdown_file"}
 
-AnySession = Session | SessionWithoutReplica
 Answer = dict[str, Any]
 
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
 from code_index.workers import no_worker_left
-from contract.agent import Agent, working
+from contract.agent import Agent, starting
 from contract.laptop import Laptop
 
 Start = Callable[..., Agent]
@@ -28,12 +27,8 @@ def laptop(tmp_path: Path) -> Iterator[Laptop]:
 @pytest.fixture
 def start(laptop: Laptop) -> Iterator[Start]:
     """Starts agents on the test's own laptop; they stop with the test."""
-    with ExitStack() as stack:
-
-        def started(name: str = "tester", **how: Any) -> Agent:
-            return stack.enter_context(working(laptop, name, **how))
-
-        yield started
+    with starting() as start_on:
+        yield partial(start_on, laptop)
 
 
 @pytest.fixture
@@ -57,9 +52,5 @@ def new_laptop(tmp_path: Path) -> NewLaptop:
 @pytest.fixture
 def join() -> Iterator[Join]:
     """Starts agents on the laptops of a team; they stop with the test."""
-    with ExitStack() as stack:
-
-        def started(laptop: Laptop, name: str = "tester", **how: Any) -> Agent:
-            return stack.enter_context(working(laptop, name, **how))
-
-        yield started
+    with starting() as start_on:
+        yield start_on

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from localfirst.embedding.provider import EmbeddingProvider, EmbeddingUnavailableError
-from localfirst.embedding.static import load, load_from
+from localfirst.embedding.static import load, read_files
 from localfirst.embedding.words import plain_words
 from localfirst.replica.connection import immediate
 from localfirst.search import vector_store
@@ -97,7 +97,7 @@ assert not {{"wordllama", "sqlite_vec"}} & set(sys.modules), "the packages thems
 
 def test_without_the_model_the_words_still_find(board: Board, tmp_path: Path) -> None:
     with pytest.raises(EmbeddingUnavailableError):
-        load_from(tmp_path)
+        read_files(tmp_path)
     board.add_all(*ITEMS)
     search = WorkItemSearch(board.replica, None)
     assert search.find(board.replica, "coupon", 5)[0].row["title"] == "Coupon codes at the till"

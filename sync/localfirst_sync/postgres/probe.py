@@ -46,11 +46,6 @@ class HeadProbe:
             self._drop()
             raise
 
-    def connect_soon(self) -> None:
-        """Starts connecting in the background, so that the first question finds an open connection."""
-        if self._connection is None:
-            self._start_connecting()
-
     def close(self) -> None:
         """Closes the connection; a question that is under way fails."""
         self._closed = True
