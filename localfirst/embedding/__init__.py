@@ -6,7 +6,9 @@
     choice                 which one the settings name
     service                asking a model over HTTP: batches, retries, pace
     ollama, openai         the two ways such services speak
-    model2vec_model, sentence_transformer     models in a folder, where those packages are installed
+    installed_model        models that model2vec or sentence-transformers compute, where those are installed
+    pace                   requests a minute, for services that limit them
+    words                  a text as the built-in model should see it
 
 Importing this package loads nothing; each provider needs libraries of its own, so it is imported where a vector is wanted.
 """

@@ -64,13 +64,13 @@ def provider_of(choice: EmbeddingChoice, *, patience_s: float | None = None) -> 
     if choice.kind in ("ollama", "openai"):
         return _service(choice, patience_s)
     if choice.kind == "model2vec":
-        from localfirst.embedding import model2vec_model
+        from localfirst.embedding import installed_model
 
-        return model2vec_model.load(choice.model)
+        return installed_model.model2vec(choice.model)
     if choice.kind == "sentence-transformers":
-        from localfirst.embedding import sentence_transformer
+        from localfirst.embedding import installed_model
 
-        return sentence_transformer.load(choice.model)
+        return installed_model.sentence_transformer(choice.model)
     from localfirst.embedding import static_code
 
     return static_code.load()
@@ -101,7 +101,9 @@ def _service(choice: EmbeddingChoice, patience_s: float) -> EmbeddingProvider:
     from localfirst.embedding.service import ServiceEmbedding
 
     if choice.kind == "ollama":
-        from localfirst.embedding.ollama import OllamaDialect as Dialect
-    else:
-        from localfirst.embedding.openai import OpenAIDialect as Dialect  # type: ignore[assignment]
-    return ServiceEmbedding(choice, Dialect(), patience_s)
+        from localfirst.embedding.ollama import OllamaDialect
+
+        return ServiceEmbedding(choice, OllamaDialect(), patience_s)
+    from localfirst.embedding.openai import OpenAIDialect
+
+    return ServiceEmbedding(choice, OpenAIDialect(), patience_s)

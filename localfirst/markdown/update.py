@@ -20,6 +20,7 @@ from errno import EINVAL
 from functools import lru_cache
 from pathlib import Path
 
+from localfirst.durability import flush_folder
 from localfirst.markdown.deployment import read_deployment
 from localfirst.markdown.document import SECTIONS, Entry, Kept, Session, StatusDocument, entry_key
 from localfirst.markdown.parse import Readers, parse
@@ -169,14 +170,4 @@ def write_file(path: Path, text: str) -> None:
         with suppress(OSError):
             Path(name).unlink()
         raise
-    _sync_folder(target.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    """Makes a rename in the folder last; a file system that cannot do so for folders is left alone."""
-    handle = os.open(folder, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0))
-    try:
-        with suppress(OSError):
-            os.fsync(handle)
-    finally:
-        os.close(handle)
+    flush_folder(target.parent)

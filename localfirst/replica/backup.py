@@ -15,6 +15,7 @@ import msgspec
 from localfirst_schema import timestamps
 from localfirst_schema.errors import InvalidStateError, NotFoundError, UnavailableError, ValidationError
 
+from localfirst.durability import flush_file, flush_folder
 from localfirst.private_files import create_folder
 from localfirst.replica.connection import BUSY_TIMEOUT_MS, connect, sqlite_errors
 from localfirst.replica.migrate import LATEST
@@ -70,7 +71,7 @@ def back_up(replica: apsw.Connection, target: Path) -> Copy:
             os.link(unfinished, target)  # unlike a rename it never takes the place of a file that came meanwhile
         finally:
             unfinished.unlink(missing_ok=True)
-        _sync_folder(target.parent)
+        flush_folder(target.parent)
     except OSError as error:
         raise UnavailableError(f"{target} cannot be written ({error.strerror}); choose another file.") from None
     return msgspec.structs.replace(copy, path=str(target))
@@ -131,7 +132,7 @@ def restore(source: Path, replica: Path, *, project: str | None, even_if_unsent:
                 original.close()
             aside = _set_aside(replica, copy, even_if_unsent=even_if_unsent) if replica.exists() else None
             incoming.replace(replica)
-            _sync_folder(replica.parent)
+            flush_folder(replica.parent)
     except OSError as error:
         raise UnavailableError(f"the replica at {replica} cannot be replaced ({error.strerror}).") from None
     finally:
@@ -152,7 +153,7 @@ def _copy(source: apsw.Connection, target: Path) -> None:
             connection.pragma("journal_mode", "delete")
     finally:
         connection.close()
-    _sync(target)
+    flush_file(target)
 
 
 def _set_aside(replica: Path, copy: Copy, *, even_if_unsent: bool) -> Path:
@@ -187,19 +188,3 @@ def _set_aside(replica: Path, copy: Copy, *, even_if_unsent: bool) -> Path:
     aside = replica.with_name(f"{replica.name}.before-restore-{timestamps.now().replace(':', '')}")
     os.link(replica, aside)
     return aside
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDWR)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -9,7 +9,6 @@ tools/bench this finds more than the fusion of ranks does (paraphrases: 0.62 aga
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -39,11 +38,6 @@ class TextHit(NamedTuple):
     in_title: frozenset[int]
     in_body: frozenset[int]
     bm25: float
-
-
-def term_weight(items: int, containing: int) -> float:
-    """How telling a word is that `containing` of `items` items hold: BM25's smoothed inverse frequency, always above 0."""
-    return math.log1p((items - containing + 0.5) / (containing + 0.5))
 
 
 def text_share(hit: TextHit, weights: Sequence[float], best_bm25: float) -> float:

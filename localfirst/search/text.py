@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 
 import apsw
 
-from localfirst.search.ranking import TextHit, term_weight
+from localfirst.search.ranking import TextHit
+from localfirst.search.rarity import rarest_together, term_weight
 
 TITLE_WEIGHT, BODY_WEIGHT = 4.0, 1.0
 MAX_RANKED = 10_000
@@ -67,7 +68,7 @@ def hits(connection: apsw.Connection, words: Sequence[str], limit: int) -> TextH
     present = sorted((term for term in found if term.containing), key=lambda term: term.containing)
     if not present:
         return result
-    rare = _within(present)
+    rare = present[: rarest_together((term.containing for term in present), MAX_RANKED)]
     sql = _BEST if rare[0].containing <= MAX_RANKED else _NEWEST
     more = _collect(connection.execute(sql, (_any_of(rare), limit)), rare, result.by_id) == limit
     if len(rare) < len(present):
@@ -82,17 +83,6 @@ def _look_up(connection: apsw.Connection, place: int, word: str) -> Term:
         expression += " *"  # no item holds the word: those that hold its beginning, "auth" for "authentication"
         containing = connection.execute(_COUNT, (expression,)).get
     return Term(place, expression, containing)
-
-
-def _within(present: Sequence[Term]) -> list[Term]:
-    """The rarest words which together are in few enough items to rank them; at least one."""
-    chosen, ranked = [present[0]], present[0].containing
-    for term in present[1:]:
-        ranked += term.containing
-        if ranked > MAX_RANKED:
-            break
-        chosen.append(term)
-    return chosen
 
 
 def _any_of(wanted: Sequence[Term]) -> str:

@@ -6,13 +6,13 @@ places that hold them stay within `MAX_RANKED`; what the frequent ones say is co
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import apsw
 
 from localfirst.code_index.search.scope import Scope
+from localfirst.search.rarity import rarest_together, term_weight
 
 MAX_RANKED = 6_000
 SYMBOL_WEIGHT, PATH_WEIGHT, BODY_WEIGHT = 5.0, 5.0, 1.0
@@ -55,7 +55,8 @@ def best(connection: apsw.Connection, terms: Sequence[Term], scope: Scope, limit
     present = sorted((term for term in terms if term.places), key=lambda term: term.places)
     if not present:
         return []
-    expression = " OR ".join(f'"{term.word}"' for term in _within(present))
+    rare = present[: rarest_together((term.places for term in present), MAX_RANKED)]
+    expression = " OR ".join(f'"{term.word}"' for term in rare)
     found = _ids(connection, _BEST, (expression, limit))
     if scope.is_everything or not found:
         return found
@@ -80,17 +81,7 @@ def _look_up(connection: apsw.Connection, word: str, total: int) -> Term:
     count, last = row
     if count == MAX_RANKED:  # the first so many places end at `last`: they go on like that
         count = max(count, count * total // last)
-    return Term(word, count, math.log1p(max(total - count, 0) / (count + 0.5) + 0.5 / (count + 0.5)))
-
-
-def _within(present: Sequence[Term]) -> list[Term]:
-    chosen, ranked = [present[0]], present[0].places
-    for term in present[1:]:
-        ranked += term.places
-        if ranked > MAX_RANKED:
-            break
-        chosen.append(term)
-    return chosen
+    return Term(word, count, term_weight(max(total, count), count))
 
 
 def _ids(connection: apsw.Connection, sql: str, values: Sequence[object]) -> list[int]:
