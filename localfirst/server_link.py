@@ -198,6 +198,13 @@ class ServerLink:
             self._was_away = True
             self._tell_others(is_away=True)
 
+    def await_first_round(self, timeout_s: float) -> bool:
+        """Waits for the end of the very first round, while that is under way; whether the server answers."""
+        deadline = time.monotonic() + timeout_s
+        self._ready.wait(max(0.0, timeout_s))
+        self._await_contact(deadline)
+        return self._is_online()
+
     def _await_contact(self, deadline: float) -> bool:
         return self._loop is not None and self._loop.first_contact.wait(max(0.0, deadline - time.monotonic()))
 

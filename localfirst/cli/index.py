@@ -80,9 +80,8 @@ def show_end(result: Result) -> None:
         case _:
             terminal.say(f"The job goes on in the background: {result['progress_message']}.")
             _tell_how(result["job_id"])
-    for warning in result["warnings"]:
-        terminal.note(warning)
-    result["warnings"] = []  # these are sentences, not the codes that every command explains
+    for problem in result["problems"]:
+        terminal.note(problem)
 
 
 def _follow(this: Command, job_id: str, *, draw: bool) -> Result:

@@ -123,9 +123,8 @@ def _whole(result: Result) -> None:
     terminal.heading("What happened")
     columns = (Column("when", "faint"), Column("what", "word"), Column("why"))
     terminal.table(columns, ((wording.local_time(one["at"]), one["event"], one["detail"]) for one in result["events"]))
-    for warning in result["warnings"]:
-        terminal.note(warning)
-    result["warnings"] = []
+    for problem in result["problems"]:
+        terminal.note(problem)
 
 
 def _counts(result: Result) -> str:

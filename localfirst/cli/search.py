@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _WORDS = {
     "index_missing": "nothing is indexed here yet: `localfirst index PATH` does it",
+    "index_unavailable": "this machine's index cannot be read at the moment: `localfirst doctor` says why",
     "index_incomplete": "the index is not whole yet ({coverage:.0%})",
     "index_behind": "{files_behind} files have changed since they were indexed: `localfirst index PATH` catches up",
     "searched_by_words_alone": "only words were compared, not their meaning",

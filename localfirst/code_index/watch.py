@@ -56,7 +56,7 @@ class TreeWatch:
         """
         root = Path(os.path.realpath(root))
         repository = repositories.find(connection, root)
-        if repository is None or not connection.filename:
+        if repository is None or not connection.filename or connection.open_vfs == "memdb":
             return None
         key = str(root)
         with self._lock:

@@ -56,12 +56,6 @@ def _note(
     return job, is_new, table.ask_worker_to_end(connection)
 
 
-def _need_replica(session: Session | SessionWithoutReplica) -> None:
-    """Jobs are in the replica alone. Raises the error that says why it cannot be had."""
-    if isinstance(session, SessionWithoutReplica):
-        raise session.refusal()
-
-
 def _started(job: Job, arguments: StartIndexing, *, is_new: bool) -> dict[str, Any]:
     if is_new:
         sentence = "the job was created; get_indexing_status tells how far it is, cancel_indexing_background stops it."
@@ -79,13 +73,21 @@ def _started(job: Job, arguments: StartIndexing, *, is_new: bool) -> dict[str, A
     }
 
 
-def status(session: Session, arguments: OneIndexingJob) -> dict[str, Any]:
-    """How far a job is."""
-    _need_replica(session)
+def status(session: Session | SessionWithoutReplica, arguments: OneIndexingJob) -> dict[str, Any]:
+    """How far a job is. Jobs are in the replica alone: where it cannot even be read, raises the error that says why."""
+    if isinstance(session, SessionWithoutReplica) and not session.has_copy():
+        raise session.refusal()
     job = table.find(session.replica, arguments.job_id)
-    if job.status not in FINAL:
+    if job.status not in FINAL and isinstance(session, Session):
         worker.ensure(session.settings)
-    return {"success": True} | _present(session.replica, job) | {"skipped_by_rule": _by_rule(session.replica, job)}
+    return _present(session.replica, job) | {"skipped_by_rule": _by_rule(session.replica, job)} | _source(session)
+
+
+def _source(session: Session | SessionWithoutReplica) -> dict[str, Any]:
+    """The common fields of a result about jobs: the server knows nothing of them, so it makes none older."""
+    if isinstance(session, SessionWithoutReplica):
+        return session.of_replica()
+    return {"success": True, "warnings": [], "data_source": "sqlite_cache"}
 
 
 def cancel(session: Session, arguments: OneIndexingJob) -> dict[str, Any]:
@@ -96,19 +98,13 @@ def cancel(session: Session, arguments: OneIndexingJob) -> dict[str, Any]:
     return {"success": True, "warnings": [], "job_id": job.job_id, "status": job.status.value, "message": sentence}
 
 
-def list_jobs(session: Session, arguments: ListIndexingJobs) -> dict[str, Any]:
+def list_jobs(session: Session | SessionWithoutReplica, arguments: ListIndexingJobs) -> dict[str, Any]:
     """A page of jobs."""
-    _need_replica(session)
     root = known_root(arguments.repo_path) if arguments.repo_path is not None else None
     jobs, total = table.page(session.replica, arguments.status, root, arguments.limit, arguments.offset)
-    if table.has_active(session.replica):
+    if isinstance(session, Session) and table.has_active(session.replica):
         worker.ensure(session.settings)
-    return {
-        "success": True,
-        "warnings": [],
-        "jobs": [_present(session.replica, job) for job in jobs],
-        "total_count": total,
-    }
+    return {"jobs": [_present(session.replica, job) for job in jobs], "total_count": total} | _source(session)
 
 
 def index_repository(session: Session, arguments: IndexRepository) -> dict[str, Any]:
@@ -168,7 +164,8 @@ def _by_rule(connection: apsw.Connection, job: Job) -> dict[str, int]:
 def _present(connection: apsw.Connection, job: Job) -> dict[str, Any]:
     """The fields of a job's status."""
     return {
-        "warnings": _warnings(connection, job),
+        "warnings": [],
+        "problems": _problems(connection, job),
         "job_id": job.job_id,
         "repo_path": job.root,
         "name": job.name,
@@ -198,11 +195,11 @@ def _present(connection: apsw.Connection, job: Job) -> dict[str, Any]:
     }
 
 
-def _warnings(connection: apsw.Connection, job: Job) -> list[str]:
+def _problems(connection: apsw.Connection, job: Job) -> list[str]:
     if not job.files_skipped:
         return []
     troubled = file_list.skipped_files(connection, job.job_id, words.TROUBLES, words.FILES_NAMED)
-    return words.warnings(troubled, file_list.skipped_by_rule(connection, job.job_id)) if troubled else []
+    return words.problems(troubled, file_list.skipped_by_rule(connection, job.job_id)) if troubled else []
 
 
 OPERATIONS = (

@@ -10,6 +10,7 @@ replica that cannot be used for other reasons is stood in for.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 
 Answer: TypeAlias = dict[str, Any]
 Run: TypeAlias = Callable[[Any, Any], Answer]
+
+ALONE_PATIENCE_S = 2.0
+"""How long a read waits for a server that is slow to be reached, when there is no other layer."""
 
 LISTS: dict[str, tuple[Entity, ...]] = {
     "list_work_items": (WORK_ITEM,),
@@ -81,10 +85,16 @@ def _mending(session: Session, work: Callable[[], Answer]) -> Answer:
 
 
 def _sought(name: str, run: Run, session: Session | SessionWithoutReplica, arguments: Any) -> Answer:
-    """The answer of the first layer that has it; else what the first one says."""
+    """The answer of the first layer that has it; else what the first one says.
+
+    Where no layer holds anything at all, the server is waited for: what is missing then is the layers, not the row.
+    """
     nothing: Answer | None = None
     missing: NotFoundError | None = None
+    holds_anything = False
+    began = time.monotonic()
     for layer in _layers(session, name):
+        holds_anything = holds_anything or _holds_anything(layer)
         try:
             with sqlite_errors():
                 answer = run(layer, arguments)
@@ -96,6 +106,12 @@ def _sought(name: str, run: Run, session: Session | SessionWithoutReplica, argum
             if not _lacks_all(layer, name):
                 return answer
             nothing = nothing or answer
+    if isinstance(session, SessionWithoutReplica) and not holds_anything and name not in OF_REPLICAS_ALONE:
+        if session.await_server(began + ALONE_PATIENCE_S - time.monotonic()):
+            with sqlite_errors():
+                return run(session, arguments)
+        if missing is not None:
+            raise session.nothing_to_ask() from missing
     if nothing is not None:
         return nothing
     if missing is not None:
@@ -104,7 +120,7 @@ def _sought(name: str, run: Run, session: Session | SessionWithoutReplica, argum
 
 
 def _layers(session: Session | SessionWithoutReplica, name: str) -> Iterator[Session | SessionWithoutReplica | LayerSession]:
-    if name in ABOUT_SYNC:
+    if name in OF_REPLICAS_ALONE:
         yield session
         return
     if isinstance(session, Session) or session.has_answers():
@@ -114,8 +130,15 @@ def _layers(session: Session | SessionWithoutReplica, name: str) -> Iterator[Ses
     yield from session.lower()
 
 
-ABOUT_SYNC = frozenset(
-    {"sync_status", "list_conflicts", "get_project_configuration", "get_indexing_status", "list_indexing_jobs"}
+OF_REPLICAS_ALONE = frozenset(
+    {
+        "sync_status",
+        "list_conflicts",
+        "get_project_configuration",
+        "get_indexing_status",
+        "list_indexing_jobs",
+        "search_code",
+    }
 )
 """What layers of text know nothing of: these are answered by the replica, or by what stands for it."""
 
@@ -127,6 +150,14 @@ def _knows(layer: Session | SessionWithoutReplica | LayerSession, error: NotFoun
     if entity is VENDOR and row_id is None:
         row_id = natural_id(layer.project_id, VENDOR.name, str(error.details.get("name")))
     return entity is not None and row_id is not None and find(layer.replica, entity, row_id) is not None
+
+
+def _holds_anything(layer: Session | SessionWithoutReplica | LayerSession) -> bool:
+    """Whether it can say that a row is not there: one that is empty, or never was filled, cannot."""
+    if isinstance(layer, (Session, SessionWithoutReplica)):
+        return True
+    tables = [entity.table for entity in LISTS["generate_full_status"]]
+    return any(layer.replica.execute(f"SELECT EXISTS (SELECT 1 FROM {table})").get for table in tables)
 
 
 def _lacks_all(layer: Session | SessionWithoutReplica | LayerSession, name: str) -> bool:

@@ -123,6 +123,10 @@ class SessionWithoutReplica:
         """Makes the rows in memory level with the server."""
         return self._freshness.catch_up()
 
+    def has_copy(self) -> bool:
+        """Whether what only a replica has (the code index and its jobs) was read from the file."""
+        return self._memory.is_copy
+
     def has_answers(self) -> bool:
         """Whether the rows in memory mean anything: they are the server's, or those of the file."""
         return self._memory.is_copy or self.catch_up() or self._has_caught_up()
@@ -130,6 +134,21 @@ class SessionWithoutReplica:
     def is_final(self) -> bool:
         """Whether what is not in memory is nowhere."""
         return self.catch_up()
+
+    def await_server(self, timeout_s: float) -> bool:
+        """For when nothing else can answer: waits for a server that is still being tried; whether its rows are here now."""
+        if self.link is None or not self.link.await_first_round(timeout_s):
+            return False
+        return self.has_answers()
+
+    def nothing_to_ask(self) -> UnavailableError:
+        """The error for a row of which nobody can say whether it exists."""
+        server = "" if self.link is None else "PostgreSQL does not answer, "
+        return UnavailableError(
+            f"it cannot be said whether this exists: {server}neither git nor the status file has anything, and"
+            f" the replica is away: {self.cause.message}",
+            **self.cause.details,
+        )
 
     def lower(self) -> Iterator[LayerSession]:
         """The layers below, in order; at least one."""

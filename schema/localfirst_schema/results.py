@@ -396,9 +396,10 @@ class IndexingStarted(Result):
 
 
 class IndexingJob(_Part):
-    """One job; its `warnings` name files that could not be read."""
+    """One job; its `problems` name the files that should be in the index and could not be read, in sentences."""
 
-    warnings: list[str]
+    warnings: list[Warning_]
+    problems: list[str]
     job_id: str
     repo_path: str
     name: str
@@ -427,9 +428,11 @@ class IndexingJob(_Part):
     estimated_time_remaining_seconds: float | None
 
 
-class IndexingStatus(IndexingJob, Result):  # type: ignore[misc]  # these warnings are the job's, in words
+class IndexingStatus(IndexingJob, Result):
     """One job, with how many files each rule left out."""
 
+    data_source: DataSource = "sqlite_cache"
+    cache_age_minutes: float | None = None
     skipped_by_rule: dict[str, int]
 
 
@@ -444,6 +447,8 @@ class IndexingCancelled(Result):
 class IndexingJobs(Result):
     """Jobs, newest first."""
 
+    data_source: DataSource = "sqlite_cache"
+    cache_age_minutes: float | None = None
     jobs: Annotated[list[IndexingJob], _listed(IndexingJob)]
     total_count: int
 
@@ -472,7 +477,13 @@ class CodeFound(_Part):
     chunk_end_line: int
 
 
-IndexWarning: TypeAlias = Literal["index_missing", "index_behind", "index_incomplete", "searched_by_words_alone"]
+IndexWarning: TypeAlias = Literal[
+    "index_missing",
+    "index_unavailable",
+    "index_behind",
+    "index_incomplete",
+    "searched_by_words_alone",
+]
 
 
 class CodeSearched(Result):

@@ -13,10 +13,14 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from code_index.workers import no_worker_left, until
+
+from localfirst.operations import search_code
 from localfirst.operations.registry import BY_NAME
 from localfirst.reading.without_replica import open_session
 from localfirst.session import Session
 from localfirst.settings import Settings, load
+from reading.damage import checkpointed
 
 PROJECT = "team/reading"
 STATUS_FILE = ".project_status.md"
@@ -55,7 +59,7 @@ class World:
 
     Attributes:
         url: PostgreSQL with the project in it.
-        item, parent, deployment, vendor: what reads may name.
+        item, parent, deployment, vendor, job: what reads may name.
     """
 
     def __init__(self, folder: Path, url: str) -> None:
@@ -69,10 +73,26 @@ class World:
         assert session.link.sync(30) is not None
         self.text = call(session, "generate_full_status", output_format="markdown")["markdown"]
         session.close()
+        with no_worker_left(self._replica):
+            self._index(settings)
+        checkpointed(self._replica)  # places copy the file alone
         (folder / STATUS_FILE).write_text(self.text)
         git(folder, "init", "-q")
         git(folder, "add", STATUS_FILE)
         git(folder, "commit", "-q", "-m", "status")
+
+    def _index(self, settings: Settings) -> None:
+        """A repository, indexed here and shared with the team."""
+        code = self._folder / "code"
+        code.mkdir()
+        git(code, "init", "-q")
+        git(code, "remote", "add", "origin", "git@example.org:team/parser.git")
+        (code / "parser.py").write_text('def parse_header(line):\n    """Splits a header."""\n    return line.split(":")\n')
+        session = Session(settings)
+        self.job = call(session, "index_repository", repo_path=str(code))["job_id"]
+        is_unpublished = "SELECT EXISTS (SELECT 1 FROM index_jobs WHERE to_publish = 1)"
+        until(lambda: not session.replica.execute(is_unpublished).get, 30, "the index has reached the team's server")
+        session.close()
 
     def _fill(self, session: Session) -> None:
         description = {"description": "All of it"}
@@ -136,6 +156,9 @@ class Reader:
         return self
 
     def __exit__(self, *_: object) -> None:
+        engine = search_code.engines.pop(self.session, None)
+        if engine is not None:
+            engine.close()
         self.session.close()
 
     def ask(self, tool: str, **arguments: Any) -> Answer:
@@ -157,6 +180,10 @@ class Reader:
             "list_enhancements": {},
             "generate_full_status": {"output_format": "markdown"},
         }
+
+    def code_found(self) -> Answer:
+        """What a search of code answers."""
+        return self.ask("search_code", query="parse header")
 
     def answers(self) -> dict[str, Answer]:
         """The answer of each of them."""

@@ -58,7 +58,7 @@ def done(job: Job) -> str:
     return ", ".join(parts)
 
 
-def warnings(troubled: Sequence[Skipped], by_rule: Mapping[str, int]) -> list[str]:
+def problems(troubled: Sequence[Skipped], by_rule: Mapping[str, int]) -> list[str]:
     """The first files that could not be read, and how many there are besides."""
     told = [f"skipped {one.path}: {one.rule.value}{f' ({one.detail})' if one.detail else ''}" for one in troubled]
     rest = sum(by_rule.get(rule, 0) for rule in TROUBLES) - len(troubled)

@@ -46,7 +46,7 @@ class CodeEngine:
         repositories = {row[0]: (str(row[1]), str(row[2])) for row in connection.execute(_REPOSITORIES)}
         scope = _scope(repositories, arguments)
         if scope is None or not repositories:
-            return _result([], ["index_missing"], 0.0, None)
+            return nothing_found("index_missing")
         found = search_of(connection, self.provider_of_model).find(connection, arguments.query, scope, arguments.limit)
         behind = self._behind(connection, repositories, scope, found)
         rows = [_present(one, repositories, found, whole=arguments.full_content) for one in found.found]
@@ -80,6 +80,11 @@ class CodeEngine:
             counts.append(self._watch.behind(connection, Path(os.fsdecode(os.fsencode(root))), wait_s=wait_s))
         known = [count for count in counts if count is not None]
         return sum(known) if known else None
+
+
+def nothing_found(why: str) -> dict[str, Any]:
+    """The result where there is no index to search; `why` is one of its `index_warnings`."""
+    return _result([], [why], 0.0, None)
 
 
 def _scope(repositories: dict[int, tuple[str, str]], arguments: SearchCode) -> Scope | None:

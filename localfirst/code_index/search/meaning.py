@@ -125,7 +125,9 @@ class MeaningIndex:
 def file_path(connection: apsw.Connection, model_id: int) -> Path | None:
     """Where the vectors of a model are mapped from: beside the replica; None for a replica in memory."""
     name = connection.filename
-    return Path(os.fspath(f"{name}-vectors-{model_id}")) if name else None
+    if not name or connection.open_vfs == "memdb":  # which has a name, and no place
+        return None
+    return Path(os.fspath(f"{name}-vectors-{model_id}"))
 
 
 def _cosines(query: NDArray[np.int8], matrix: VectorFile) -> NDArray[np.float32]:

@@ -23,12 +23,13 @@ if TYPE_CHECKING:
     from localfirst_sync.postgres.code_search import Candidate
 
     from localfirst.code_index.search.engine import CodeEngine
+    from localfirst.reading.without_replica import SessionWithoutReplica
     from localfirst.session import Session
 
 _ACTIVE = "SELECT model FROM code_models WHERE active = 1"
 
 
-def search_team(session: Session, arguments: SearchCode, engine: CodeEngine) -> dict[str, Any]:
+def search_team(session: Session | SessionWithoutReplica, arguments: SearchCode, engine: CodeEngine) -> dict[str, Any]:
     """The result of the tool. Raises UnavailableError where the server is away, InvalidStateError where there is none."""
     shared = shared_index(session.settings, session.replica)
     if shared is None:
@@ -66,7 +67,7 @@ def _beside(path: str, globs: list[str]) -> tuple[str, ...]:
     return tuple(value for glob in globs for value in (path, glob))
 
 
-def _vector(session: Session, query: str, engine: CodeEngine) -> tuple[str | None, bytes | None]:
+def _vector(session: Session | SessionWithoutReplica, query: str, engine: CodeEngine) -> tuple[str | None, bytes | None]:
     """The model whose vectors are asked, and the query's."""
     from localfirst_schema.errors import UnavailableError
 
@@ -90,7 +91,7 @@ def _repository(repo_path: str | None) -> str | None:
     return name_from_git(find_root(Path(repo_path))) or repo_path
 
 
-def _ranked(session: Session, asked: CodeQuery, found: list[Candidate]) -> list[tuple[float, int]]:
+def _ranked(session: Session | SessionWithoutReplica, asked: CodeQuery, found: list[Candidate]) -> list[tuple[float, int]]:
     """As at home, with the words' weights taken from the candidates: the server does not count its words."""
     wanted = Wanted(asked.terms, Stems(session.replica))
     files: dict[tuple[str, str], int] = {}
