@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from localfirst_schema.errors import UnavailableError
+from localfirst_schema.errors import NotFoundError, UnavailableError, ValidationError
 
 from localfirst.cli import options, terminal, wording
 from localfirst.cli.command import Command, Result, command, given
@@ -29,19 +29,26 @@ INTERRUPTED = 130
 
 
 def index(
-    path: Annotated[str, typer.Argument(metavar="PATH", help="The repository's directory.")] = ".",
+    path: Annotated[str | None, typer.Argument(metavar="PATH", help="The repository's directory. (default: this one)")] = None,
     name: Annotated[
         str | None, typer.Option("--name", metavar="NAME", help="What to call it. (default: its directory's name)")
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Read every file anew, not only what changed.")] = False,
     background: Annotated[bool, typer.Option("--background", help="Do not wait for it.")] = False,
+    forget: Annotated[
+        str | None,
+        typer.Option("--forget", metavar="NAME|PATH", help="Take a repository out of the index again, and do nothing else."),
+    ] = None,
     as_json: options.AsJson = False,
 ) -> None:
     """Index a repository's code for `localfirst search`; only what changed since the last time is read."""
+    if forget is not None:
+        _forget(forget, others=path is not None or name is not None or force or background, as_json=as_json)
+        return
     with command(as_json=as_json) as this:
         started = this.run(
             "start_indexing_background",
-            repo_path=str(Path(path).expanduser().absolute()),
+            repo_path=str(Path(path or ".").expanduser().absolute()),
             force_reindex=force,
             **given(name=name),
         )
@@ -55,6 +62,40 @@ def index(
         this.answer(result, show_end)
     if result["status"] in ("failed", "cancelled"):
         raise typer.Exit(1 if result["status"] == "failed" else INTERRUPTED)
+
+
+def _forget(given_name: str, *, others: bool, as_json: bool) -> None:
+    """By path where it looks like one or is one here, else by name."""
+    if others:
+        raise ValidationError(
+            "--forget", "stands alone", "--forget takes the name or the path of a repository, and nothing beside it."
+        )
+    path = Path(given_name).expanduser()
+    is_path = "/" in given_name or given_name in (".", "..") or given_name.startswith("~")
+    with command(as_json=as_json) as this:
+        try:
+            result = this.run("forget_index", repository=str(path.absolute()) if is_path else given_name)
+        except NotFoundError:
+            if is_path or not path.is_dir():
+                raise
+            result = this.run("forget_index", repository=str(path.absolute()))
+        this.answer(result, _show_forgotten)
+
+
+_ON_SERVER = {
+    "removed": "It is gone from the team's server too, where nobody else had it.",
+    "kept": "On the server it stays: it is the team's.",
+    "unreachable": "What this machine had shared of it stays on the server, which does not answer.",
+}
+
+
+def _show_forgotten(result: Result) -> None:
+    files = wording.count(result["files_removed"], "file")
+    pieces = wording.count(result["chunks_removed"], "piece")
+    terminal.say(f"Forgot the index of {result['name']} ({result['repo_path']}): {files}, {pieces} of code.")
+    terminal.note("Its files are as they were; `localfirst index` takes them in again.")
+    if result["on_server"] in _ON_SERVER:
+        terminal.note(_ON_SERVER[result["on_server"]])
 
 
 def _show_started(result: Result) -> None:

@@ -14,6 +14,7 @@ from localfirst.operations import (
     dependencies,
     deployments,
     enhancements,
+    forgetting,
     history,
     indexing,
     search,
@@ -62,7 +63,10 @@ OPERATIONS: tuple[Operation, ...] = tuple(
     for operation in module.OPERATIONS
 )
 
-BY_NAME: dict[str, Operation] = {operation.name: operation for operation in OPERATIONS}
+FOR_PEOPLE: tuple[Operation, ...] = tuple(_guarded(operation) for operation in forgetting.OPERATIONS)
+"""Operations that are commands and no tools."""
+
+BY_NAME: dict[str, Operation] = {operation.name: operation for operation in (*OPERATIONS, *FOR_PEOPLE)}
 
 BLOCKING = frozenset({"sync_now", "index_repository"})
 """Operations that may wait for the network, or for a job, for longer than a moment."""

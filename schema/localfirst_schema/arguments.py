@@ -354,6 +354,12 @@ class ListIndexingJobs(Arguments):
     offset: Offset = 0
 
 
+class ForgetIndex(Arguments):
+    """One repository, by its path or by the name that it was indexed under."""
+
+    repository: Annotated[Text, Field(min_length=1, max_length=4096)]
+
+
 # Searching code
 
 

@@ -460,6 +460,21 @@ class RepositoryIndexed(IndexingStatus):
     estimated_duration_seconds: float
 
 
+class IndexForgotten(Result):
+    """What was taken out of the index.
+
+    `chunks_removed`: pieces of code that no other repository holds. `on_server`: `removed` with what this replica alone had
+    shared, `kept` where the repository is the team's, `unreachable` where it stays because the server is away.
+    """
+
+    repo_path: str
+    name: str
+    files_removed: int
+    chunks_removed: int
+    jobs_removed: int
+    on_server: Literal["none", "removed", "kept", "unreachable"]
+
+
 class CodeFound(_Part):
     """Lines of a file; `chunk_start_line` and `chunk_end_line` are those of the whole piece that they are of."""
 

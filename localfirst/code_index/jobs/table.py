@@ -63,6 +63,12 @@ def active(connection: apsw.Connection) -> list[Job]:
         return [as_job(row) for row in connection.execute(_ALL_ACTIVE)]
 
 
+def active_of(connection: apsw.Connection, root: str) -> Job | None:
+    """The job of a repository that is not final."""
+    row = connection.execute(_ACTIVE_ONE, (root,)).fetchone()
+    return as_job(row) if row is not None else None
+
+
 def has_active(connection: apsw.Connection) -> bool:
     """Whether a worker is needed."""
     with sqlite_errors():
@@ -101,9 +107,18 @@ def events(connection: apsw.Connection, job_id: str) -> list[tuple[str, str, str
 def prune(connection: apsw.Connection) -> int:
     """Forgets the jobs that ended more than `KEPT_DAYS` ago, and returns how many."""
     before = timestamps.from_datetime(datetime.now(UTC) - timedelta(days=KEPT_DAYS))
-    old = "SELECT job_id FROM index_jobs WHERE ended_at < ?"
     with immediate(connection):
-        for table in ("index_job_files", "index_job_skipped", "index_job_events"):
-            connection.execute(f"DELETE FROM {table} WHERE job_id IN ({old})", (before,))
-        connection.execute("DELETE FROM index_jobs WHERE ended_at < ?", (before,))
-        return connection.changes()
+        return _delete(connection, "ended_at < ?", before)
+
+
+def forget(connection: apsw.Connection, root: str) -> int:
+    """Forgets the ended jobs of a repository, inside a transaction of the caller's; returns how many."""
+    return _delete(connection, "root = ? AND ended_at IS NOT NULL", root)
+
+
+def _delete(connection: apsw.Connection, condition: str, value: str) -> int:
+    which = f"SELECT job_id FROM index_jobs WHERE {condition}"
+    for table in ("index_job_files", "index_job_skipped", "index_job_events"):
+        connection.execute(f"DELETE FROM {table} WHERE job_id IN ({which})", (value,))
+    connection.execute(f"DELETE FROM index_jobs WHERE {condition}", (value,))
+    return connection.changes()

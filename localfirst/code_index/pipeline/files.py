@@ -233,9 +233,8 @@ def _delete(connection: apsw.Connection, plan: Plan, report: Report) -> None:
             batch.append(path)
             weight += 1 + count
         with writing(connection), pace.measuring(weight):
-            if weight > large_file.LARGE:
-                large_file.retire(connection, plan.repository_id, batch[0])
-                removed = 1
+            if len(batch) == 1 and weight > large_file.LARGE:
+                removed = int(large_file.retire(connection, plan.repository_id, batch[0]) is not None)
             else:
                 removed = files.remove(connection, plan.repository_id, batch)
             report.files_done(connection, Done(paths=tuple(batch), deleted=removed))

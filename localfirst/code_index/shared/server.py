@@ -53,6 +53,12 @@ class SharedIndex:
 
         return self._with_server(lambda connection: publish(replica, connection, self._project_id, self._replica_id, root, by))
 
+    def withdraw(self, key: str) -> None:
+        """Takes the tree that is known by this key off the server."""
+        from localfirst.code_index.shared.withdraw import withdraw
+
+        self._with_server(lambda connection: withdraw(connection, self._project_id, key))
+
     def candidates(
         self,
         *,

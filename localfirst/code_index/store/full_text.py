@@ -24,6 +24,11 @@ def remove(connection: apsw.Connection, place_ids: Iterable[int]) -> None:
     connection.executemany(_DELETE, [(place_id,) for place_id in place_ids])
 
 
+def begin_merging_all(connection: apsw.Connection) -> None:
+    """Marks all segments to become one, by the steps of `merge` that follow: what was deleted is gone from the file then."""
+    connection.execute(_MERGE, (-MERGE_PAGES,))
+
+
 def merge(connection: apsw.Connection) -> bool:
     """One step of merging segments where there are many of a size; whether there may be more to do."""
     before = connection.total_changes()

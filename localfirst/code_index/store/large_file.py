@@ -57,11 +57,12 @@ def end(file_id: int) -> None:
     _being_written.discard(file_id)
 
 
-def retire(connection: apsw.Connection, repository_id: int, path: str) -> None:
-    """Lets a file be found no longer; its places are cleared later."""
+def retire(connection: apsw.Connection, repository_id: int, path: str) -> int | None:
+    """Lets a file be found no longer; its places are cleared later. Returns its id."""
     file_id = files.forget(connection, repository_id, path)
     if file_id is not None:
         connection.execute(_BEGIN, (file_id,))
+    return file_id
 
 
 def clear(connection: apsw.Connection, limit: int) -> bool:
@@ -69,7 +70,14 @@ def clear(connection: apsw.Connection, limit: int) -> bool:
     unfinished = [file_id for (file_id,) in connection.execute("SELECT file_id FROM code_unfinished")]
     for file_id in unfinished:
         if file_id not in _being_written:
-            if not files.remove_places(connection, file_id, limit):
-                connection.execute(_END, (file_id,))
+            clear_one(connection, file_id, limit)
             return True
+    return False
+
+
+def clear_one(connection: apsw.Connection, file_id: int, limit: int) -> bool:
+    """The same for one file that was retired; whether there may be more of it."""
+    if files.remove_places(connection, file_id, limit):
+        return True
+    connection.execute(_END, (file_id,))
     return False
