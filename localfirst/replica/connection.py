@@ -10,7 +10,7 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,6 +18,7 @@ import apsw
 from localfirst_schema.errors import LocalfirstError, UnavailableError
 
 from localfirst.private_files import create_file
+from localfirst.replica.turn import Turn
 
 logger = logging.getLogger("localfirst.replica")
 
@@ -40,6 +41,18 @@ class ReplicaUnreadableError(LocalfirstError):
         return "UnavailableError"
 
 
+class ReplicaConnection(apsw.Connection):
+    """A connection that can ask for its turn to write."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(os.fspath(path))
+        self.turn = Turn(path)
+
+    def close(self, force: bool = False) -> None:
+        self.turn.close()
+        super().close(force)
+
+
 def connect(path: Path, *, busy_timeout_ms: int = BUSY_TIMEOUT_MS) -> apsw.Connection:
     """Opens (and, if need be, creates) the file at `path` with the policy of this module.
 
@@ -47,7 +60,7 @@ def connect(path: Path, *, busy_timeout_ms: int = BUSY_TIMEOUT_MS) -> apsw.Conne
     """
     create_private(path)
     with sqlite_errors():
-        connection = apsw.Connection(os.fspath(path))
+        connection = ReplicaConnection(path)
         connection.set_busy_timeout(busy_timeout_ms)
         connection.setlk_timeout(min(LOCK_LOOKS_MS, busy_timeout_ms), 0)
         _use_wal(connection, busy_timeout_ms)
@@ -125,9 +138,22 @@ def _words(error: apsw.Error) -> str:
 
 @contextmanager
 def immediate(connection: apsw.Connection) -> Iterator[None]:
-    """One write transaction. It begins as a writer: one that began as a reader could fail half way under WAL."""
+    """One write transaction, for which an index job gives way."""
+    with _transaction(connection, _begin_soon):
+        yield
+
+
+@contextmanager
+def when_free(connection: apsw.Connection) -> Iterator[None]:
+    """One write transaction of the code index's, which gives way to all others."""
+    with _transaction(connection, _begin):
+        yield
+
+
+@contextmanager
+def _transaction(connection: apsw.Connection, begin: Callable[[apsw.Connection], object]) -> Iterator[None]:
     try:
-        connection.execute("BEGIN IMMEDIATE")
+        begin(connection)
         try:
             yield
             connection.execute("COMMIT")
@@ -137,6 +163,22 @@ def immediate(connection: apsw.Connection) -> Iterator[None]:
             raise
     except apsw.Error as error:
         raise in_words(error) from error
+
+
+def _begin(connection: apsw.Connection) -> None:
+    # As a writer at once: a transaction that began as a reader could fail half way under WAL.
+    connection.execute("BEGIN IMMEDIATE")
+
+
+def _begin_soon(connection: apsw.Connection) -> None:
+    if not isinstance(connection, ReplicaConnection):  # in memory: nobody else writes
+        _begin(connection)
+        return
+    connection.turn.ask()
+    try:
+        _begin(connection)
+    finally:
+        connection.turn.take()
 
 
 @contextmanager

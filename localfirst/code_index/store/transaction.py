@@ -1,14 +1,12 @@
 """Short write transactions: the index never keeps a person's write waiting for long.
 
-SQLite has one writer, and one that has to wait looks again a little later. So a transaction of the index lasts a few
-milliseconds, and is followed by a pause: whoever waits finds the door open at one of the first looks. The jobs of one process
-take turns, since three of them without pauses between each other would be one that never pauses.
+SQLite has one writer. So a transaction of the index lasts a few milliseconds, and before the next one whoever asks for the turn
+gets it (`localfirst.replica.turn`). The jobs of one process take turns too, so that each of them is asked.
 """
 
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -16,15 +14,13 @@ import apsw
 from localfirst_schema.errors import LocalfirstError
 
 from localfirst.code_index.store.errors import DiskFullError
-from localfirst.replica.connection import immediate, in_words
+from localfirst.replica.connection import ReplicaConnection, in_words, when_free
 
 TARGET_S = 0.004
 """How long a write transaction should take."""
 
-SHORTEST_PAUSE_S = 0.002
-"""Twice the time between two looks of a person's write (`localfirst.replica.connection.LOCK_LOOKS_MS`)."""
-
-LONGEST_PAUSE_S = 0.01
+WAY_LIMIT_S = 0.05
+"""How long the index gives way at a time: it has to come to an end too."""
 
 CHECKPOINT_PAGES = 900
 """The log is brought into the file before a person's commit would have to do it (at `WAL_AUTOCHECKPOINT_PAGES`)."""
@@ -50,25 +46,22 @@ def prepare(connection: apsw.Connection) -> None:
 
 @contextmanager
 def writing(connection: apsw.Connection) -> Iterator[None]:
-    """One short write transaction and the pause after it.
+    """One short write transaction, and after it the turn of whoever waits.
 
     Raises DiskFullError, and `localfirst.replica.connection`'s errors for what else SQLite may say.
     """
     with _turn:
-        held = 0.0
         try:
-            with immediate(connection):
-                entered = time.perf_counter()
+            with when_free(connection):
                 yield
-                held = time.perf_counter() - entered
         except LocalfirstError as error:
             if isinstance(error.__cause__, apsw.FullError):
                 raise DiskFullError("the disk that holds the replica is full; indexing goes on when there is room.") from error
             raise
         if _log_pages.pop(id(connection), 0) >= CHECKPOINT_PAGES:
-            _checkpoint(connection)  # holds up nobody: a pause by itself
-        else:
-            time.sleep(min(max(held / 2, SHORTEST_PAUSE_S), LONGEST_PAUSE_S))
+            _checkpoint(connection)
+        if isinstance(connection, ReplicaConnection):
+            connection.turn.give_way(WAY_LIMIT_S)
 
 
 def _note_log(connection: apsw.Connection, _database: str, pages: int) -> int:
