@@ -15,6 +15,10 @@ class Postgres(NamedTuple):
     socket: Path
     version: str
 
+    def url(self, database: str = "postgres") -> str:
+        """The connection string of a database."""
+        return f"postgresql://postgres@/{database}?host={self.socket.parent}"
+
 
 @contextmanager
 def running_postgres(folder: Path) -> Iterator[Postgres]:

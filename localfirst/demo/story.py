@@ -31,7 +31,7 @@ from rich.table import Table
 
 import localfirst
 from localfirst.demo.laptop import Laptop, ToolError
-from localfirst.demo.server import running_postgres
+from localfirst.demo.server import Postgres, running_postgres
 from localfirst.replica.rows import select_sql
 
 SETTLE_S = 20.0
@@ -50,22 +50,21 @@ def run_demo(console: Console) -> dict[str, Any]:
     folder = Path(tempfile.mkdtemp(prefix="localfirst-demo-"))
     try:
         with running_postgres(folder) as server:
-            rows = asyncio.run(_tell(console, folder, server.socket, server.version))
+            rows = asyncio.run(_tell(console, folder, server))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     console.print("\n[dim]Everything was taken away again: the server, both laptops, all files.[/dim]")
     return {"success": True, "server": server.version, "equal_everywhere": True, "rows": rows}
 
 
-async def _tell(console: Console, folder: Path, socket: Path, version: str) -> dict[str, int]:
-    url = f"postgresql://postgres@/postgres?host={socket.parent}"
-    with psycopg.connect(url, autocommit=True) as server:
-        server.execute(f"CREATE DATABASE {_DATABASE}")
-    url = f"postgresql://postgres@/{_DATABASE}?host={socket.parent}"
-    _head(console, f"1. {version} is running; two laptops, A and B")
+async def _tell(console: Console, folder: Path, server: Postgres) -> dict[str, int]:
+    with psycopg.connect(server.url(), autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {_DATABASE}")
+    url = server.url(_DATABASE)
+    _head(console, f"1. {server.version} is running; two laptops, A and B")
     async with AsyncExitStack() as stack:
-        a = await stack.enter_async_context(Laptop("A", folder / "a", socket, _DATABASE))
-        b = await stack.enter_async_context(Laptop("B", folder / "b", socket, _DATABASE))
+        a = await stack.enter_async_context(Laptop("A", folder / "a", server.socket, _DATABASE))
+        b = await stack.enter_async_context(Laptop("B", folder / "b", server.socket, _DATABASE))
         await _bring_in_the_file(console, a, b)
         await _work_apart(console, a, b)
         await _reconnect(console, a, b)

@@ -14,11 +14,9 @@ from __future__ import annotations
 import argparse
 import json
 import resource
-import shutil
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -31,8 +29,8 @@ from localfirst_sync.postgres.connection import connect as connect_server
 from localfirst_sync.postgres.store import PostgresStore
 from localfirst_sync.round import sync_round
 from measure import figure, table
+from place import own_folder, own_server
 
-from localfirst.demo.server import running_postgres
 from localfirst.replica import bootstrap
 from localfirst.replica.connection import connect
 from localfirst.replica.local_store import ReplicaStore
@@ -136,25 +134,18 @@ def main() -> None:
     if arguments.fill:
         print(json.dumps(fill(Path(arguments.fill[0]), arguments.fill[1])))
         return
-    folder = Path(tempfile.mkdtemp(prefix="bench-", dir=".")).resolve()
-    data = Path(tempfile.mkdtemp(prefix="bench-pg-"))
-    try:
-        with running_postgres(data) as server:
-            url = f"postgresql://postgres@/postgres?host={server.socket.parent}"
-            side = Side(folder, "first", url)
-            side.sync()
-            side.close()
-            seed(url, arguments.rows)
-            engine, floor = [], []
-            for number in range(arguments.rounds):
-                path = folder / f"{number}.sqlite3"
-                engine.append(filled(path, url))
-                floor.append((copy_out(url), put_in(folder / f"floor-{number}.sqlite3", path)))
-                for file in folder.glob(f"*{number}.sqlite3*"):
-                    file.unlink()
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-        shutil.rmtree(data, ignore_errors=True)
+    with own_folder() as folder, own_server() as url:
+        side = Side(folder, "first", url)
+        side.sync()
+        side.close()
+        seed(url, arguments.rows)
+        engine, floor = [], []
+        for number in range(arguments.rounds):
+            path = folder / f"{number}.sqlite3"
+            engine.append(filled(path, url))
+            floor.append((copy_out(url), put_in(folder / f"floor-{number}.sqlite3", path)))
+            for file in folder.glob(f"*{number}.sqlite3*"):
+                file.unlink()
     out, into = [one for one, _ in floor], [other for _, other in floor]
     both = [sum(one) for one in floor]
     base = statistics.median(both)

@@ -15,7 +15,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -25,6 +24,7 @@ from typing import Any
 import apsw
 import msgspec
 from measure import figure, table, timed
+from place import own_folder
 
 from localfirst.code_index.pipeline import compute
 from localfirst.code_index.pipeline.files import index_files
@@ -85,9 +85,9 @@ def main() -> None:
     parser.add_argument("--writer", type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.writer:
-        return update_until_told(arguments.writer)
-    folder = Path(tempfile.mkdtemp(prefix="bench-", dir=arguments.directory)).resolve()
-    try:
+        update_until_told(arguments.writer)
+        return
+    with own_folder(arguments.directory) as folder:
         root = (
             copy(folder, arguments.repository) if arguments.repository else generate(folder, arguments.files, arguments.lines)
         )
@@ -95,8 +95,6 @@ def main() -> None:
         floor_rows = measure_floor(folder, root) if "floor" in parts else {}
         rows = measure_engine(folder, root, floor_rows) if "engine" in parts else {}
         print(table(f"Indexing {root.name}", ("what", "value"), [*floor_rows.items(), *rows.items()]))
-    finally:
-        shutil.rmtree(folder)
 
 
 def generate(folder: Path, files: int, lines: int) -> Path:

@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import argparse
 import random
-import shutil
-import tempfile
 from pathlib import Path
 
 import apsw
 from localfirst_schema.entities import WORK_ITEM
 from measure import figure, interleaved, table
+from place import own_folder
 
 from localfirst.operations.registry import BY_NAME
 from localfirst.replica.act import act
@@ -34,14 +33,11 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=2000)
     parser.add_argument("--directory", help="where the files are made (default: the current directory's disk)", default=".")
     arguments = parser.parse_args()
-    folder = Path(tempfile.mkdtemp(prefix="bench-", dir=arguments.directory))
-    try:
+    with own_folder(arguments.directory) as folder:
         rows = []
         for synchronous in ("full", "normal"):
             rows += measure(folder / synchronous, arguments.rounds, arguments.rows, synchronous)
         print(table("Local writes, microseconds", ("synchronous", "what", "median (spread)", "ratio to the floor"), rows))
-    finally:
-        shutil.rmtree(folder)
 
 
 def measure(folder: Path, rounds: int, rows: int, synchronous: str) -> list[tuple[str, str, str, str]]:

@@ -11,16 +11,15 @@ from __future__ import annotations
 
 import argparse
 import os
-import shutil
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
 from pathlib import Path
 from typing import Any
 
 from measure import figure, interleaved, table, timed
+from place import own_folder
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
@@ -47,14 +46,11 @@ def main() -> None:
         parser.add_argument(f"--{name}", type=int, default=default)
     parser.add_argument("--directory", help="where the files are made (default: the current directory's disk)", default=".")
     arguments = parser.parse_args()
-    folder = Path(tempfile.mkdtemp(prefix="bench-", dir=arguments.directory)).resolve()
-    try:
+    with own_folder(arguments.directory) as folder:
         settings = seeded(folder)
         reads(settings, arguments.rounds)
         freezes(settings, arguments.freezes)
         commands(settings, arguments.commands)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)  # the sync loop's last connection may still be closing
 
 
 def seeded(folder: Path) -> Settings:

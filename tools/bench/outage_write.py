@@ -12,12 +12,12 @@ import argparse
 import random
 import shutil
 import sys
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from measure import figure, interleaved, table
+from place import own_folder
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
@@ -35,11 +35,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=200)
     parser.add_argument("--directory", help="where the files are made (default: the current directory's disk)", default=".")
     arguments = parser.parse_args()
-    folder = Path(tempfile.mkdtemp(prefix="bench-", dir=arguments.directory)).resolve()
-    try:
+    with own_folder(arguments.directory) as folder:
         measure(folder, arguments.rounds)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)  # the sync loop's last connection may still be closing
 
 
 def measure(folder: Path, rounds: int) -> None:

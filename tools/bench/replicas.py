@@ -12,10 +12,8 @@ from __future__ import annotations
 import argparse
 import json
 import random
-import shutil
 import subprocess
 import sys
-import tempfile
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,8 +24,8 @@ from localfirst_schema.entities import WORK_ITEM
 from localfirst_sync.loop import SyncLoop
 from localfirst_sync.postgres.store import PostgresStore
 from measure import table
+from place import own_folder, own_server
 
-from localfirst.demo.server import running_postgres
 from localfirst.replica.act import act
 from localfirst.replica.connection import connect
 from localfirst.replica.local_store import ReplicaStore
@@ -134,19 +132,12 @@ def main() -> None:
         folder, url, first, count = arguments.work
         work(Path(folder), url, int(first), int(count), arguments.seconds, arguments.writes_per_second)
         return
-    folder = Path(tempfile.mkdtemp(prefix="bench-", dir=".")).resolve()
-    data = Path(tempfile.mkdtemp(prefix="bench-pg-"))
-    try:
-        with running_postgres(data) as server:
-            url = f"postgresql://postgres@/postgres?host={server.socket.parent}"
-            side = Side(folder, "first", url)
-            side.sync()
-            side.close()
-            seed(url, ITEMS)
-            measure(folder, url, arguments)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-        shutil.rmtree(data, ignore_errors=True)
+    with own_folder() as folder, own_server() as url:
+        side = Side(folder, "first", url)
+        side.sync()
+        side.close()
+        seed(url, ITEMS)
+        measure(folder, url, arguments)
 
 
 def measure(folder: Path, url: str, arguments: argparse.Namespace) -> None:

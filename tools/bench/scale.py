@@ -11,11 +11,9 @@ from __future__ import annotations
 
 import argparse
 import json
-import shutil
 import statistics
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from pathlib import Path
@@ -26,8 +24,8 @@ from localfirst_schema.entities import WORK_ITEM
 from localfirst_sync.loop import SyncLoop
 from localfirst_sync.postgres.store import PostgresStore
 from measure import figure, table, timed
+from place import own_folder, own_server
 
-from localfirst.demo.server import running_postgres
 from localfirst.replica.act import act
 from localfirst.replica.connection import connect
 from localfirst.replica.local_store import ReplicaStore
@@ -52,36 +50,31 @@ def change_all(side: Side, title: str) -> None:
 
 def bench_size(folder: Path, rows: int) -> list[tuple[str, ...]]:
     """The table's line for one size, on a server of its own."""
-    data = Path(tempfile.mkdtemp(prefix="bench-pg-"))
-    try:
-        with running_postgres(data) as server:
-            url = f"postgresql://postgres@/postgres?host={server.socket.parent}"
-            Side(folder, f"first-{rows}", url).sync()
-            seed(url, rows)
-            a, b = Side(folder, f"a-{rows}", url), Side(folder, f"b-{rows}", url)
-            for side in (a, b):
+    with own_server() as url:
+        Side(folder, f"first-{rows}", url).sync()
+        seed(url, rows)
+        a, b = Side(folder, f"a-{rows}", url), Side(folder, f"b-{rows}", url)
+        for side in (a, b):
+            side.sync()
+            while side.local.lacks_text():
                 side.sync()
-                while side.local.lacks_text():
-                    side.sync()
-            nothing = [timed(a.sync) for _ in range(20 * ROUNDS)]
-            item = a.connection.execute("SELECT id FROM work_items LIMIT 1").get
-            push_one, pull_one = [], []
-            for number in range(ROUNDS):
-                with act(a.connection, "bench") as open_act:
-                    open_act.change(WORK_ITEM, find(open_act.connection, WORK_ITEM, item), {"title": f"One {number}"})
-                push_one.append(timed(a.sync))
-                pull_one.append(timed(b.sync))
-            with psycopg.connect(url, autocommit=True) as psql:
-                psql.execute("UPDATE localfirst.work_items SET title = 'Typed ' || id")
-            pull_all = timed(b.sync)
-            a.sync()
-            change_all(a, "Pushed")
-            push_all = timed(a.sync)
-            assert a.local.pending_count() == 0
-            a.close()
-            b.close()
-    finally:
-        shutil.rmtree(data, ignore_errors=True)
+        nothing = [timed(a.sync) for _ in range(20 * ROUNDS)]
+        item = a.connection.execute("SELECT id FROM work_items LIMIT 1").get
+        push_one, pull_one = [], []
+        for number in range(ROUNDS):
+            with act(a.connection, "bench") as open_act:
+                open_act.change(WORK_ITEM, find(open_act.connection, WORK_ITEM, item), {"title": f"One {number}"})
+            push_one.append(timed(a.sync))
+            pull_one.append(timed(b.sync))
+        with psycopg.connect(url, autocommit=True) as psql:
+            psql.execute("UPDATE localfirst.work_items SET title = 'Typed ' || id")
+        pull_all = timed(b.sync)
+        a.sync()
+        change_all(a, "Pushed")
+        push_all = timed(a.sync)
+        assert a.local.pending_count() == 0
+        a.close()
+        b.close()
     each = [str(figure(times, 1e3)) for times in (nothing, push_one, pull_one)]
     return [(f"{rows:,}", *each, f"{push_all / rows * 1e6:,.0f}", f"{pull_all / rows * 1e6:,.0f}")]
 
@@ -115,32 +108,27 @@ def listen(path: Path, url: str, writes: int) -> None:
 
 def bench_latency(folder: Path, writes: int) -> list[tuple[str, ...]]:
     """The table's line for a write on A that is visible on B."""
-    data = Path(tempfile.mkdtemp(prefix="bench-pg-"))
-    try:
-        with running_postgres(data) as server:
-            url = f"postgresql://postgres@/postgres?host={server.socket.parent}"
-            path = folder / "writer.sqlite3"
-            connection = open_replica(path, PROJECT)
-            loop = _loop(path, url, None)
-            loop.start()
-            loop.first_contact.wait(30)
-            command = [sys.executable, __file__, "--listen", str(folder / "reader.sqlite3"), url, str(writes)]
-            with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as reader:
-                assert reader.stdout is not None
-                assert reader.stdout.readline().strip() == "ready"
-                for number in range(writes):
-                    with act(connection, "bench") as open_act:
-                        values = {"item_type": "task", "status": "active", "metadata": {}}
-                        row_id = f"{number:08x}-0000-4000-8000-000000000000"
-                        title = f"at {time.monotonic_ns()}"
-                        open_act.change(WORK_ITEM, None, {"id": row_id, "title": title, **values}, path=row_id, depth=0)
-                    loop.wake()
-                    time.sleep(0.05)
-                times: list[float] = json.loads(reader.stdout.readline())
-            loop.stop(0)
-            connection.close()
-    finally:
-        shutil.rmtree(data, ignore_errors=True)
+    with own_server() as url:
+        path = folder / "writer.sqlite3"
+        connection = open_replica(path, PROJECT)
+        loop = _loop(path, url, None)
+        loop.start()
+        loop.first_contact.wait(30)
+        command = [sys.executable, __file__, "--listen", str(folder / "reader.sqlite3"), url, str(writes)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as reader:
+            assert reader.stdout is not None
+            assert reader.stdout.readline().strip() == "ready"
+            for number in range(writes):
+                with act(connection, "bench") as open_act:
+                    values = {"item_type": "task", "status": "active", "metadata": {}}
+                    row_id = f"{number:08x}-0000-4000-8000-000000000000"
+                    title = f"at {time.monotonic_ns()}"
+                    open_act.change(WORK_ITEM, None, {"id": row_id, "title": title, **values}, path=row_id, depth=0)
+                loop.wake()
+                time.sleep(0.05)
+            times: list[float] = json.loads(reader.stdout.readline())
+        loop.stop(0)
+        connection.close()
     ordered = sorted(times)
     quantiles = [f"{ordered[int(len(ordered) * part)]:.1f}" for part in (0.5, 0.9, 0.99)]
     return [(f"{len(times)} writes, one every 50 ms", *quantiles, f"{statistics.mean(times):.1f}")]
@@ -165,15 +153,12 @@ def main() -> None:
     if arguments.listen:
         listen(Path(arguments.listen[0]), arguments.listen[1], int(arguments.listen[2]))
         return
-    folder = Path(tempfile.mkdtemp(prefix="bench-", dir=".")).resolve()
-    try:
+    with own_folder() as folder:
         lines = [line for rows in arguments.rows for line in bench_size(folder, rows)]
         headings = ("rows", "nothing to do, ms", "push one, ms", "pull one, ms", "push all, µs/row", "pull all, µs/row")
         print(table("A round, by the size of the project", headings, lines), flush=True)
         latency = bench_latency(folder, arguments.writes)
         print(table("A write on A, visible on B, ms", ("what", "p50", "p90", "p99", "mean"), latency))
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 if __name__ == "__main__":

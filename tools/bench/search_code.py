@@ -13,11 +13,9 @@ from __future__ import annotations
 import argparse
 import random
 import re
-import shutil
 import subprocess
 import sys
 import sysconfig
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,6 +24,7 @@ from typing import Any
 import apsw
 import numpy as np
 from measure import figure, table
+from place import own_folder
 
 from localfirst.code_index.chunk import CHUNKER, Chunk, chunk_hash
 from localfirst.code_index.chunking import cut
@@ -70,10 +69,9 @@ def main() -> None:
     parser.add_argument("--queries", type=int, default=200)
     parser.add_argument("--directory", default=".")
     arguments = parser.parse_args()
-    folder = Path(tempfile.mkdtemp(prefix="bench-", dir=arguments.directory))
-    rows: list[tuple[object, ...]] = []
-    first: list[tuple[object, ...]] = []
-    try:
+    with own_folder(arguments.directory) as folder:
+        rows: list[tuple[object, ...]] = []
+        first: list[tuple[object, ...]] = []
         base = list(chunks_of_packages())
         vectors = static_code.load().embed([embedding_text(chunk) for _, chunk in base])
         for size in map(int, arguments.sizes.split(",")):
@@ -85,8 +83,6 @@ def main() -> None:
             del exact
             for path in folder.glob(f"{size}.*"):
                 path.unlink()
-    finally:
-        shutil.rmtree(folder)
     print(table("Latency, milliseconds", ("chunks", "what", "median (spread)"), rows))
     headings = ("chunks", "cold, no vector file", "cold", "recall@10", "process's own memory, MB", "shared, MB")
     print(table("First search (seconds), recall, memory", headings, first))

@@ -11,9 +11,7 @@ from __future__ import annotations
 import argparse
 import random
 import resource
-import shutil
 import sys
-import tempfile
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -22,6 +20,7 @@ from typing import Any
 from localfirst_schema.entities import WORK_ITEM
 from localfirst_schema.wire import encode_json
 from measure import figure, interleaved, table, timed
+from place import own_folder
 from search_corpus import ITEMS, MEANINGS, NOTHING, WORDS, Item, Question, fillers
 
 from localfirst.operations.registry import BY_NAME
@@ -43,8 +42,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=10)
     parser.add_argument("--directory", help="where the files are made (default: the current directory's disk)", default=".")
     arguments = parser.parse_args()
-    folder = Path(tempfile.mkdtemp(prefix="bench-", dir=arguments.directory))
-    try:
+    with own_folder(arguments.directory) as folder:
         quality, latency, first = [], [], []
         for size in map(int, arguments.sizes.split(",")):
             session = open_filled(folder / str(size), size)
@@ -55,8 +53,6 @@ def main() -> None:
         print(table("First search, seconds", ("items", "of all", "until all vectors are there", "peak memory, MB"), first))
         print(table("Quality (MRR@10)", ("items", "questions", "even", "odd", "found at all"), quality))
         print(table("Latency, milliseconds", ("items", "what", "median (spread)", "slowest"), latency))
-    finally:
-        shutil.rmtree(folder)
 
 
 def open_filled(folder: Path, size: int) -> Session:

@@ -11,15 +11,14 @@ from __future__ import annotations
 
 import argparse
 import math
-import shutil
 import sys
-import tempfile
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import search_systems as systems
 from measure import table
+from place import own_folder
 from search_questions import HELD_OUT, TUNED_ON, Question, Task, commits, docstrings
 
 from localfirst.code_index.pipeline.pool import Pool
@@ -37,8 +36,7 @@ def main() -> None:
     parser.add_argument("--directory", default=".", help="where trees are written, and taken away again")
     parser.add_argument("--without-semble", action="store_true")
     arguments = parser.parse_args()
-    folder = Path(tempfile.mkdtemp(prefix="bench-", dir=arguments.directory)).resolve()
-    try:
+    with own_folder(arguments.directory) as folder:
         results: dict[tuple[str, str], dict[str, list[Scores]]] = defaultdict(lambda: defaultdict(list))
         with Pool() as pool:
             for task in _tasks(arguments.repositories, arguments.only, folder):
@@ -51,8 +49,6 @@ def main() -> None:
             rows = [(system, *(f"{value:.3f}" for value in _mean(figures))) for system, figures in of_system.items()]
             trees = len(next(iter(of_system.values())))
             print(table(f"{kind}, {half} ({trees} tree{'s' if trees > 1 else ''})", HEADINGS, rows))
-    finally:
-        shutil.rmtree(folder)
 
 
 def _tasks(repositories: Path | None, only: Sequence[str] | None, folder: Path) -> Iterable[Task]:

@@ -10,19 +10,16 @@ from __future__ import annotations
 import argparse
 import hashlib
 import random
-import shutil
-import tempfile
 import time
-from pathlib import Path
 
 from localfirst_schema.identifiers import project_id
 from localfirst_sync.postgres import migrate
 from localfirst_sync.postgres.code_set import SharedChunk, ensure_vector_index, fetch_vectors, put_chunks, put_vectors
 from localfirst_sync.postgres.connection import connect
 from measure import table
+from place import own_server
 
 from localfirst.code_index.search.quantise import quantised
-from localfirst.demo.server import running_postgres
 from localfirst.embedding.static import load
 
 BATCH = 2_000
@@ -53,30 +50,26 @@ def main() -> None:
     began = time.perf_counter()
     vectors = [row.tobytes() for batch in batches for row in quantised(model.embed(made[batch]))]
     timed("embedded here, one process", began)
-    folder = Path(tempfile.mkdtemp())
-    try:
-        with running_postgres(folder) as running:
-            server = connect(f"postgresql://postgres@/postgres?host={running.socket.parent}")
-            migrate.migrate(server)
-            migrate.ensure_project(server, PROJECT, "bench/shared")
-            began = time.perf_counter()
-            for batch in batches:
-                put_chunks(server, PROJECT, [SharedChunk(h, t, "", t) for h, t in zip(hashes[batch], made[batch], strict=True)])
-            timed("texts sent, with their full text on the server", began)
-            began = time.perf_counter()
-            for batch in batches:
-                put_vectors(server, PROJECT, model.model, list(zip(hashes[batch], vectors[batch], strict=True)))
-            timed("vectors sent", began)
-            began = time.perf_counter()
-            ensure_vector_index(server, model.model)
-            timed("graph (HNSW) built on the server", began)
-            began = time.perf_counter()
-            fetched = [fetch_vectors(server, PROJECT, model.model, hashes[batch]) for batch in batches]
-            timed("vectors fetched by a second laptop", began)
-            assert sum(map(len, fetched)) == count
-            server.close()
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    with own_server() as url:
+        server = connect(url)
+        migrate.migrate(server)
+        migrate.ensure_project(server, PROJECT, "bench/shared")
+        began = time.perf_counter()
+        for batch in batches:
+            put_chunks(server, PROJECT, [SharedChunk(h, t, "", t) for h, t in zip(hashes[batch], made[batch], strict=True)])
+        timed("texts sent, with their full text on the server", began)
+        began = time.perf_counter()
+        for batch in batches:
+            put_vectors(server, PROJECT, model.model, list(zip(hashes[batch], vectors[batch], strict=True)))
+        timed("vectors sent", began)
+        began = time.perf_counter()
+        ensure_vector_index(server, model.model)
+        timed("graph (HNSW) built on the server", began)
+        began = time.perf_counter()
+        fetched = [fetch_vectors(server, PROJECT, model.model, hashes[batch]) for batch in batches]
+        timed("vectors fetched by a second laptop", began)
+        assert sum(map(len, fetched)) == count
+        server.close()
     floor = seconds["embedded here, one process"]
     rows = [(what, f"{took:.2f}", f"{count / took:,.0f}", f"{took / floor:.2f}") for what, took in seconds.items()]
     print(table(f"{count:,} chunks", ("what", "seconds", "chunks/s", "of the time to embed"), rows))

@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import shutil
 import statistics
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -28,8 +27,8 @@ from localfirst_sync.ports import BEGINNING, Cursor, HistoryRow
 from localfirst_sync.postgres.store import PostgresStore
 from localfirst_sync.round import push_outbox, sync_round
 from measure import figure, table, timed
+from place import own_folder, own_server
 
-from localfirst.demo.server import running_postgres
 from localfirst.replica import fulltext
 from localfirst.replica.act import act, upsert_sql, written_columns
 from localfirst.replica.connection import connect, immediate
@@ -400,21 +399,14 @@ def main() -> None:
     parser.add_argument("--pull", type=int, default=100_000)
     parser.add_argument("--rounds", type=int, default=5)
     arguments = parser.parse_args()
-    folder = Path(tempfile.mkdtemp(prefix="bench-", dir=".")).resolve()
-    data = Path(tempfile.mkdtemp(prefix="bench-pg-"))
-    try:
-        with running_postgres(data) as server:
-            url = f"postgresql://postgres@/postgres?host={server.socket.parent}"
-            Side(folder, "first", url).sync()
-            seed(url, max(arguments.push, arguments.pull))
-            rows = bench_pull(folder, url, max(arguments.push, arguments.pull), arguments.rounds)
-            rows += bench_push(folder, url, arguments.push, arguments.rounds)
-            rows += bench_small(folder, url)
-            rows += bench_direct(url, min(arguments.rounds, 3))
-        print(table("Synchronisation, milliseconds", ("what", "median (spread)", "rows/s", "time against the engine's"), rows))
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-        shutil.rmtree(data, ignore_errors=True)
+    with own_folder() as folder, own_server() as url:
+        Side(folder, "first", url).sync()
+        seed(url, max(arguments.push, arguments.pull))
+        rows = bench_pull(folder, url, max(arguments.push, arguments.pull), arguments.rounds)
+        rows += bench_push(folder, url, arguments.push, arguments.rounds)
+        rows += bench_small(folder, url)
+        rows += bench_direct(url, min(arguments.rounds, 3))
+    print(table("Synchronisation, milliseconds", ("what", "median (spread)", "rows/s", "time against the engine's"), rows))
 
 
 if __name__ == "__main__":

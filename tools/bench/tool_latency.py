@@ -13,10 +13,8 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
-import shutil
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import nullcontext
@@ -27,6 +25,7 @@ import psutil
 from mcp.client import Client
 from mcp.client.stdio import StdioServerParameters, stdio_client
 from measure import figure, table
+from place import own_folder, own_server
 
 HERE = Path(__file__).parent
 STARTS = 7
@@ -124,39 +123,17 @@ def main() -> None:
     parser.add_argument("--server", action="store_true")
     parser.add_argument("--legacy", action="store_true")
     arguments = parser.parse_args()
-    folder = Path(tempfile.mkdtemp(prefix="bench-", dir="."))
-    environment = {**os.environ, "LOCALFIRST_REPLICA": str(folder.resolve() / "r.sqlite3"), "LOCALFIRST_PROJECT": "bench"}
-    environment.pop("LOCALFIRST_DATABASE_URL", None)
-    try:
+    with own_folder() as folder:
+        environment = {**os.environ, "LOCALFIRST_REPLICA": str(folder.resolve() / "r.sqlite3"), "LOCALFIRST_PROJECT": "bench"}
+        environment.pop("LOCALFIRST_DATABASE_URL", None)
         subprocess.run([sys.executable, str(HERE.parent / "seed.py")], env=environment, cwd=folder, check=True)
-        with _postgres(arguments.server) as url:
+        with own_server() if arguments.server else nullcontext(None) as url:
             if url:
                 environment["LOCALFIRST_DATABASE_URL"] = url
             mode = {"mode": "legacy"} if arguments.legacy else {}
             rows = asyncio.run(measure(arguments.calls, mode, environment, folder))
         title = f"Tools over stdio, milliseconds, {'with PostgreSQL' if arguments.server else 'replica alone'}"
         print(table(title, ("tool", "median (spread)", "ratio to noop", "to the SDK's"), rows))
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _postgres(wanted: bool) -> Any:
-    if not wanted:
-        return nullcontext(None)
-    from contextlib import contextmanager
-
-    from localfirst.demo.server import running_postgres
-
-    @contextmanager
-    def running() -> Any:
-        folder = Path(tempfile.mkdtemp())
-        try:
-            with running_postgres(folder) as server:
-                yield f"postgresql://postgres@/postgres?host={server.socket.parent}"
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
-
-    return running()
 
 
 if __name__ == "__main__":
