@@ -93,16 +93,12 @@ class SharedIndex:
 
     def _connected(self) -> Connection:
         from localfirst_sync.postgres import migrate
-        from localfirst_sync.postgres.connection import close_quietly, connect
+        from localfirst_sync.postgres.connection import closed_on_failure, connect
 
         if self._connection is None or self._connection.closed:
-            connection = connect(self._url)
-            try:
+            with closed_on_failure(connect(self._url)) as connection:
                 migrate.migrate(connection)
                 migrate.ensure_project(connection, self._project_id, self._project_name)
-            except BaseException:
-                close_quietly(connection)
-                raise
             self._connection = connection
         return self._connection
 

@@ -8,6 +8,8 @@ transaction of the engine is written out in full.
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TypeAlias
 
 import psycopg
@@ -107,6 +109,16 @@ def close_quietly(connection: Connection | None) -> None:
             connection.close()
         except psycopg.Error:
             logger.debug("closing a broken connection failed")
+
+
+@contextmanager
+def closed_on_failure(connection: Connection) -> Iterator[Connection]:
+    """For what a new connection needs before it is used: it is closed when that fails."""
+    try:
+        yield connection
+    except BaseException:
+        close_quietly(connection)
+        raise
 
 
 def lost(doing: str) -> UnavailableError:

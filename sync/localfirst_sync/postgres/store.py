@@ -8,7 +8,7 @@ from localfirst_schema.errors import UnavailableError
 
 from localfirst_sync.ports import Cursor, Identity, PullSink, Push, Pushed, Recollection, Restored, Staging, Told
 from localfirst_sync.postgres import head, listen, migrate, pull, push, restore, snapshot
-from localfirst_sync.postgres.connection import Connection, close_quietly, connect
+from localfirst_sync.postgres.connection import Connection, close_quietly, closed_on_failure, connect
 from localfirst_sync.wake import Wake
 
 HEAD_BUDGET_MS = 5_000
@@ -112,15 +112,11 @@ class PostgresStore:
 
     def _connected(self) -> Connection:
         if self._connection is None or self._connection.closed:
-            connection = connect(self._dsn)
-            try:
+            with closed_on_failure(connect(self._dsn)) as connection:
                 migrate.migrate(connection)
                 migrate.ensure_project(connection, self._project_id, self._project_name)
                 self._notices = listen.Notices(connection)
                 listen.listen(connection, self._project_id)
                 head.prepare(connection)
-            except BaseException:
-                close_quietly(connection)
-                raise
             self._connection = connection
         return self._connection
