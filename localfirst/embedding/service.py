@@ -131,7 +131,7 @@ class ServiceEmbedding:
             try:
                 return self._checked(self._post([texts[place][:LONGEST_TEXT] for place in batch]), len(batch))
             except _MayPassError as failure:
-                pause = failure.wait_s if failure.wait_s is not None else wait_s * random.uniform(0.5, 1.0)  # noqa: S311
+                pause = failure.wait_s if failure.wait_s is not None else wait_s * random.uniform(0.5, 1.0)  # noqa: S311 - it spreads clients
                 if failure.wait_s is not None:
                     self._pace.hold(pause)
                 if time.monotonic() + pause > deadline:

@@ -89,7 +89,7 @@ def _rows_of(damaged: apsw.Connection, entity: Entity, done: Salvage) -> Iterato
         more = 1 if entity is WORK_ITEM else 0  # its integer key comes first
         found = [one.values[more:] for one in _leaves(damaged, len(columns) + more)]
         version = columns.index("version")
-        yield from sorted((v for v in found if is_row(entity, v)), key=lambda v: -int(v[version]))  # type: ignore[arg-type]
+        yield from sorted((v for v in found if is_row(entity, v)), key=lambda v: -int(v[version]))  # type: ignore[arg-type]  # `is_row` saw it
 
 
 def _history_of(damaged: apsw.Connection, done: Salvage) -> Iterator[tuple[Any, ...]]:

@@ -57,7 +57,7 @@ def fill(path: Path, url: str) -> dict[str, float]:
         swapped = swapped or time.perf_counter() - begin
         return index_text(budget_s)
 
-    local.index_text = at_swap  # type: ignore[method-assign]
+    local.index_text = at_swap  # type: ignore[method-assign]  # to see when it is called
     lock = ReplicaLock(path.with_suffix(".lock"))
     sync_round(local, remote, lock)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
@@ -70,7 +70,7 @@ def filled(path: Path, url: str) -> dict[str, float]:
     """`fill` in a process of its own."""
     command = [sys.executable, __file__, "--fill", str(path), url]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
-    return json.loads(done.stdout)  # type: ignore[no-any-return]
+    return json.loads(done.stdout)  # type: ignore[no-any-return]  # what `fill` printed
 
 
 def copy_out(url: str) -> float:

@@ -77,7 +77,7 @@ def reads(settings: Settings, rounds: int) -> None:
         arguments = given or ({"id": item} if tool == "query_work_item" else {})
         assert "database_unavailable" in call(away, tool, **arguments)["warnings"]
         times = interleaved(
-            {"alone": lambda: call(alone, tool, **arguments), "away": lambda: call(away, tool, **arguments)},  # noqa: B023
+            {"alone": lambda: call(alone, tool, **arguments), "away": lambda: call(away, tool, **arguments)},  # noqa: B023 - called at once
             rounds if "list" not in tool and "status" not in tool[:16] else rounds // 4,
         )
         one, other = figure(times["alone"], 1e6), figure(times["away"], 1e6)
@@ -117,8 +117,8 @@ def freezes(settings: Settings, count: int) -> None:
         server = Silent()
         Path(f"{settings.replica}.away").unlink(missing_ok=True)
         session = Session(settings._replace(database_url=server.url))
-        first.append(timed(lambda: call(session, "list_vendors")))  # noqa: B023
-        second.append(timed(lambda: call(session, "list_vendors")))  # noqa: B023
+        first.append(timed(lambda: call(session, "list_vendors")))  # noqa: B023 - called at once
+        second.append(timed(lambda: call(session, "list_vendors")))  # noqa: B023 - called at once
         session.close()
         server.close()
     rows = (("first", figure(first, 1e3)), ("next", figure(second, 1e3)))
@@ -138,7 +138,7 @@ def commands(settings: Settings, count: int) -> None:
     Path(f"{settings.replica}.away").unlink(missing_ok=True)
     rows: list[tuple[object, ...]] = [("the first: item list", f"{timed(lambda: run(silent, 'item', 'list')) * 1e3:,.0f}", "")]
     for words in (("item", "list"), ("item", "create", "x")):
-        times = interleaved({"alone": lambda: run(environment, *words), "silent": lambda: run(silent, *words)}, count)  # noqa: B023
+        times = interleaved({"alone": lambda: run(environment, *words), "silent": lambda: run(silent, *words)}, count)  # noqa: B023 - called at once
         one, other = figure(times["alone"], 1e3), figure(times["silent"], 1e3)
         rows.append((" ".join(words), other, one))
     print(table("Commands, milliseconds", ("command", "silent server", "no server"), rows))

@@ -206,7 +206,7 @@ def record(remote: PostgresStore) -> Recorder:
     """Puts a recorder before the store's connection."""
     remote.head()
     recorder = Recorder(remote._connection)
-    remote._connection = recorder  # type: ignore[assignment]
+    remote._connection = recorder  # type: ignore[assignment]  # it stands before the real one
     return recorder
 
 
@@ -383,7 +383,7 @@ def bench_direct(url: str, rounds: int) -> list[tuple[str, ...]]:
                 server.execute(f"VACUUM ANALYZE {schema}.work_items")
                 query = f"UPDATE {schema}.work_items SET title = 'Direct {number} ' || left(id::text, 8)"
                 times[schema].append(timed(lambda sql=query: server.execute(sql)))
-        rows = server.execute("SELECT count(*) FROM localfirst.work_items").fetchone()[0]  # type: ignore[index]
+        rows = server.execute("SELECT count(*) FROM localfirst.work_items").fetchone()[0]  # type: ignore[index]  # count(*) gives a row
     plain = statistics.median(times["plain"])
     return [
         (f"UPDATE of {rows:,} rows, {name}", str(figure(v, 1e3)), f"{rows / statistics.median(v):,.0f}",

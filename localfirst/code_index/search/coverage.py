@@ -36,7 +36,7 @@ def coverage(connection: apsw.Connection, repository_id: int | None) -> float:
 
 
 def _files(connection: apsw.Connection, repository_id: int, root: str, was_indexed: int) -> float:
-    jobs: list[tuple[str, int | None, int, int]] = connection.execute(_JOB, (root,)).fetchall()  # type: ignore[assignment]
+    jobs: list[tuple[str, int | None, int, int]] = connection.execute(_JOB, (root,)).fetchall()  # type: ignore[assignment]  # its columns
     if not jobs or jobs[0][0] == "completed":
         return 1.0 if was_indexed else 0.5
     _, total, is_listed, left = jobs[0]

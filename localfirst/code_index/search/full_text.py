@@ -77,7 +77,7 @@ def defining(connection: apsw.Connection, symbol: Sequence[str], scope: Scope, l
 
 
 def _look_up(connection: apsw.Connection, word: str, total: int) -> Term:
-    row: tuple[int, int] = connection.execute(_COUNT, (f'"{word}"', MAX_RANKED)).fetchall()[0]  # type: ignore[assignment]
+    row: tuple[int, int] = connection.execute(_COUNT, (f'"{word}"', MAX_RANKED)).fetchall()[0]  # type: ignore[assignment]  # its columns
     count, last = row
     if count == MAX_RANKED:  # the first so many places end at `last`: they go on like that
         count = max(count, count * total // last)

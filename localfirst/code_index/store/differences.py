@@ -67,7 +67,7 @@ def differences(connection: apsw.Connection, root: Path, repository_id: int, fou
             suspect.append(path)
         elif rule is None:
             unchanged.append(path)
-        elif rule == SkipRule.UNREADABLE and os.access(os.path.join(os.fsencode(root), as_bytes(path)), os.R_OK):  # noqa: PTH118
+        elif rule == SkipRule.UNREADABLE and os.access(os.path.join(os.fsencode(root), as_bytes(path)), os.R_OK):  # noqa: PTH118 - bytes
             suspect.append(path)  # the permission came back, which leaves no trace in what was compared
         else:
             left_out.append(Skipped(path, SkipRule(rule), detail))

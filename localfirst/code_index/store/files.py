@@ -157,7 +157,7 @@ class _Batch:
                 self._keep(same.pop(0), piece)
             else:
                 self.add_place(file_id, chunk_id, piece)
-        self._removed += [(place[0], key[0]) for key, places in old.items() for place in places]  # type: ignore[misc]
+        self._removed += [(place[0], key[0]) for key, places in old.items() for place in places]  # type: ignore[misc]  # the columns
 
     def write(self) -> None:
         # Old places first: their ids are never those of new ones, but their words must not be found beside the new.

@@ -90,7 +90,7 @@ def candidates(
             settings = "SELECT set_config('hnsw.ef_search', %s, true), set_config('statement_timeout', '5000', true)"
             connection.execute(settings, (str(CANDIDATES),))
             rows = connection.execute(query, parameters).fetchall()
-        return [Candidate(*row) for row in rows]  # type: ignore[arg-type]
+        return [Candidate(*row) for row in rows]  # type: ignore[arg-type]  # the query's columns
 
 
 def _halfvec(vector: bytes, home: str) -> sql.Composable:

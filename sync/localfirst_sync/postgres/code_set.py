@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import psycopg
 from psycopg import sql
+from psycopg.rows import tuple_row
 from psycopg.types import TypeInfo
 
 from localfirst_sync.postgres.connection import Connection
@@ -119,8 +120,8 @@ def postgres_errors() -> Iterator[None]:
 def fetch_vectors(connection: Connection, project_id: str, model: str, hashes: Sequence[bytes]) -> dict[bytes, bytes]:
     """The int8 vectors of those chunks that the server has one of. Raises UnavailableError."""
     with postgres_errors():
-        cursor = connection.cursor(binary=True)
-        return {bytes(h): bytes(v) for h, v in cursor.execute(_FETCH, (project_id, model, list(hashes)))}  # type: ignore[call-overload]
+        cursor = connection.cursor(binary=True, row_factory=tuple_row)
+        return {bytes(h): bytes(v) for h, v in cursor.execute(_FETCH, (project_id, model, list(hashes)))}
 
 
 def missing_chunks(connection: Connection, project_id: str, hashes: Sequence[bytes]) -> set[bytes]:
@@ -135,8 +136,8 @@ def missing_vectors(connection: Connection, project_id: str, model: str, hashes:
 
 def _missing(connection: Connection, query: str, parameters: Mapping[str, object]) -> set[bytes]:
     with postgres_errors():
-        cursor = connection.cursor(binary=True)
-        return {bytes(row[0]) for row in cursor.execute(query.encode(), parameters)}  # type: ignore[call-overload]
+        cursor = connection.cursor(binary=True, row_factory=tuple_row)
+        return {bytes(row[0]) for row in cursor.execute(query.encode(), parameters)}
 
 
 def put_chunks(connection: Connection, project_id: str, chunks: Sequence[SharedChunk]) -> None:
@@ -188,8 +189,8 @@ def files_of(connection: Connection, project_id: str, repository: str) -> dict[s
     """Path → content hash of the tree as it was last published. Raises UnavailableError."""
     query = "SELECT path, content_hash FROM localfirst.code_files WHERE project_id = %s AND repository = %s"
     with postgres_errors():
-        cursor = connection.cursor(binary=True)
-        return {str(path): bytes(h) for path, h in cursor.execute(query, (project_id, repository))}  # type: ignore[call-overload]
+        cursor = connection.cursor(binary=True, row_factory=tuple_row)
+        return {str(path): bytes(h) for path, h in cursor.execute(query, (project_id, repository))}
 
 
 def put_files(

@@ -75,6 +75,6 @@ class HeadProbe:
             return  # whoever asks is told that there is no connection
         with self._lock:
             if not self._closed:
-                self._connection, connection = connection, None  # type: ignore[assignment]
+                self._connection, connection = connection, None  # type: ignore[assignment]  # handed over
                 self._ready.set()
         close_quietly(connection)

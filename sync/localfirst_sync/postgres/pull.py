@@ -73,7 +73,7 @@ def _pull(connection: Connection, project_id: str, cursor: Cursor, sink: PullSin
         found = connection.execute(HEAD, after, prepare=True)
         few = None if cursor == BEGINNING else connection.execute(_FEW_OF_LOG, after, prepare=True)
     head = _checked(found.fetchone(), cursor)
-    changes = [HistoryRow(*row) for row in few.fetchall()] if few is not None else []  # type: ignore[arg-type]
+    changes = [HistoryRow(*row) for row in few.fetchall()] if few is not None else []  # type: ignore[arg-type]  # its columns
     if few is not None and len(changes) <= SMALL:
         _small(connection, project_id, changes, sink)
     else:
