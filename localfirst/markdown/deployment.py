@@ -4,7 +4,7 @@ Keys and values may be in bold or backticks; day and PR may stand in lines of th
 (`### New layouts (2025-10-04)`).
 
 Lines with another key, a second line of a key, and values that are not understood are not the deployment's: they are
-kept by who reads the section.
+kept by who reads the section. Reading and writing stand together: what is written here must be read here as the same.
 """
 
 from __future__ import annotations

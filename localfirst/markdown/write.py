@@ -51,6 +51,7 @@ _WRITERS: dict[SectionName, _Writer] = {
 MEMORY_LIMIT_ENTRIES = 8192
 
 _memory: dict[tuple[SectionName, bytes, bool], tuple[str, ...]] = {}
+"""The lines of entries, by section, content and whether it is the section's last; emptied when it is full."""
 
 
 def render(document: StatusDocument) -> str:

@@ -1,1 +1,1 @@
-"""The read path: PostgreSQL first, then the replica; every answer says where it is from."""
+"""The read path: PostgreSQL first, then the replica, git and the status file; every answer says where it is from."""

@@ -1,0 +1,1 @@
+"""Providers of embeddings: which one the settings name, and services that misbehave over real HTTP."""

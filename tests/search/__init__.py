@@ -1,0 +1,1 @@
+"""Finding work items by their words and their meaning."""

@@ -28,6 +28,7 @@ CHANGE_S = 5.0
 CHANGE_LOOK_S = 0.05
 
 _started_at: dict[Path, float] = {}
+"""When this process last started a worker, by replica; by the monotonic clock."""
 
 
 def ensure(settings: Settings) -> None:
