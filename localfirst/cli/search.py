@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 _WORDS = {
     "index_missing": "nothing is indexed here yet: `localfirst index PATH` does it",
     "index_unavailable": "this machine's index cannot be read at the moment: `localfirst doctor` says why",
-    "index_incomplete": "the index is not whole yet ({coverage:.0%})",
+    "index_incomplete": "the index is not whole ({coverage:.1%})",
+    "files_unreadable": "some files could not be read: `localfirst jobs show ID` of the last of `localfirst jobs` names them",
+    "repository_gone": "a repository's directory is gone, this is what was in it: `localfirst index --forget PATH` forgets it",
     "index_behind": "{files_behind} files have changed since they were indexed: `localfirst index PATH` catches up",
     "searched_by_words_alone": "only words were compared, not their meaning",
 }

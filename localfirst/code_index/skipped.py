@@ -26,6 +26,10 @@ class SkipRule(StrEnum):
     FAILED = "failed"
 
 
+TROUBLES = (SkipRule.UNREADABLE, SkipRule.UNDECODABLE, SkipRule.FAILED)
+"""Files that should be in the index and are not; the other rules leave out what does not belong there."""
+
+
 class Skipped(msgspec.Struct, frozen=True):
     """One file that was left out."""
 

@@ -22,6 +22,7 @@ from localfirst.code_index.jobs.job import Job
 from localfirst.code_index.jobs.states import FINAL, JobState
 from localfirst.code_index.jobs.target import known_root, repository_root
 from localfirst.code_index.jobs.transition import move_within
+from localfirst.code_index.skipped import TROUBLES
 from localfirst.code_index.worker import start as worker
 from localfirst.operations.operation import Operation
 from localfirst.reading.without_replica import SessionWithoutReplica
@@ -198,7 +199,7 @@ def _present(connection: apsw.Connection, job: Job) -> dict[str, Any]:
 def _problems(connection: apsw.Connection, job: Job) -> list[str]:
     if not job.files_skipped:
         return []
-    troubled = file_list.skipped_files(connection, job.job_id, words.TROUBLES, words.FILES_NAMED)
+    troubled = file_list.skipped_files(connection, job.job_id, TROUBLES, words.FILES_NAMED)
     return words.problems(troubled, file_list.skipped_by_rule(connection, job.job_id)) if troubled else []
 
 

@@ -487,6 +487,8 @@ class CodeFound(_Part):
     score: float
     repository: str
     repository_path: str | None
+    repository_gone: bool
+    """Its directory is no longer there: what is shown is what was indexed last."""
     kind: str
     chunk_start_line: int
     chunk_end_line: int
@@ -497,6 +499,8 @@ IndexWarning: TypeAlias = Literal[
     "index_unavailable",
     "index_behind",
     "index_incomplete",
+    "files_unreadable",
+    "repository_gone",
     "searched_by_words_alone",
 ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -97,6 +98,72 @@ def test_a_repository_without_an_index_is_said_to_have_none(searched: Searched, 
     assert refused.value.details["field"] == "repo_path"
     with pytest.raises(ValidationError):
         searched.answer("header", repo_path="relative/path")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "field", "words"),
+    [
+        ({"language": "klingon"}, "language", "python"),
+        ({"path_glob": "{a,b}{c,d}{e,f}{g,h}{i,j}{k,l}{m,n}"}, "path_glob", "patterns"),
+        ({"repo_path": "src/parser.py"}, "repo_path", "not a directory"),
+        ({"repo_path": "src/parsers"}, "repo_path", "does not exist"),
+    ],
+)
+def test_what_nothing_can_fit_is_refused_with_what_could(
+    searched: Searched, root: Path, arguments: dict[str, str], field: str, words: str
+) -> None:
+    if field == "repo_path":
+        arguments = {"repo_path": str(root / arguments["repo_path"])}
+    with pytest.raises(ValidationError, match=words) as refused:
+        searched.answer("header", **arguments)
+    assert refused.value.details["field"] == field
+
+
+def test_braces_in_a_path_are_a_choice(searched: Searched) -> None:
+    assert set(searched.paths("header connection", path_glob="{src,net}/*.{py,go}")) == {
+        "src/parser.py", "src/uses.py", "net/main.go",
+    }  # fmt: skip
+    assert searched.paths("header", path_glob="src/{parser") == []
+
+
+def test_a_language_that_is_known_and_not_there_has_no_hits(searched: Searched) -> None:
+    assert searched.paths("header", language="rust") == []
+
+
+def test_a_repository_whose_directory_is_gone_says_so_with_each_hit(searched: Searched, root: Path) -> None:
+    shutil.rmtree(root)
+    for more in ({}, {"repo_path": str(root)}, {"repo_path": str(root / "src")}):
+        answer = searched.answer("parse_header", **more)
+        assert answer["results"], "it answers all the same"
+        assert {one["repository_gone"] for one in answer["results"]} == {True}
+        assert "repository_gone" in answer["index_warnings"]
+        assert answer["coverage"] < 1
+
+
+def test_files_that_could_not_be_cut_are_missing_in_the_coverage(indexed: Indexed, root: Path) -> None:
+    write(root, FILES)
+    (root / "odd.py").write_bytes(b"x = 1\n" + bytes(range(0x80, 0xA0)) * 20 + b"\x01\x02\n")
+    record = indexed.run(root)
+    assert record.skipped == {"odd.py": "not text"}
+    searched = Searched(indexed)
+    answer = searched.answer("parse_header")
+    assert (answer["coverage"], answer["index_warnings"]) == (0.9, ["index_incomplete", "files_unreadable"])
+    (root / "odd.py").unlink()
+    indexed.run(root)
+    assert searched.answer("parse_header")["coverage"] == 1.0
+    searched.close()
+
+
+def test_a_file_of_two_indexed_trees_is_found_once(indexed: Indexed, root: Path) -> None:
+    write(root, {f"inner/{name}": text for name, text in FILES.items()} | {"more.py": "def parse_header_too():\n    pass\n"})
+    inner = root / "inner"
+    indexed.run(root)
+    indexed.run(inner)
+    searched = Searched(indexed)
+    found = searched.answer("parse header line", limit=4)["results"]
+    searched.close()
+    places = [(f"{one['repository_path']}/{one['file_path']}", one["chunk_start_line"]) for one in found]
+    assert len(places) == len(set(places)) == 4
 
 
 @pytest.mark.parametrize(

@@ -104,6 +104,9 @@ _BY_INTERPRETER = {
     "rscript": "r", "julia": "julia", "groovy": "groovy", "swift": "swift", "scala": "scala", "kotlin": "kotlin",
 }  # fmt: skip
 
+LANGUAGES = frozenset((*_BY_SUFFIX.values(), *_BY_NAME.values(), *_BY_INTERPRETER.values()))
+"""All names that `language_of` gives."""
+
 _SHEBANG = re.compile(r"#!\s*(?:\S*/env\s+(?:-\S+\s+)*(?:\w+=\S*\s+)*)?(?:\S*/)?([A-Za-z]+)")
 
 PROSE = frozenset(("markdown", "rst", "asciidoc", "org", "latex", "text", "html"))

@@ -10,10 +10,7 @@ from localfirst_schema import timestamps
 from localfirst.code_index.jobs.job import Job
 from localfirst.code_index.jobs.phase import Phase
 from localfirst.code_index.jobs.states import FINAL, JobState
-from localfirst.code_index.skipped import Skipped, SkipRule
-
-TROUBLES = (SkipRule.UNREADABLE, SkipRule.UNDECODABLE, SkipRule.FAILED)
-"""Files that should be in the index and are not; the other rules leave out what does not belong there."""
+from localfirst.code_index.skipped import TROUBLES, Skipped
 
 FILES_NAMED = 5
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import apsw
 
-from localfirst.code_index.file_name import as_text
+from localfirst.code_index.file_name import as_bytes, as_text
 from localfirst.code_index.search.excerpt import Excerpt, excerpt
-from localfirst.code_index.search.scope import Scope, language_named
+from localfirst.code_index.search.scope import Scope, as_sqlite, deepest, language_named
 from localfirst.code_index.search.search import Answer, Found, search_of
 from localfirst.code_index.watch import TreeWatch
 
@@ -29,6 +29,9 @@ FIRST_LOOK_S = 0.1
 WATCHED = 3
 """Without a repository the trees of so many best results are asked for changes."""
 
+GONE_COVERAGE = 0.999
+"""What is covered at most where a repository's directory is not there: nobody can say whether the index is what it was."""
+
 _REPOSITORIES = "SELECT repository_id, root, name FROM code_repositories"
 
 
@@ -44,13 +47,20 @@ class CodeEngine:
     def answer(self, connection: apsw.Connection, arguments: SearchCode) -> dict[str, Any]:
         """The result of the tool. Raises ValidationError for a path that cannot be meant."""
         repositories = {row[0]: (str(row[1]), str(row[2])) for row in connection.execute(_REPOSITORIES)}
-        scope = _scope(repositories, arguments)
+        scope = _scope(connection, repositories, arguments)
         if scope is None or not repositories:
             return nothing_found("index_missing")
-        found = search_of(connection, self.provider_of_model).find(connection, arguments.query, scope, arguments.limit)
+        several = 1 if scope.repository_id is not None else deepest([root for root, _ in repositories.values()])
+        found = search_of(connection, self.provider_of_model).find(
+            connection, arguments.query, scope, arguments.limit * several
+        )
+        if several > 1:
+            found = found._replace(found=_each_once(found.found, repositories)[: arguments.limit])
         behind = self._behind(connection, repositories, scope, found)
-        rows = [_present(one, repositories, found, whole=arguments.full_content) for one in found.found]
-        return _result(rows, _index_warnings(found, behind), found.coverage, behind)
+        gone = _gone(repositories, scope, found)
+        rows = [_present(one, repositories, found, gone, whole=arguments.full_content) for one in found.found]
+        coverage = min(found.coverage, GONE_COVERAGE) if gone else found.coverage
+        return _result(rows, _index_warnings(found, behind, gone), coverage, behind)
 
     def provider_of_model(self, model: str) -> EmbeddingProvider | None:
         """The provider whose vectors the index has: the configured one, or while that one's are being made, the one before."""
@@ -87,9 +97,32 @@ def nothing_found(why: str) -> dict[str, Any]:
     return _result([], [why], 0.0, None)
 
 
-def _scope(repositories: dict[int, tuple[str, str]], arguments: SearchCode) -> Scope | None:
-    """What is to be searched; None for a repository without an index."""
+def _each_once(found: list[Found], repositories: dict[int, tuple[str, str]]) -> list[Found]:
+    """The same lines of a file once, the best of them: a tree may be indexed by itself and within another."""
+    seen = set()
+    kept = []
+    for one in found:
+        place = one.place
+        where = (f"{repositories[place.repository_id][0]}/{place.path}", place.start_line, place.end_line)
+        if where not in seen:
+            seen.add(where)
+            kept.append(one)
+    return kept
+
+
+def _gone(repositories: dict[int, tuple[str, str]], scope: Scope, answer: Answer) -> set[int]:
+    """The searched repositories whose directory is no longer there: of those that were found, or that was asked for."""
+    meant = {one.place.repository_id for one in answer.found}
+    if scope.repository_id is not None:
+        meant.add(scope.repository_id)
+    return {number for number in meant if not os.path.isdir(as_bytes(repositories[number][0]))}  # noqa: PTH112 - any bytes
+
+
+def _scope(connection: apsw.Connection, repositories: dict[int, tuple[str, str]], arguments: SearchCode) -> Scope | None:
+    """What is to be searched; None for a repository without an index. Raises ValidationError for what nothing can fit."""
     language = language_named(arguments.language) if arguments.language is not None else None
+    if arguments.path_glob is not None:
+        as_sqlite(arguments.path_glob)
     if arguments.repo_path is None:
         return Scope(None, language, arguments.path_glob)
     from localfirst.code_index.jobs.target import known_root, repository_root
@@ -99,15 +132,27 @@ def _scope(repositories: dict[int, tuple[str, str]], arguments: SearchCode) -> S
     for folder in (root, *map(str, Path(root).parents)):
         if folder in ids:
             inside = os.path.relpath(root, folder) if folder != root else None
-            return Scope(ids[folder], language, arguments.path_glob, inside)
+            scope = Scope(ids[folder], language, arguments.path_glob, inside)
+            if inside is not None and not _has_files(connection, Scope(ids[folder], None, None, inside)):
+                repository_root(arguments.repo_path)  # a file, or a name that is mistyped
+            return scope
     repository_root(arguments.repo_path)  # says what is wrong with a path that is no directory
     return None
 
 
-def _index_warnings(answer: Answer, behind: int | None) -> list[str]:
+def _has_files(connection: apsw.Connection, scope: Scope) -> bool:
+    where, values = scope.where()
+    return bool(connection.execute(f"SELECT EXISTS (SELECT 1 FROM code_files AS f WHERE {where})", tuple(values)).get)
+
+
+def _index_warnings(answer: Answer, behind: int | None, gone: set[int]) -> list[str]:
     warnings = []
     if answer.coverage < 1.0:
         warnings.append("index_incomplete")
+    if answer.troubled:
+        warnings.append("files_unreadable")
+    if gone:
+        warnings.append("repository_gone")
     if behind:
         warnings.append("index_behind")
     if not answer.by_meaning and answer.query.terms:
@@ -127,7 +172,9 @@ def _result(rows: list[dict[str, Any]], index_warnings: list[str], coverage: flo
     }
 
 
-def _present(found: Found, repositories: dict[int, tuple[str, str]], answer: Answer, *, whole: bool) -> dict[str, Any]:
+def _present(
+    found: Found, repositories: dict[int, tuple[str, str]], answer: Answer, gone: set[int], *, whole: bool
+) -> dict[str, Any]:
     place = found.place
     root, name = repositories.get(place.repository_id, ("", ""))
     if whole:
@@ -144,6 +191,7 @@ def _present(found: Found, repositories: dict[int, tuple[str, str]], answer: Ans
         "score": found.score,
         "repository": name,
         "repository_path": root or None,
+        "repository_gone": place.repository_id in gone,
         "kind": place.kind,
         "chunk_start_line": place.start_line,
         "chunk_end_line": place.end_line,

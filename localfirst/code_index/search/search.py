@@ -11,7 +11,7 @@ import apsw
 
 from localfirst.code_index.search import candidates, full_text, ranking
 from localfirst.code_index.search.candidates import Place, Stems, Wanted
-from localfirst.code_index.search.coverage import coverage
+from localfirst.code_index.search.coverage import coverage, troubled
 from localfirst.code_index.search.meaning import Meaning, MeaningIndex
 from localfirst.code_index.search.query import CodeQuery, definition_of, understood
 from localfirst.code_index.search.scope import Scope
@@ -40,6 +40,9 @@ class Answer(NamedTuple):
 
     found: list[Found]
     coverage: float
+    troubled: int
+    """Files that should be in the index and could not be read or cut."""
+
     query: CodeQuery
     by_meaning: bool
 
@@ -57,7 +60,13 @@ class CodeSearch:
         with snapshot(connection):
             meaning = self._meaning.compare(connection, query) if asked.terms else None
             found = self._ranked(connection, asked, meaning, scope, limit)
-            return Answer(found, coverage(connection, scope.repository_id), asked, meaning is not None)
+            return Answer(
+                found,
+                coverage(connection, scope.repository_id),
+                troubled(connection, scope.repository_id),
+                asked,
+                meaning is not None,
+            )
 
     def _ranked(
         self, connection: apsw.Connection, asked: CodeQuery, meaning: Meaning | None, scope: Scope, limit: int

@@ -135,6 +135,7 @@ def _present(score: float, one: Candidate, asked: CodeQuery, *, whole: bool) -> 
         "score": round(score, 4),
         "repository": one.repository,
         "repository_path": None,
+        "repository_gone": False,
         "kind": one.kind,
         "chunk_start_line": one.start_line,
         "chunk_end_line": one.end_line,
