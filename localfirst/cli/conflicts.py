@@ -103,7 +103,7 @@ def _page(this: Command, result: Result) -> None:
     rows = (
         (
             _short(one["conflict_id"], result["conflicts"]),
-            one["entity"].replace("_", " "),
+            _kind(one),
             _name(this, one),
             ", ".join(one["fields"]),
             one["my_by"],
@@ -126,6 +126,20 @@ def _short(conflict_id: str, conflicts: list[Result]) -> str:
     return conflict_id[:length]
 
 
+_PARTS = {
+    "work_item_comment": "comment of a work item",
+    "vendor_deployment_link": "vendor of a deployment",
+    "work_item_deployment_link": "work item of a deployment",
+}
+
+
+def _kind(conflict: Result) -> str:
+    """What clashes, in words."""
+    if (part := conflict["part"]) is not None:
+        return _PARTS[part]
+    return str(conflict["entity"]).replace("_", " ")
+
+
 def _name(this: Command, conflict: Result) -> str:
     """What a person knows the row by."""
     entity = ENTITY.get(conflict["entity"])
@@ -135,7 +149,7 @@ def _name(this: Command, conflict: Result) -> str:
 
 
 def _sides(this: Command, conflict: Result) -> None:
-    terminal.say(f"{conflict['entity'].replace('_', ' ')}: {_name(this, conflict)}", "bold")
+    terminal.say(f"{_kind(conflict)}: {_name(this, conflict)}", "bold")
     terminal.fields(
         (
             ("conflict", conflict["conflict_id"]),

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from localfirst_schema.arguments import ListConflicts, ResolveConflict
-from localfirst_schema.entities import ENTITY, WORK_ITEM
+from localfirst_schema.entities import ENTITY, PART_OF, WORK_ITEM
 from localfirst_schema.errors import InvalidStateError, NotFoundError, ValidationError
 from localfirst_schema.results import ConflictResolved, Conflicts
-from localfirst_schema.wire import Row, decode_json
+from localfirst_schema.wire import Row, decode_json, encode_json
 
 from localfirst.operations.operation import Operation
 from localfirst.operations.present import present
@@ -26,7 +26,10 @@ _SELECT = """
         created_at, reason, act_id, resolved_at, resolved_by, resolution
     FROM conflicts
 """
-_ASKED_FOR = "resolved_at IS NULL AND (?1 IS NULL OR entity = ?1) AND (?2 IS NULL OR substr(id, 1, length(?2)) = lower(?2))"
+_ASKED_FOR = """
+    resolved_at IS NULL AND (?1 IS NULL OR entity IN (SELECT value FROM json_each(?1)))
+    AND (?2 IS NULL OR substr(id, 1, length(?2)) = lower(?2))
+"""
 _OPEN = f"{_SELECT} WHERE {_ASKED_FOR} ORDER BY created_at DESC, id LIMIT ?3"
 _COUNT_OPEN = f"SELECT count(*) FROM conflicts WHERE {_ASKED_FOR}"
 _BY_ID = f"{_SELECT} WHERE id = ?"
@@ -39,9 +42,28 @@ Conflict = dict[str, Any]
 def list_conflicts(session: Session, arguments: ListConflicts) -> dict[str, Any]:
     """Open conflicts, newest first."""
     source = session.read()
-    asked_for = (arguments.entity, arguments.conflict_id)
-    found = [{name: c[name] for name in _NAMES} for c in _select(session, _OPEN, *asked_for, arguments.limit)]
+    asked_for = (_with_parts(arguments.entity), arguments.conflict_id)
+    found = [_told(session, one) for one in _select(session, _OPEN, *asked_for, arguments.limit)]
     return {"conflicts": found, "total_count": session.replica.execute(_COUNT_OPEN, asked_for).get} | source
+
+
+def _with_parts(entity: str | None) -> str | None:
+    """The entity and those that are parts of it, as a JSON list."""
+    if entity is None:
+        return None
+    return encode_json([entity, *(part for part, (whole, _) in PART_OF.items() if whole.name == entity)])
+
+
+def _told(session: Session, conflict: Conflict) -> Conflict:
+    """A conflict under the name and id that users know; `part` and `part_id` say which row of it clashes, if not its own."""
+    told = {name: conflict[name] for name in _NAMES} | {"part": None, "part_id": None}
+    if conflict["entity"] in PART_OF:
+        whole, column = PART_OF[conflict["entity"]]
+        row = find(session.replica, ENTITY[conflict["entity"]], conflict["id"]) or {}
+        of = conflict["mine"].get(column) or conflict["base"].get(column) or row.get(column)
+        if of is not None:
+            told |= {"entity": whole.name, "id": of, "part": conflict["entity"], "part_id": conflict["id"]}
+    return told
 
 
 def _select(session: Session, query: str, *bindings: Any) -> list[Conflict]:

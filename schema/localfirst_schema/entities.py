@@ -228,6 +228,13 @@ CONFIGURATION = Entity(
     natural_key=("singleton",),
 )
 
+PART_OF: dict[str, tuple[Entity, str]] = {
+    WORK_ITEM_COMMENT.name: (WORK_ITEM, "work_item_id"),
+    VENDOR_DEPLOYMENT_LINK.name: (DEPLOYMENT, "deployment_id"),
+    WORK_ITEM_DEPLOYMENT_LINK.name: (DEPLOYMENT, "deployment_id"),
+}
+"""Entities that users know as a part of another one, and the column that names it."""
+
 ENTITIES: tuple[Entity, ...] = (
     WORK_ITEM,
     WORK_ITEM_DEPENDENCY,

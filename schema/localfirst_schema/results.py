@@ -351,11 +351,16 @@ class SyncStatus(Read):
 
 
 class Conflict(_Part):
-    """Two different changes of the same fields; the server's stands until somebody settles it."""
+    """Two different changes of the same fields; the server's stands until somebody settles it.
+
+    `part`, `part_id`: where not the thing's own row clashes but a comment or a link of it, that row.
+    """
 
     conflict_id: str
     entity: str
     id: str
+    part: str | None = None
+    part_id: str | None = None
     fields: list[str]
     base: dict[str, Any]
     mine: dict[str, Any]
