@@ -37,6 +37,9 @@ KNOWN_AWAY_S = 0.4
 LONG_TRY_S = 0.7
 """After so long a try that has not ended is taken for one that will not, when a process ends and others are to be told."""
 
+SILENT = "PostgreSQL does not answer. Changes are kept in the replica and go out when it is back."
+"""What is wrong with a server that has taken a connection, or is asked for one, and says nothing."""
+
 FIRST_FILL_S = 5.0
 """How long the first read waits for a first round that goes on bringing rows: an empty answer would help nobody."""
 
@@ -260,8 +263,12 @@ class ServerLink:
         }
 
     def last_error(self) -> str | None:
-        """What went wrong last, in words, while the server is away."""
-        return self._loop.last_error if self._loop is not None else None
+        """What went wrong last, in words, while the server is away; also before a try that hangs has failed."""
+        if self._loop is None:
+            return None
+        if self._loop.last_error is not None or self._is_online():
+            return self._loop.last_error
+        return SILENT if self._has_waited or self._failed_at else None
 
     def last_check_at(self) -> str | None:
         """When the server was last asked."""

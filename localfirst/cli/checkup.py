@@ -20,8 +20,8 @@ from localfirst.operations.registry import BY_NAME
 from localfirst.session import Session
 from localfirst.settings import Settings
 
-PATIENCE_S = 8.0
-"""How long the doctor waits for a round of synchronisation: a connection that is refused, frozen or held up says so by then."""
+PATIENCE_S = 3.3
+"""How long the doctor waits for a round of synchronisation: a connection that is refused or frozen says so by then."""
 
 STUCK_S = 60.0
 """A change that has waited for so long while the server answers is stuck."""

@@ -167,6 +167,11 @@ class SyncLoop:
             if error.details.get("cause") == "busy":
                 self._held_up(error.message)
             else:
+                if error.details.get("cause") == "timeout":
+                    with self._answers:
+                        serving = (
+                            self._asked
+                        )  # whoever asked meanwhile has waited for this silence: another try would double it
                 self._failed(error.message, error.details.get("cause"))
         except Exception:
             logger.exception("a round of sync failed")

@@ -26,7 +26,7 @@ logging.getLogger("psycopg").setLevel(logging.ERROR)
 
 Connection: TypeAlias = psycopg.Connection[tuple[object, ...]]
 
-CONNECT_TIMEOUT_S = 5
+CONNECT_TIMEOUT_S = 3
 PREPARED_MAX = 200
 STATEMENT_TIMEOUT_MS = 60_000
 LOCK_TIMEOUT_MS = 5_000

@@ -38,6 +38,8 @@ _BY_SQLSTATE: dict[str, tuple[str, str]] = {
 }
 
 _BY_PHRASE: tuple[tuple[str, str, str], ...] = (
+    ("port number", "settings", "LOCALFIRST_DATABASE_URL names no port: that must be a number from 1 to 65535"),
+    ('option "port"', "settings", "LOCALFIRST_DATABASE_URL names no port: that must be a number from 1 to 65535"),
     ("password authentication failed", "password", "PostgreSQL refused the password"),
     ("no password supplied", "password", "PostgreSQL wants a password and none is configured"),
     ("does not exist", "database", "PostgreSQL has no such database or user"),
@@ -62,11 +64,14 @@ _BY_PHRASE: tuple[tuple[str, str, str], ...] = (
 
 _SAFE = "Changes are kept in the replica and go out when it is back."
 
+_SAFE_WITHOUT_SETTING = "Correct the setting; until then changes are kept in the replica."
+
 
 def unavailable(error: Exception) -> UnavailableError:
     """The error for users: one sentence in plain words, `details["cause"]` for programs, no secret and no driver's text."""
     cause, words = _classify(error)
-    return UnavailableError(f"{words[0].upper()}{words[1:]}. {_SAFE}", cause=cause)
+    safe = _SAFE_WITHOUT_SETTING if cause == "settings" else _SAFE
+    return UnavailableError(f"{words[0].upper()}{words[1:]}. {safe}", cause=cause)
 
 
 def is_temporary(error: psycopg.Error) -> bool:
