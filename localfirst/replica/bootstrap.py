@@ -9,7 +9,7 @@ pages do not wait for the disk; the swap does. Full text follows in small steps 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 from contextlib import contextmanager
 from functools import cache
 from typing import Any
@@ -140,9 +140,14 @@ class Bootstrap:
         self._connection.pragma("cache_size", -DEFAULT_CACHE_KIB)
         self._connection.pragma("temp_store", "memory")
 
-    def swap(self) -> int:
+    def swap(self, renewed: Set[tuple[str, str]] = frozenset()) -> int:
         """Puts what is staged in the place of what was there, own waiting changes on top; returns how many changes are not
-        this replica's own. Within the caller's transaction."""
+        this replica's own. Within the caller's transaction.
+
+        Args:
+            renewed: (entity, id) of what the caller writes right after it. If it has waiting changes it is left as it was
+                shown: to rebase it on what is staged, which may be old, could raise its version for nothing.
+        """
         connection = self._connection
         foreign: int = connection.execute("SELECT foreign_changes FROM bootstrap").get
         waiting = outbox.waiting_rows(connection)
@@ -161,7 +166,7 @@ class Bootstrap:
         # its verdict may come, and take it from the outbox, before the swap.)
         connection.executemany(_FORGET_STAGED, [(number,) for number in outbox.told_as_here(connection)])
         for (name, row_id), row in shown.items():
-            _put_back(connection, name, row_id, row)
+            _put_back(connection, name, row_id, row, is_renewed=(name, row_id) in renewed)
         self._forget_text(old_ids)
         derive_paths(connection, [row_id for name, row_id in waiting if name == WORK_ITEM.name])
         return foreign
@@ -256,9 +261,13 @@ def _row(connection: apsw.Connection, name: str, row_id: str) -> Any:
     return connection.execute(f"SELECT {', '.join(CONFLICT_COLUMNS)} FROM {CONFLICT_TABLE} WHERE id = ?", (row_id,)).fetchone()
 
 
-def _put_back(connection: apsw.Connection, name: str, row_id: str, shown: Any) -> None:
+def _put_back(connection: apsw.Connection, name: str, row_id: str, shown: Any, *, is_renewed: bool) -> None:
     """A row with waiting changes, on top of what was swapped in."""
-    if name in ENTITY:
+    if name in ENTITY and is_renewed and shown is not None:
+        staged = find(connection, ENTITY[name], row_id)
+        if staged is None or staged != shown:
+            write_row(connection, ENTITY[name], staged, shown)
+    elif name in ENTITY:
         _rebase(connection, ENTITY[name], row_id, shown)
     elif shown is not None:
         connection.execute(f"INSERT OR REPLACE INTO {CONFLICT_TABLE} VALUES ({', '.join('?' * len(CONFLICT_COLUMNS))})", shown)

@@ -97,16 +97,22 @@ class ReplicaStore:
             mutations = outbox.next_mutations(self._connection, limit)
             if not mutations:
                 return None
+            if acked_number == 0:
+                # Nothing was ever answered under this id. The file may be an old copy, and the server have been set back to
+                # where it does not know the id; others may have told it of these changes by then.
+                doubtful = max(doubtful, outbox.last_number(self._connection))
             shown = self._shown(mutations)
+            risen = self._risen(mutations, shown)
             last_number = mutations[-1].number
-            if last_number > doubtful:
-                # The next time these are sent it is no longer sure that the server has not had them.
-                self._connection.execute("UPDATE replica SET doubtful_number = ?", (last_number,))
+            # The next time these are sent it is no longer sure that the server has not had them.
+            self._connection.execute(
+                "UPDATE replica SET doubtful_number = max(doubtful_number, ?)", (max(doubtful, last_number),)
+            )
         hashes, last = [], acked_hash
         for mutation in mutations:
             last = chain_hash(last, mutation)
             hashes.append(last)
-        return Push(acked_number, acked_hash, mutations, hashes, latest, doubtful, shown)
+        return Push(acked_number, acked_hash, mutations, hashes, latest, doubtful, shown, risen)
 
     def _shown(self, mutations: Sequence[Mutation]) -> list[int]:
         """The version at which each mutation's row is shown now; 0 where there is none."""
@@ -118,6 +124,15 @@ class ReplicaStore:
             found = self._connection.execute(_VERSIONS.format(table=ENTITY[name].table), (encode_json(sorted(ids[name])),))
             versions |= {(name, str(row_id)): int(version) for row_id, version in found}
         return [versions.get((mutation.entity, mutation.id), 0) for mutation in mutations]
+
+    def _risen(self, mutations: Sequence[Mutation], shown: Sequence[int]) -> list[int]:
+        """The version at which each mutation's row is shown, if it is above all that waits of it and this is the last; else 0."""
+        risen = [0] * len(mutations)
+        last = {(mutation.entity, mutation.id): place for place, mutation in enumerate(mutations)}
+        for key, place in last.items():
+            if shown[place] > mutations[place].version and shown[place] > outbox.last_version(self._connection, *key):
+                risen[place] = shown[place]
+        return risen
 
     def acknowledge(self, push: Push, pushed: Pushed) -> None:
         """Takes the verdicts."""
@@ -209,7 +224,7 @@ class ReplicaStore:
         assert isinstance(sink, Spool), "the sink is the one that begin_pull gave"
         with immediate(self._connection):
             self._check_fence()
-            foreign = staging.swap()
+            foreign = staging.swap(_rows_in(sink))
             foreign += self._apply(sink, self._replica("replica_id")[0], known=None)
             self._connection.execute("DELETE FROM former_ids")
             self._set_cursor(reached)
@@ -311,8 +326,7 @@ class ReplicaStore:
         """A creation that the server refused stands in a conflict alone: no row comes with its lost change."""
         if not lost:
             return
-        came = {(_ENTITY_OF_TABLE[t].name, row[0]) for t, rows in sink.batches() if t in _ENTITY_OF_TABLE for row in rows}
-        for name, row_id in lost - came:
+        for name, row_id in lost - _rows_in(sink):
             if name not in ENTITY:
                 continue
             if ENTITY[name] is WORK_ITEM:
@@ -378,6 +392,11 @@ class _OwnNumbers(NamedTuple):
         if replica_id is None or number is None:
             return False
         return number <= self.acked.get(replica_id, 0) or (replica_id, number) in self.told
+
+
+def _rows_in(spool: Spool | Snapshot) -> set[tuple[str, str]]:
+    """(entity, id) of the rows that a pull brings."""
+    return {(_ENTITY_OF_TABLE[t].name, row[0]) for t, rows in spool.batches() if t in _ENTITY_OF_TABLE for row in rows}
 
 
 def _all_accepted(pushed: Pushed) -> bool:

@@ -57,6 +57,17 @@ def of_row(connection: apsw.Connection, entity: str, row_id: str) -> list[tuple[
     return [(m, decode_fields(m.fields)) for m in (Mutation(*row) for row in connection.execute(_OF_ROW, (row_id, entity)))]
 
 
+def last_number(connection: apsw.Connection) -> int:
+    """The number of the newest waiting change; 0 if none waits."""
+    return int(connection.execute("SELECT max(number) FROM outbox").get or 0)
+
+
+def last_version(connection: apsw.Connection, entity: str, row_id: str) -> int:
+    """The highest version that a waiting change of the row has given it; 0 if none waits."""
+    sql = "SELECT max(h.version) FROM history AS h CROSS JOIN outbox USING (history_id) WHERE h.entity_id = ? AND h.entity = ?"
+    return int(connection.execute(sql, (row_id, entity)).get or 0)
+
+
 def waiting_rows(connection: apsw.Connection) -> set[tuple[str, str]]:
     """(entity, id) of every row with such a change."""
     sql = "SELECT DISTINCT h.entity, h.entity_id FROM outbox CROSS JOIN history AS h USING (history_id) WHERE NOT told"

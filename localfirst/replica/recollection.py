@@ -14,7 +14,7 @@ import apsw
 from localfirst_schema.entities import CONFIGURATION, ENTITIES, ENTITY, WORK_ITEM, Entity, Role
 from localfirst_schema.json_merge import same
 from localfirst_schema.wire import Fields, Mutation, Row, decode_json
-from localfirst_sync.pasts import redone, says_the_same, undone
+from localfirst_sync.pasts import match, redone, says_the_same, undone
 from localfirst_sync.ports import CONFLICT_COLUMNS, CONFLICT_TABLE, HistoryRow, Line, Recollection, Remembered, Told
 
 from localfirst.replica import outbox
@@ -144,8 +144,9 @@ def recollections(
             row_id for row_id in equal if _tells_no_more(history_counts.get(row_id, _NOTHING), known.get(row_id, _NOTHING))
         }
         conflicts = _conflicts(connection, server)
+        settled = _told_whole(connection, server.server())
     server.keep_all_but(equal)
-    return _in_parts(connection, sorted(places), conflicts, limit)
+    return _in_parts(connection, sorted(places), settled, conflicts, limit)
 
 
 def forget_told(connection: apsw.Connection, kept: Snapshot) -> None:
@@ -251,28 +252,49 @@ def _longer_histories(counts: Mapping[_Key, Told], history_counts: Mapping[str, 
 
 
 def _in_parts(
-    connection: apsw.Connection, places: Sequence[_Place], conflicts: Sequence[tuple[object, ...]], limit: int
+    connection: apsw.Connection,
+    places: Sequence[_Place],
+    settled: set[_Key],
+    conflicts: Sequence[tuple[object, ...]],
+    limit: int,
 ) -> Iterator[Recollection]:
     for first in range(0, len(places), limit):
         some = places[first : first + limit]
         with snapshot(connection):
             waiting = outbox.waiting_rows(connection)
-            rows = [_remembered(connection, ENTITIES[place.entity], place.id, waiting) for place in some]
+            rows = [_remembered(connection, ENTITIES[place.entity], place.id, waiting, settled) for place in some]
         yield Recollection([row for row in rows if row.row is not None or row.lines], ())
     if conflicts:
         yield Recollection((), conflicts)
 
 
-def _remembered(connection: apsw.Connection, entity: Entity, row_id: str, waiting: set[_Key]) -> Remembered:
+def _told_whole(connection: apsw.Connection, server: Batches) -> set[_Key]:
+    """Rows of which something waits that the server tells, all of it: nothing will be pushed of them any more."""
+    waiting = outbox.waiting_rows(connection)
+    told: dict[_Key, list[Line]] = {}
+    for table, rows in server if waiting else ():
+        for row in rows if table == HISTORY else ():
+            if (row[1], row[2]) in waiting:
+                told.setdefault((row[1], row[2]), []).append(Line(row[3], row[4], row[5], row[6], row[7]))
+    return {key for key, lines in told.items() if None not in match(_waiting_lines(connection, key), lines)}
+
+
+def _waiting_lines(connection: apsw.Connection, key: _Key) -> list[Line]:
+    return [Line(m.version, m.by, m.at, "accepted", m.fields) for m, _ in outbox.of_row(connection, *key)]
+
+
+def _remembered(connection: apsw.Connection, entity: Entity, row_id: str, waiting: set[_Key], settled: set[_Key]) -> Remembered:
     row = find(connection, entity, row_id)
+    key = (entity.name, row_id)
+    shown = row["version"] if row is not None and (key not in waiting or key in settled) else 0
     lines = [Line(*line) for line in connection.execute(_LINES, (row_id, entity.name))]
     if row is not None:
         row |= {name: bool(row[name]) for name in entity.boolean_columns}
-        if (entity.name, row_id) in waiting:
+        if key in waiting:
             row = _without_waiting(entity, row, lines, outbox.of_row(connection, entity.name, row_id))
     if row is not None and entity is CONFIGURATION and row["version"] == 1:
         return Remembered(entity.name, row_id, None, lines)  # every project starts with this row; the server's own will do
-    return Remembered(entity.name, row_id, row, lines)
+    return Remembered(entity.name, row_id, row, lines, shown)
 
 
 def _without_waiting(entity: Entity, row: Row, lines: Sequence[Line], pending: Sequence[tuple[Mutation, Fields]]) -> Row | None:

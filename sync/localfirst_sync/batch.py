@@ -87,6 +87,7 @@ class Batch:
         structure: what may stand against the changes, or None when none of them can touch the structure.
         shown: mutation number → the version at which its replica shows the row by now.
         told: of rows that are not there, the highest version that the history tells.
+        risen: mutation number → a version that the row has to come to stand past in any case (`Push.risen`).
     """
 
     def __init__(
@@ -96,8 +97,10 @@ class Batch:
         structure: Structure | None,
         shown: Mapping[int, int] = _NO_VERSIONS,
         told: Mapping[Key, int] = _NO_VERSIONS,
+        risen: Mapping[int, int] = _NO_VERSIONS,
     ) -> None:
         self._shown = shown
+        self._risen = risen
         self._told: dict[Key, int] = dict(told)
         self.rows: dict[Key, Row] = dict(rows)
         self.conflicts: dict[str, Record] = dict(conflicts)
@@ -139,7 +142,8 @@ class Batch:
             return self._settle_conflict(change)
         key = change.key
         current = self.rows.get(key)
-        decision = decide(entity, mutation, fields, current, self._shown.get(mutation.number, 0), self._told.get(key, 0))
+        shown, risen = self._shown.get(mutation.number, 0), self._risen.get(mutation.number, 0)
+        decision = decide(entity, mutation, fields, current, shown, self._told.get(key, 0), risen)
         row = decision.row
         if self._structure is not None and row is not None and row is not current:
             objection = self._structure.objection(entity, current, row)

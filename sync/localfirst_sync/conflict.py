@@ -55,7 +55,7 @@ def record(project_id: str, replica_id: str, draft: Draft, act_id: str) -> Row:
     """The row of a new conflict. `created_at` is left to the server."""
     mutation, current = draft.mutation, draft.current
     return {
-        "id": natural_id(project_id, CONFLICT, replica_id, str(mutation.number)),
+        "id": conflict_id(project_id, replica_id, mutation.number, mutation.at),
         "entity": mutation.entity,
         "entity_id": mutation.id,
         "fields": leaves(draft.base, draft.mine),
@@ -83,6 +83,12 @@ def joined(earlier: Row, draft: Draft, act_id: str) -> Row:
     if draft.current is None and earlier["their_version"] is not None:
         kept |= {"theirs": earlier["theirs"], "their_version": earlier["their_version"], "their_by": earlier["their_by"]}
     return later | kept
+
+
+def conflict_id(project_id: str, replica_id: str, number: int, at: str) -> str:
+    """The id of the conflict that a mutation opens. Its time is part of it: a copy of a replica's file may use a number again
+    after the server that knew the first was set back, and the conflict of the first may have been brought back."""
+    return natural_id(project_id, CONFLICT, replica_id, str(number), at)
 
 
 def theirs(draft: Draft) -> Tree:

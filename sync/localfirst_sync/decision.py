@@ -19,7 +19,8 @@ alive        any                  a field that both sides changed differently   
 
 An accepted change makes the row's version one higher. A merge, a conflict and a lost claim raise it past both sides, so
 that a version which was shown for one branch is never later the current version of another; where the server's values stand,
-also past the version at which the replica has come to show its own (`shown`).
+also past the version at which the replica has come to show its own (`shown`). If a rebase has raised that above all that
+waits, even a change that is in step is merged past it (`risen`): versions never fall where somebody looks.
 """
 
 from __future__ import annotations
@@ -45,7 +46,9 @@ class Decision:
     clashes: list[Clash] = field(default_factory=list)
 
 
-def decide(entity: Entity, mutation: Mutation, fields: Fields, current: Row | None, shown: int = 0, told: int = 0) -> Decision:
+def decide(
+    entity: Entity, mutation: Mutation, fields: Fields, current: Row | None, shown: int = 0, told: int = 0, risen: int = 0
+) -> Decision:
     """Decides one mutation against the server's row. Pure: the arguments are not changed.
 
     Args:
@@ -54,15 +57,17 @@ def decide(entity: Entity, mutation: Mutation, fields: Fields, current: Row | No
         shown: the version at which the writer's replica shows the row by now. There it has the change's values: where the
             server's stand instead, its version must be another one.
         told: of a row that is not there, the highest version that the history tells (creations that were refused).
+        risen: a version that the row has to come to stand past in any case (`Push.risen`); 0 if there is none.
     """
     creates = mutation.base_version == 0
     if current is None:
         if creates:
             created = _created(entity, mutation, fields)
+            floor = max(told, risen)
             return (
                 Decision("accepted", created)
-                if mutation.version > told
-                else Decision("merged", created | {"version": told + 1})
+                if mutation.version > floor
+                else Decision("merged", created | {"version": floor + 1})
             )
         return Decision("conflict", None, "missing", _all_clash(entity, fields, None))
 
@@ -71,13 +76,15 @@ def decide(entity: Entity, mutation: Mutation, fields: Fields, current: Row | No
     undeletes = "deleted_at" in fields and not deletes
     if current["deleted_at"] is not None:
         if creates:
-            return Decision("merged", _revived(entity, mutation, fields, current))
+            return Decision("merged", _revived(entity, mutation, fields, current, risen))
         if deletes and fields.keys() == {"deleted_at"}:
-            return Decision("merged", raised(mutation, current))
+            return Decision("merged", raised(mutation, current, risen))
         if not ((undeletes or deletes) and in_step):
             return Decision("conflict", raised(mutation, current, shown), "deleted", _all_clash(entity, fields, current))
     if in_step:
         row = _applied(entity, mutation, fields, current, [], overwrite=True)
+        if risen > mutation.base_version:
+            return Decision("merged", row | {"version": risen + 1})
         row["version"] = mutation.base_version + 1
         return Decision("accepted", row)
     if deletes:
@@ -88,7 +95,7 @@ def decide(entity: Entity, mutation: Mutation, fields: Fields, current: Row | No
 
     clashes: list[Clash] = []
     row = _applied(entity, mutation, fields, current, clashes, overwrite=False)
-    row["version"] = _past_both(mutation, current, shown if clashes else 0)
+    row["version"] = _past_both(mutation, current, shown if clashes else risen)
     if clashes:
         return Decision("conflict", row, "fields", clashes)
     return Decision("merged", row)
@@ -142,10 +149,10 @@ def _created(entity: Entity, mutation: Mutation, fields: Fields) -> Row:
     return row
 
 
-def _revived(entity: Entity, mutation: Mutation, fields: Fields, tombstone: Row) -> Row:
+def _revived(entity: Entity, mutation: Mutation, fields: Fields, tombstone: Row, risen: int = 0) -> Row:
     row = {**_created(entity, mutation, fields), "deleted_at": None}
     derived = {column.name: tombstone[column.name] for column in entity.columns if column.role is Role.DERIVED}
-    return row | derived | {"version": _past_both(mutation, tombstone), "created_at": tombstone["created_at"]}
+    return row | derived | {"version": _past_both(mutation, tombstone, risen), "created_at": tombstone["created_at"]}
 
 
 def _applied(entity: Entity, mutation: Mutation, fields: Fields, current: Row, clashes: list[Clash], *, overwrite: bool) -> Row:

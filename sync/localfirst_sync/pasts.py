@@ -64,7 +64,7 @@ def unite(entity: Entity, mine: Row | None, my_lines: Sequence[Line], theirs: Ro
     if mine is None and entity is not CONFIGURATION:
         # Changes of a row that was never seen here: nobody can say any more what they were made of.
         return Union([line._replace(outcome="lost") for line in missing], (), None, 0, False)
-    if mine is None or (theirs is not None and _is_same(entity, mine, theirs)):
+    if mine is None or (theirs is not None and is_same(entity, mine, theirs)):
         return Union(missing, (), None, 0, False)
     if theirs is None:
         # With every change known to the server and no row there, its creation was refused, and stands in a conflict.
@@ -90,7 +90,7 @@ def unite(entity: Entity, mine: Row | None, my_lines: Sequence[Line], theirs: Ro
     base = undone(entity, mine, branch)
     if common is None and begins > 0:
         later = [line for line in their_lines if line.version > begins]
-        if not _is_same(entity, base, undone(entity, theirs, later), but_for_audit=True):
+        if not is_same(entity, base, undone(entity, theirs, later), but_for_audit=True):
             return Union(older, untold, _all_that_differs(entity, mine, theirs), begins, True)
     else:
         later = _unknown(my_lines, counterparts, their_lines)
@@ -160,8 +160,9 @@ def _carry_out(entity: Entity, row: Row, line: Line, before: str, after: str, *,
 
 def _completed(entity: Entity, mine: Row, lines: Sequence[Line]) -> Sequence[Line]:
     """The lines, with one that tells the whole row if its last change is not among them."""
-    if any(line.version >= mine["version"] for line in lines):
-        return lines
+    made = (mine["updated_by"], mine["updated_at"])
+    if any(line.version >= mine["version"] or (line.by, line.at) == made for line in lines):
+        return lines  # (a rebase may have shown the change at a later version than the one that it was made at)
     whole = encode_json(creation(entity, mine))
     return [*lines, Line(mine["version"], mine["updated_by"], mine["updated_at"], "accepted", whole)]
 
@@ -202,7 +203,8 @@ def _is_past(mine: Row, their_lines: Sequence[Line]) -> bool:
     return any((line.by, line.at) == made for line in their_lines)
 
 
-def _is_same(entity: Entity, one: Row, other: Row, *, but_for_audit: bool = False) -> bool:
+def is_same(entity: Entity, one: Row, other: Row, *, but_for_audit: bool = False) -> bool:
+    """Whether two rows are equal, but for what is derived, or for versions, times and authors as well."""
     for column in entity.columns:
         name = column.name
         if column.role is Role.DERIVED or (but_for_audit and column.role is Role.AUDIT):

@@ -55,6 +55,9 @@ class Push(msgspec.Struct, frozen=True):
             recognises those by what they say.
         shown: for each mutation, the version at which the replica shows its row now (0: no row). It can be higher than the
             mutation's own, since pulls rebase what waits; a conflict raises the row past it too.
+        risen: for each mutation, the version that its row has to come to stand past whatever is decided: the one that is shown,
+            if a rebase has raised it above all that waits of the row, and this is the last of that; else 0. Without it the
+            version would fall when the server, which may have been set back since, accepts the change.
     """
 
     acked_number: int
@@ -64,6 +67,7 @@ class Push(msgspec.Struct, frozen=True):
     cursor: Cursor = BEGINNING
     doubtful: int = 0
     shown: Sequence[int] = ()
+    risen: Sequence[int] = ()
 
 
 class Pushed(msgspec.Struct, frozen=True):
@@ -111,12 +115,15 @@ class Remembered(NamedTuple):
     Attributes:
         row: None when the row is known by its history alone (its creation was refused).
         lines: by rising version; the oldest may be missing.
+        shown: the version at which the replica shows the row, unless a change of it still waits that the server does not tell
+            (then the push says it); 0 if it shows none.
     """
 
     entity: str
     id: str
     row: Row | None
     lines: Sequence[Line]
+    shown: int = 0
 
 
 class Recollection(NamedTuple):

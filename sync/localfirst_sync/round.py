@@ -20,6 +20,7 @@ from localfirst_sync.ports import (
     Cursor,
     Fenced,
     HistoryRow,
+    Identity,
     IdentityTaken,
     LocalStore,
     Progress,
@@ -124,8 +125,8 @@ def push_outbox(local: LocalStore, remote: RemoteStore, *, batch: int = BATCH, p
     total = local.pending_count()
     pushed = merged = conflicts = 0
     head: Cursor | None = None
-    while pushed < total and (push := local.next_push(batch)) is not None:
-        push, answer = _push_as_somebody(local, remote, push)
+    while pushed < total and (waiting := _next_push(local, batch)) is not None:
+        push, answer = _push_as_somebody(local, remote, *waiting)
         local.acknowledge(push, answer)
         pushed += len(push.mutations)
         merged += sum(verdict.outcome == "merged" for verdict in answer.verdicts)
@@ -136,7 +137,15 @@ def push_outbox(local: LocalStore, remote: RemoteStore, *, batch: int = BATCH, p
     return Sent(pushed, merged, conflicts, head)
 
 
-def _push_as_somebody(local: LocalStore, remote: RemoteStore, push: Push) -> tuple[Push, Pushed]:
+def _next_push(local: LocalStore, batch: int) -> tuple[Identity, Push] | None:
+    """The next push and whose it is. Who this replica is, is asked first: a later round may take a new id and number the queue
+    again at any moment, but if it has begun before the push is made, this one is fenced."""
+    identity = local.identity()
+    push = local.next_push(batch)
+    return None if push is None else (identity, push)
+
+
+def _push_as_somebody(local: LocalStore, remote: RemoteStore, identity: Identity, push: Push) -> tuple[Push, Pushed]:
     """Pushes under the replica's id, or under a new one if a copy of the replica has used it; returns what was pushed.
 
     A server that has seen a later epoch than this round's has seen it from a copy, unless the replica says itself that a later
@@ -145,25 +154,25 @@ def _push_as_somebody(local: LocalStore, remote: RemoteStore, push: Push) -> tup
     for _ in range(_NEW_IDENTITIES_MAX):
         try:
             try:
-                return push, remote.push(local.identity(), push)
+                return push, remote.push(identity, push)
             except Busy as busy:
                 if not busy.free:
                     raise
                 push = _leading(push, busy.free)
-                return push, remote.push(local.identity(), push)
+                return push, remote.push(identity, push)
         except IdentityTaken as taken:
             if taken.agreed:
                 # The copy was made while these waited: they have been answered under the id that both share. (If it has gone
                 # through more rounds since, they go out under the new id, and are recognised by what they say.)
                 agreed = _leading(push, taken.agreed)
                 with suppress(Fenced, IdentityTaken):
-                    return agreed, remote.push(local.identity(), agreed)
+                    return agreed, remote.push(identity, agreed)
         except Fenced:
             pass
         local.take_new_identity()
-        renumbered = local.next_push(len(push.mutations))
+        renumbered = _next_push(local, len(push.mutations))
         assert renumbered is not None
-        push = renumbered
+        identity, push = renumbered
     raise UnavailableError(
         "The server takes this replica for another one again and again; its changes are kept.", cause="identity"
     )

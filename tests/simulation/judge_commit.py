@@ -14,7 +14,7 @@ from unittest.mock import patch
 from localfirst_schema.entities import ENTITIES, ENTITY, Role
 from localfirst_schema.identifiers import natural_id, project_id
 from localfirst_schema.json_merge import ABSENT, apply
-from localfirst_schema.wire import Row
+from localfirst_schema.wire import Mutation, Row
 from localfirst_sync.batch import Act, Batch, Settled
 from localfirst_sync.conflict import CONFLICT
 
@@ -179,9 +179,11 @@ class CommitJudge:
                 hold(before is None, "a creation replaced what was there", *about)
             elif write.base is not None and not any(change.get("blind") for change in fields.values()):
                 unlike = _unlike(write.base, before)
-                if self.was_set_back:
+                if self.was_set_back or write.follows_blind:
                     # A server that was set back may give a version again, with other content, before the writer's replica
-                    # learns of it: then the base values alone decide, and what the change does not touch may differ.
+                    # learns of it: then the base values alone decide, and what the change does not touch may differ. It
+                    # may, too, where a change follows a waiting one of somebody who knew of a later version than this replica: what
+                    # is shown is an older row with that change, at the version that it will have.
                     unlike = {
                         name: sides for name, sides in unlike.items() if name in fields and name not in entity.json_columns
                     }
@@ -208,9 +210,9 @@ class CommitJudge:
             role = entity.by_name[path[0]].role
             if role is Role.EARLIEST or (path == ("deleted_at",) and None not in (new, now)):
                 continue
-            stands = conflict is not None and _stands(conflict, path, old, new, mutation.number)
+            stands = conflict is not None and _stands(conflict, path, old, new, mutation)
             hold(is_earlier or stands or equal(now, new), "a value is neither in the row nor in a conflict", *about, path, new)
-            if fields[path[0]].get("blind") and one.outcome == "accepted":
+            if fields[path[0]].get("blind") and row_before is not None and row_before["version"] == mutation.base_version:
                 continue  # it named the version, without knowing the values
             if not is_new and not equal(theirs, old) and not equal(theirs, new):
                 hold(equal(now, theirs), "a value was silently overwritten", *about, path, theirs, new)
@@ -218,8 +220,9 @@ class CommitJudge:
             hold(kept == after, "a change touched what it does not name", *about, _unlike(kept, after))
 
 
-def _stands(conflict: Row, path: Path, old: Any, new: Any, number: int) -> bool:
-    is_joined = conflict["id"] != natural_id(project_id(PROJECT), CONFLICT, conflict["replica_id"], str(number))
+def _stands(conflict: Row, path: Path, old: Any, new: Any, mutation: Mutation) -> bool:
+    opened = natural_id(project_id(PROJECT), CONFLICT, conflict["replica_id"], str(mutation.number), mutation.at)
+    is_joined = conflict["id"] != opened
     mine = at(parsed(conflict["mine"]), path)
     if new is ABSENT:
         # In a conflict that was joined, what came and went again was never there.

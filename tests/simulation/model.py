@@ -27,6 +27,7 @@ class Write(NamedTuple):
     Attributes:
         act: the writes that were one act, itself among them.
         base: the content that the writer saw, None where there was no row or it was not known.
+        follows_blind: whether a change of the row waited then that named a version without knowing its values.
     """
 
     key: Key
@@ -34,6 +35,7 @@ class Write(NamedTuple):
     base_version: int
     base: dict[str, Any] | None
     fields: Fields
+    follows_blind: bool
 
 
 class Model:
@@ -60,7 +62,7 @@ class Model:
                 after = find(connection, ENTITY[entity], row_id)
                 if after is not None:
                     base = undone(ENTITY[entity], content(ENTITY[entity], after) or {}, fields)
-            found.append((key, base_version, base, fields))
+            found.append((key, base_version, base, fields, _follows_blind(connection, entity, row_id, since)))
         act = frozenset(key for key, *_ in found)
         writes = [Write(key, act, *rest) for key, *rest in found]
         for write in writes:
@@ -75,6 +77,16 @@ class Model:
     def replaced(self, held: set[Key], elsewhere: set[Key]) -> None:
         """What held these writes was replaced; `elsewhere` is what is still held anywhere."""
         self.may_be_gone |= (held & self.writes.keys()) - elsewhere
+
+
+def _follows_blind(connection: apsw.Connection, entity: str, row_id: str, since: int) -> bool:
+    sql = """
+        SELECT EXISTS (
+            SELECT 1 FROM outbox JOIN history AS h USING (history_id)
+            WHERE h.history_id <= ? AND h.entity = ? AND h.entity_id = ? AND instr(h.fields, '"blind":true')
+        )
+    """
+    return bool(connection.execute(sql, (since, entity, row_id)).get)
 
 
 def key_of(entity: str, row_id: str, by: str | None, at: str, fields: str) -> Key:

@@ -24,7 +24,7 @@ from localfirst_schema.wire import Fields, Mutation, Row, encode_json
 from localfirst_sync.batch import Batch, Change, Settled
 from localfirst_sync.conflict import CONFLICT, Record
 from localfirst_sync.conflict_book import book
-from localfirst_sync.pasts import Union, unite
+from localfirst_sync.pasts import Union, is_same, unite
 from localfirst_sync.ports import CONFLICT_COLUMNS, Busy, Cursor, Identity, Line, Recollection, Remembered, Restored, Told
 from localfirst_sync.postgres import conflicts, log, rows
 from localfirst_sync.postgres.bulk import BULK_ROWS
@@ -131,7 +131,9 @@ class _Restoration:
         told = {key: max(line.version for line in lines) for key, lines in self._lines.items() if key not in self._server}
         self._batch = Batch(self._server, {}, structure, told=told)
         for remembered, union, change in zip(self._rows, unions, changes, strict=True):
+            begins = len(self._history)
             self._settle(remembered, union, change, barred)
+            self._raise(remembered, self._history[begins:])
         written = self._brought_conflicts()
         count = len(self._history)
         written += self._new_conflicts()
@@ -210,6 +212,30 @@ class _Restoration:
             told = line._replace(version=version, outcome="lost" if is_lost or line.outcome == "lost" else "merged")
             self._history.append(_entry(key, told))
         if row is not None:
+            self._stand(key, row, {"version": version})
+
+    def _raise(self, remembered: Remembered, told: Sequence[log.LogEntry]) -> None:
+        """What the replica has shown of a row, it has shown at its version: the row stands at that one, or past it if it is
+        another. It stands at the last version of its history too; where no change brings it there, a change of nothing does.
+        A move is always told, since by it the replicas know what else has got another path.
+
+        Args:
+            told: what was just told of the row.
+        """
+        key, mine = (remembered.entity, remembered.id), remembered.row
+        row = self._batch.rows.get(key)
+        if row is None:
+            return
+        least = max(remembered.shown, 0 if mine is None else mine["version"])
+        if mine is None or remembered.shown > mine["version"] or not is_same(ENTITY[key[0]], mine, row, but_for_audit=True):
+            least += least > 0
+        last = max((line.version for line in (*self._lines.get(key, ()), *told)), default=0)
+        move = _move(self._server.get(key), row, told)
+        version = max(least, last + bool(move), row["version"])
+        if version > last:
+            line = Line(version, row["updated_by"], row["updated_at"], "merged", encode_json(move))
+            self._history.append(_entry(key, line))
+        if version > row["version"]:
             self._stand(key, row, {"version": version})
 
     def _tell_past(self, key: Key, theirs: Row, lines: Sequence[Line]) -> None:
@@ -293,6 +319,13 @@ class _Restoration:
 
 def _entry(key: Key, line: Line) -> log.LogEntry:
     return log.LogEntry(*key, line.version, line.by, line.at, line.outcome, line.fields, None)
+
+
+def _move(before: Row | None, after: Row, told: Sequence[log.LogEntry]) -> Fields:
+    """The move of a work item, if there was one and nothing that was told says so."""
+    if before is None or before.get("parent_id") == after.get("parent_id") or any('"parent_id"' in e.fields for e in told):
+        return {}
+    return {"parent_id": {"old": before["parent_id"], "new": after["parent_id"]}}
 
 
 _AUDIT = ("version", "created_at", "created_by", "updated_at", "updated_by")

@@ -75,7 +75,7 @@ class Transaction:
             head = log.send_head_lock(connection, self._project)
             # What was not there to be locked may have been made by somebody while this push waited for the head.
             read_again = rows.send_reads(connection, self._project, created)
-            told = log.send_versions(connection, self._project, [row_id for _, row_id in created])
+            versions = log.send_versions(connection, self._project, [row_id for _, row_id in created])
             replica = log.send_replica(connection, self._identity, push.acked_number)
             cursor = log.send_cursor(connection, self._project, push.cursor)
             doubtful = [change for change in changes if change.mutation.number <= push.doubtful]
@@ -87,11 +87,12 @@ class Transaction:
         self.before = Cursor(*found)
         self._seq = self.before.seq
         log.check_cursor(cursor)
-        self._versions = log.versions(told)
-        self._told = _told(doubtful, log.lines(lines))
+        self._versions = log.versions(versions)
         self._shown = {mutation.number: version for mutation, version in zip(push.mutations, push.shown, strict=False)}
+        self._risen = {mutation.number: version for mutation, version in zip(push.mutations, push.risen, strict=False)}
         known = log.known_replica(replica)
         verdicts = repeated(push, known)
+        self._told = _told(doubtful, log.lines(lines))
         if known.epoch > self._identity.epoch:
             raise Fenced
         self._rows = rows.fetch(read_again) | rows.fetch(locked)
@@ -103,7 +104,7 @@ class Transaction:
     def load(self, changes: Sequence[Change]) -> None:
         """Makes ready to decide `changes`."""
         structure = load_structure(self._connection, self._project, changes, self._rows)
-        self._batch = Batch(self._rows, self._conflicts, structure, self._shown, self._versions)
+        self._batch = Batch(self._rows, self._conflicts, structure, self._shown, self._versions, self._risen)
 
     def decide(self, some: Sequence[Act], barred: str | None = None) -> Part:
         """Decides acts. What comes out is given to `write`, or to `forget`."""
