@@ -126,7 +126,7 @@ class ReplicaStore:
         return [versions.get((mutation.entity, mutation.id), 0) for mutation in mutations]
 
     def _risen(self, mutations: Sequence[Mutation], shown: Sequence[int]) -> list[int]:
-        """The version at which each mutation's row is shown, if it is above all that waits of it and this is the last; else 0."""
+        """The version at which a mutation's row is shown, if it is above all that waits of it and this is the last; else 0."""
         risen = [0] * len(mutations)
         last = {(mutation.entity, mutation.id): place for place, mutation in enumerate(mutations)}
         for key, place in last.items():

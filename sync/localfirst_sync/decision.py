@@ -150,7 +150,7 @@ def _created(entity: Entity, mutation: Mutation, fields: Fields) -> Row:
 
 
 def _revived(entity: Entity, mutation: Mutation, fields: Fields, tombstone: Row, risen: int = 0) -> Row:
-    row = {**_created(entity, mutation, fields), "deleted_at": None}
+    row = _created(entity, mutation, fields)  # (deleted, if it was created so: a settled conflict may be that)
     derived = {column.name: tombstone[column.name] for column in entity.columns if column.role is Role.DERIVED}
     return row | derived | {"version": _past_both(mutation, tombstone, risen), "created_at": tombstone["created_at"]}
 

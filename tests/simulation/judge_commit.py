@@ -94,8 +94,10 @@ class CommitJudge:
         if not pushed:
             return
         keys = {key_of(e.entity, e.entity_id, e.by, e.at, e.fields): e for _, e in pushed}
-        for entry in keys.values():
+        for key, entry in keys.items():
             self._judge_number(entry)
+            if entry.entity == CONFLICT and entry.outcome == "lost":
+                self._model.settled_in_vain.add(key)
         self._judge_acts(keys, self._brought_back(before))
         joined: dict[str, list[Decided]] = {}
         for place, entry in pushed:
@@ -181,9 +183,9 @@ class CommitJudge:
                 unlike = _unlike(write.base, before)
                 if self.was_set_back or write.follows_blind:
                     # A server that was set back may give a version again, with other content, before the writer's replica
-                    # learns of it: then the base values alone decide, and what the change does not touch may differ. It
-                    # may, too, where a change follows a waiting one of somebody who knew of a later version than this replica: what
-                    # is shown is an older row with that change, at the version that it will have.
+                    # learns of it: then the base values alone decide, and what the change does not touch may differ.
+                    # So it may where a change follows a waiting one of somebody who knew of a later version than this
+                    # replica: what is shown is an older row with that change, at the version that it will have.
                     unlike = {
                         name: sides for name, sides in unlike.items() if name in fields and name not in entity.json_columns
                     }

@@ -103,17 +103,19 @@ def _judge_writes(model: Model, tables: Tables) -> None:
     found = Counter(key_of(e.entity, e.entity_id, e.by, e.at, e.fields) for e in tables.history)
     for key in model.writes:
         times = found[key]
-        if not times and not _is_settled(key, tables):
+        if not times and not _is_settled(key, tables, model):
             hold(key in model.may_be_gone, "an acknowledged write is gone", *key)
         # Once more for each copy of a file in which it waited: a copy that has to take a new id before the original has sent
         # the change brings it under that id, and the server has no reason to doubt the original's first attempt.
         hold(times <= 1 + model.copies[key], "an acknowledged write is there twice", times, *key)
 
 
-def _is_settled(key: Key, tables: Tables) -> bool:
-    """Whether a write settled a conflict that is settled, by it or by another. Of a conflict that was brought back to a server
-    that had lost it the history tells no more than that."""
-    return key[0] == CONFLICT and key[1] in tables.conflicts and tables.conflicts[key[1]]["resolved_at"] is not None
+def _is_settled(key: Key, tables: Tables, model: Model) -> bool:
+    """Whether a write settled a conflict that is settled, by it or by another; or came too late to, and the conflict is there.
+    Of a conflict that was brought back to a server that had lost it the history tells no more than that."""
+    if key[0] != CONFLICT or key[1] not in tables.conflicts:
+        return False
+    return tables.conflicts[key[1]]["resolved_at"] is not None or key in model.settled_in_vain
 
 
 def _judge_server(tables: Tables) -> None:

@@ -44,12 +44,14 @@ class Model:
     Attributes:
         copies: how many copies of a replica's file went their own way with this write waiting in them.
         may_be_gone: writes of which the last copy went with a disk, or a server, that was replaced by an older state.
+        settled_in_vain: settlements of conflicts that the server has answered with `lost`.
     """
 
     def __init__(self) -> None:
         self.writes: dict[Key, Write] = {}
         self.copies: Counter[Key] = Counter()
         self.may_be_gone: set[Key] = set()
+        self.settled_in_vain: set[Key] = set()
 
     def acknowledge(self, connection: apsw.Connection, since: int) -> list[Write]:
         """Notes what has been written to a replica after the history entry `since`."""

@@ -233,7 +233,8 @@ class _Restoration:
         move = _move(self._server.get(key), row, told)
         version = max(least, last + bool(move), row["version"])
         if version > last:
-            line = Line(version, row["updated_by"], row["updated_at"], "merged", encode_json(move))
+            # By nobody: who wrote the row last may have written a change of nothing at that moment.
+            line = Line(version, None, row["updated_at"], "merged", encode_json(move))
             self._history.append(_entry(key, line))
         if version > row["version"]:
             self._stand(key, row, {"version": version})
