@@ -109,6 +109,40 @@ def test_a_creation_is_past_those_that_were_refused() -> None:
     assert [(one.outcome, one.row and one.row["version"]) for one in seen] == [("accepted", 1), ("merged", 2), ("merged", 5)]
 
 
+@pytest.mark.parametrize(
+    ("base_version", "fields", "current"),
+    [
+        pytest.param(5, TITLE, row(), id="in step"),
+        pytest.param(5, DELETION, row(), id="a deletion in step"),
+        pytest.param(4, TITLE, row(status="blocked"), id="a merge"),
+        pytest.param(0, CREATION, None, id="a creation"),
+        pytest.param(0, CREATION, row(deleted_at=AT), id="a creation of what was deleted"),
+        pytest.param(4, DELETION, row(deleted_at=LATER), id="a deletion of what was deleted"),
+    ],
+)
+def test_a_row_that_a_rebase_has_raised_is_merged_past_the_version_that_was_shown(
+    base_version: int, fields: Fields, current: Row | None
+) -> None:
+    mutation = Mutation(1, 1, "work_item", "i", base_version, base_version + 1, "me", AT, "")
+    decision = decide(WORK_ITEM, mutation, fields, current, shown=9, risen=9)
+    assert decision.row is not None
+    assert (decision.outcome, decision.row["version"]) == ("merged", 10)
+
+
+def test_a_creation_that_is_deleted_from_the_start_revives_nothing() -> None:
+    mutation = Mutation(1, 1, "work_item", "i", 0, 1, "me", AT, "")
+    _, _, after = decided(0, CREATION | DELETION, row(deleted_at=LATER))
+    assert after["deleted_at"] == AT
+    assert rebase(WORK_ITEM, [(mutation, CREATION | DELETION)], row(deleted_at=LATER))["deleted_at"] == AT
+
+
+def test_two_copies_of_a_replica_that_use_a_number_for_different_things_open_two_conflicts() -> None:
+    mutations = [Mutation(7, 7, "work_item", "i", 1, 2, "me", at, "") for at in (AT, LATER, LATER)]
+    drafts = [Draft(mutation, WORK_ITEM, {}, {}, row(), "fields") for mutation in mutations]
+    first, second, again = (record("p", "r", draft, "a")["id"] for draft in drafts)
+    assert first != second == again
+
+
 def test_a_creation_that_waits_shows_the_row_that_it_revives() -> None:
     mutation = Mutation(1, 1, "work_item", "i", 0, 1, "me", AT, "")
     shown = rebase(WORK_ITEM, [(mutation, CREATION)], row(deleted_at=AT, metadata='{"old":1}'))

@@ -23,7 +23,7 @@ from localfirst_schema.entities import (
 )
 from localfirst_schema.errors import UnavailableError
 from localfirst_sync.ports import Cursor, Identity, Recollection, Restored
-from localfirst_sync.round import RoundResult
+from localfirst_sync.round import RoundResult, push_outbox
 from postgres import Server
 from sync_backup import NAME, Database, assert_level, database, replica_rows, told_by_replica, told_by_server
 from sync_editing import edit
@@ -321,6 +321,54 @@ def test_an_acknowledged_push_that_the_server_forgot_before_it_was_read_back(new
     level(a, b)
     assert_level(store, a, b)
     assert item in replica_rows(b)["work_items"]
+
+
+def test_versions_never_fall_when_one_who_knew_less_comes_first(new_laptop: NewLaptop, store: Database) -> None:
+    a, b, c = new_laptop("a"), new_laptop("b"), new_laptop("c")
+    level(c)
+    dump = store.dump()
+    for laptop in (a, b):
+        laptop.create(VENDOR, name="Alder", operational=True, metadata={})
+    sync(a)
+    push_alone(b)
+    level(c)
+    assert [vendor["version"] for vendor in c.shown()["vendor_extractors"]] == [2], "b's creation was merged into a's"
+    store.restore(dump)
+    sync(b)
+    assert store.execute("SELECT version FROM localfirst.vendor_extractors") == [(1,)], "b has not seen the merge"
+    level(c, b, a)
+    assert_level(store, a, b, c)
+    assert store.execute("SELECT version FROM localfirst.vendor_extractors") == [(2,)]
+
+
+def push_alone(laptop: Laptop) -> None:
+    """Pushes, and reads nothing back."""
+    laptop.local.begin_round()
+    push = laptop.local.next_push(10)
+    assert push is not None
+    laptop.local.acknowledge(push, laptop.remote.push(laptop.local.identity(), push))
+
+
+@pytest.mark.parametrize("batch", [1, 100])
+def test_an_old_copy_of_a_file_that_never_synced_tells_nothing_twice(
+    new_laptop: NewLaptop, store: Database, tmp_path: Path, batch: int
+) -> None:
+    a, b = new_laptop("a"), new_laptop("b")
+    level(b)
+    dump = store.dump()
+    items = [a.create(WORK_ITEM, **task(f"item {n}")) for n in range(3)]
+    a.change(WORK_ITEM, items[0], title="changed")
+    a.replica.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    shutil.copy(a.path, tmp_path / "copy")
+    level(a, b)
+    store.restore(dump)
+    level(b)
+    copy = new_laptop("copy")
+    push_outbox(copy.local, copy.remote, batch=batch)
+    level(copy, a, b)
+    assert_level(store, a, b, copy)
+    assert set(told_by_server(store).values()) == {1}
+    assert store.execute("SELECT max(version) FROM localfirst.work_items") == [(2,)]
 
 
 def test_rows_without_history_come_back_whole(new_laptop: NewLaptop, store: Database) -> None:

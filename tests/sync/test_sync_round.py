@@ -6,6 +6,7 @@ import json
 import random
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -15,17 +16,19 @@ import pytest
 from localfirst_schema.entities import ENTITIES, VENDOR, WORK_ITEM
 from localfirst_schema.errors import UnavailableError
 from localfirst_sync.lock import HeldElsewhere, ReplicaLock
-from localfirst_sync.ports import BEGINNING, Identity, Push, Pushed
+from localfirst_sync.ports import BEGINNING, Fenced, Identity, Push, Pushed
 from localfirst_sync.postgres.connection import Connection
 from localfirst_sync.postgres.pull import pull
 from localfirst_sync.postgres.store import PostgresStore
-from localfirst_sync.round import sync_round
+from localfirst_sync.round import push_outbox, sync_round
 from sync_editing import edit
 from sync_laptop import Laptop
 from sync_looking import assert_gapless, conflicts, head, history, misplaced
 from sync_sender import task
 from sync_sink import Collected
 
+from localfirst.replica.connection import connect
+from localfirst.replica.local_store import ReplicaStore
 from localfirst.replica.rows import find
 
 NewLaptop = Callable[[str], Laptop]
@@ -211,6 +214,42 @@ def test_acknowledging_twice_is_the_replica_s_error(new_laptop: NewLaptop) -> No
     a.local.acknowledge(push, a.remote.push(a.local.identity(), push))
     assert a.local.pending_count() == 0
     assert isinstance(a.replica, apsw.Connection)
+
+
+def test_what_a_rebase_has_raised_does_not_fall_when_it_is_accepted(new_laptop: NewLaptop, server: Connection) -> None:
+    a, b = new_laptop("a"), new_laptop("b")
+    item = a.create(WORK_ITEM, **task())
+    level(a, b)
+    a.change(WORK_ITEM, item, title="mine")
+    a.change(WORK_ITEM, item, status="blocked")
+    a.replica.execute("UPDATE work_items SET version = 9 WHERE id = ?", (item,))  # as after a rebase on what is there no more
+    level(a, b)
+    assert history(server, item) == [(1, "accepted"), (2, "accepted"), (10, "merged")]
+    for laptop in (a, b):
+        shown = find(laptop.replica, WORK_ITEM, item)
+        assert shown is not None
+        assert (shown["title"], shown["status"], shown["version"]) == ("mine", "blocked", 10)
+
+
+def test_a_round_that_is_overtaken_by_one_with_another_id_does_not_take_the_server_for_restored(new_laptop: NewLaptop) -> None:
+    a = new_laptop("a")
+    a.create(WORK_ITEM, **task("first"))
+    a.sync()
+    a.create(WORK_ITEM, **task("second"))
+    other = ReplicaStore(connect(a.path))
+
+    class Overtaken(ReplicaStore):
+        def next_push(self, limit: int) -> Push | None:
+            push = super().next_push(limit)
+            other.begin_round()
+            other.take_new_identity()
+            return push
+
+    overtaken = Overtaken(connect(a.path))
+    with closing(other), closing(overtaken), pytest.raises(Fenced):
+        push_outbox(overtaken, a.remote)
+    assert a.sync().restored is None
+    assert a.local.pending_count() == 0
 
 
 def test_a_row_that_somebody_holds_keeps_back_nothing_but_what_comes_after_it(
