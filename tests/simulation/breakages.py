@@ -15,7 +15,7 @@ from localfirst_sync import batch, conflict_book, decision, recovery, round
 from localfirst_sync.batch import Batch
 from localfirst_sync.conflict import Draft, record
 from localfirst_sync.ports import Cursor, Push, Pushed, Restored
-from localfirst_sync.postgres import log, pull, transaction
+from localfirst_sync.postgres import log, pull, restore, transaction
 from localfirst_sync.receipts import Known, _decode
 
 from localfirst.replica import act, fulltext, local_store, outbox
@@ -104,9 +104,9 @@ def _epoch_unknown(asked: Any) -> Known:
 _original_push = round._push_as_somebody
 
 
-def _unheard_is_accepted(local: Any, remote: Any, push: Push) -> tuple[Push, Pushed]:
+def _unheard_is_accepted(local: Any, remote: Any, identity: Any, push: Push) -> tuple[Push, Pushed]:
     try:
-        return _original_push(local, remote, push)
+        return _original_push(local, remote, identity, push)
     except UnavailableError:
         verdicts = [Verdict(m.number, "accepted", m.version) for m in push.mutations]
         return push, Pushed(verdicts, None, local.cursor())
@@ -125,10 +125,10 @@ def _overwrites(entity: Any, mutation: Any, fields: Any, current: Row, clashes: 
 _original_decide = decision.decide
 
 
-def _not_deleted(entity: Any, mutation: Any, fields: Any, current: Row | None, shown: int = 0, told: int = 0) -> Any:
+def _not_deleted(entity: Any, mutation: Any, fields: Any, current: Row | None, *versions: int) -> Any:
     if current is not None and mutation.base_version > 0 and "deleted_at" not in fields:
-        return _with_deletion(_original_decide(entity, mutation, fields, current | {"deleted_at": None}, shown, told), current)
-    return _original_decide(entity, mutation, fields, current, shown, told)
+        return _with_deletion(_original_decide(entity, mutation, fields, current | {"deleted_at": None}, *versions), current)
+    return _original_decide(entity, mutation, fields, current, *versions)
 
 
 def _with_deletion(decided: decision.Decision, current: Row) -> decision.Decision:
@@ -136,19 +136,23 @@ def _with_deletion(decided: decision.Decision, current: Row) -> decision.Decisio
     return decision.Decision(decided.outcome, row, decided.reason, decided.clashes)
 
 
-def _creates_anew(entity: Any, mutation: Any, fields: Any, current: Row | None, shown: int = 0, told: int = 0) -> Any:
+def _creates_anew(entity: Any, mutation: Any, fields: Any, current: Row | None, *versions: int) -> Any:
     if current is not None and mutation.base_version == 0:
         row = decision._revived(entity, mutation, fields, current)
         return decision.Decision("merged", row)
-    return _original_decide(entity, mutation, fields, current, shown, told)
+    return _original_decide(entity, mutation, fields, current, *versions)
 
 
-def _never_shown(entity: Any, mutation: Any, fields: Any, current: Row | None, shown: int = 0, told: int = 0) -> Any:
-    return _original_decide(entity, mutation, fields, current, 0, told)
+def _never_shown(entity: Any, mutation: Any, fields: Any, current: Row | None, shown: int, told: int, risen: int) -> Any:
+    return _original_decide(entity, mutation, fields, current, 0, told, risen)
 
 
-def _never_told(entity: Any, mutation: Any, fields: Any, current: Row | None, shown: int = 0, told: int = 0) -> Any:
-    return _original_decide(entity, mutation, fields, current, shown, 0)
+def _never_told(entity: Any, mutation: Any, fields: Any, current: Row | None, shown: int, told: int, risen: int) -> Any:
+    return _original_decide(entity, mutation, fields, current, shown, 0, risen)
+
+
+def _never_risen(entity: Any, mutation: Any, fields: Any, current: Row | None, shown: int, told: int, risen: int) -> Any:
+    return _original_decide(entity, mutation, fields, current, shown, told, 0)
 
 
 def _past_the_row(mutation: Any, current: Row, shown: int = 0) -> int:
@@ -168,6 +172,11 @@ def _each_alone(self: Batch, some: Sequence[Any], barred: str | None = None) -> 
 def _newest_alone(earlier: Row, draft: Draft, act_id: str) -> Row:
     kept = {name: earlier[name] for name in ("id", "base_version", "created_at")}
     return record("", earlier["replica_id"], draft, act_id) | kept
+
+
+def _newest_columns(earlier: Row, draft: Draft, act_id: str) -> Row:
+    base, mine = {**draft.base, **earlier["base"]}, {**earlier["mine"], **draft.mine}
+    return _newest_alone(earlier, draft._replace(base=base, mine=mine), act_id)
 
 
 def _settles_again(self: Batch, change: Any) -> Any:
@@ -301,10 +310,12 @@ BREAKAGES: tuple[Breakage, ...] = (
     Breakage("a loser's version is given again", _instead(decision, "_past_both", _past_the_row)),
     Breakage("a conflict may get the version that shows the loser's values", _in_decide(_never_shown), 6),
     Breakage("a row begins at 1 after a creation that was refused", _in_decide(_never_told), 4),
+    Breakage("what a rebase has raised is accepted at the version that it was made at", _in_decide(_never_risen), 2424),
     # Acts, structure, conflicts
     Breakage("an act is decided piece by piece", _instead(Batch, "decide", _each_alone), 5),
     Breakage("nobody looks for cycles, depth and missing parents", _instead(transaction, "load_structure", _nothing)),
     Breakage("a joined conflict forgets what was in it", _instead(conflict_book, "joined", _newest_alone)),
+    Breakage("a joined conflict forgets the other keys of an object", _instead(conflict_book, "joined", _newest_columns), 8),
     Breakage("a conflict is settled again and again", _instead(Batch, "_settle_conflict", _settles_again), 19),
     # The replica
     Breakage("every verdict is taken as accepted", _instead(ReplicaStore, "acknowledge", _takes_all_as_accepted)),
@@ -318,4 +329,6 @@ BREAKAGES: tuple[Breakage, ...] = (
         _instead(log, "check_cursor", _nothing), _instead(pull, "_checked", _any_past_will_do),
     ), 10),
     Breakage("nothing is brought back to it", _instead(round, "recover", _brings_nothing)),
+    Breakage("the versions that a replica has shown are given again", _instead(restore._Restoration, "_raise", _nothing), 1843),
+    Breakage("what waits when an id is used first is not doubtful", _instead(outbox, "last_number", lambda _: 0), 2729),
 )  # fmt: skip

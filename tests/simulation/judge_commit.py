@@ -16,7 +16,7 @@ from localfirst_schema.identifiers import natural_id, project_id
 from localfirst_schema.json_merge import ABSENT, apply
 from localfirst_schema.wire import Mutation, Row
 from localfirst_sync.batch import Act, Batch, Settled
-from localfirst_sync.conflict import CONFLICT
+from localfirst_sync.conflict import CONFLICT, Draft
 
 from simulation.content import Path, at, content, equal, parsed, places
 from simulation.direct_sql import broken_structure
@@ -252,13 +252,22 @@ def _judge_conflict(name: str, some: list[Decided], earlier: Row | None, later: 
     hold(earlier["base_version"] == later["base_version"], "a joined conflict forgot its base version", name)
     touched = {column for one in some for column in one.settled.change.fields}
     base, mine = parsed(earlier["base"]), parsed(earlier["mine"])
-    for path in _leaves(base):
-        there = at(parsed(later["base"]), path)
-        if there is not ABSENT or path[0] not in touched:
-            hold(isinstance(there, dict) or equal(there, at(base, path)), "a joined conflict forgot its base", name, path)
-    for path in _leaves(mine):
-        if path[0] not in touched:
+    changed = {path for one in some if one.settled.draft for path in _touched(one.settled.draft)}
+    for path in {*_leaves(base), *_leaves(mine)}:
+        before, now = at(base, path), at(parsed(later["base"]), path)
+        if path[0] not in touched or not any(_is_within(path, other) or _is_within(other, path) for other in changed):
+            hold(equal(now, before), "a joined conflict forgot its base", name, path)
             hold(equal(at(parsed(later["mine"]), path), at(mine, path)), "a joined conflict forgot mine", name, path)
+        elif now is not ABSENT and before is not ABSENT:
+            hold(isinstance(now, dict) or equal(now, before), "a joined conflict forgot its base", name, path)
+
+
+def _touched(draft: Draft) -> set[Path]:
+    return {*_leaves(draft.base), *_leaves(draft.mine)}
+
+
+def _is_within(path: Path, other: Path) -> bool:
+    return path[: len(other)] == other
 
 
 def _leaves(tree: Any, path: Path = ()) -> Iterator[Path]:
