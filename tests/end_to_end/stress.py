@@ -36,6 +36,7 @@ from localfirst_schema.identifiers import new_id
 from postgres import Server
 
 from end_to_end import oracle
+from end_to_end.crashing_postgres import until_it_answers
 from end_to_end.oracle import Broken, Standing
 from end_to_end.proxy import Proxy, Weather
 
@@ -140,19 +141,6 @@ class Database:
                         connection.execute("SELECT 1")
                         time.sleep(0.01)
 
-    def until_it_answers(self) -> None:
-        """Waits for the end of a restart."""
-        deadline = time.monotonic() + 60
-        while True:
-            try:
-                psycopg.connect(self.url, connect_timeout=2).close()
-            except psycopg.OperationalError:
-                if time.monotonic() > deadline:
-                    raise
-                time.sleep(0.05)
-            else:
-                return
-
     def close(self) -> None:
         """Drops everything."""
         for name in (self.name, *self.dumps):
@@ -231,7 +219,7 @@ class Run:
         if self._dice.random() < 0.1:
             self._count("server kill")
             self.database.kill_a_process(self._dice)
-            self.database.until_it_answers()
+            until_it_answers(self.database.url, 60)
             return
         for client in self._dice.sample(self.clients, self._dice.choice((1, 1, 2))):
             client.kill()

@@ -11,8 +11,8 @@ import psycopg
 import pytest
 
 from end_to_end.conftest import NewLaptop
+from end_to_end.killable_sync import start_sync, sync_whole
 from end_to_end.stores import one, replica_rows, server_rows
-from end_to_end.test_killed import start_sync, sync_whole
 from localfirst.replica import fulltext
 from localfirst.replica.replica import open_replica
 

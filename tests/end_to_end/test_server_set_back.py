@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import random
 import re
-import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,13 +11,13 @@ from pathlib import Path
 import psycopg
 import pytest
 from contract.agent import working
-from contract.laptop import Laptop
 from postgres import Server
 from waiting import until
 
 from end_to_end.conftest import NewLaptop
+from end_to_end.crashing_postgres import kill_a_backend, until_it_answers
+from end_to_end.killable_sync import ITEMS, queue_changes, start_sync, sync_and_kill, sync_whole
 from end_to_end.stores import one, replica_rows, server_rows
-from end_to_end.test_killed import ITEMS, SYNC, kill_a_backend, queue_changes, sync_whole, until_it_answers
 
 
 @pytest.fixture
@@ -43,13 +40,7 @@ def test_a_server_that_lost_acknowledged_commits_gets_them_again(
         a, b = new_laptop("a", url), new_laptop("b", url)
         queue_changes(a)
         for _ in range(3):
-            process = subprocess.Popen(
-                [sys.executable, "-c", SYNC, str(a.replica), url, "40"],
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                text=True,
-                env=a.environment,
-            )
+            process = start_sync(a, url, batch=40)
             assert process.stdout is not None
             process.stdout.readline()
             time.sleep(rnd.uniform(0.02, 0.2))
@@ -80,7 +71,7 @@ def test_a_recovery_that_is_killed_again_and_again(new_laptop: NewLaptop, databa
     rnd = random.Random(3)
     for _ in range(8):
         for laptop in (a, b):
-            killed(laptop, database_url, rnd.uniform(0.0, 0.4))
+            sync_and_kill(laptop, database_url, rnd.uniform(0.0, 0.4))
     for laptop in (a, b, a):
         sync_whole(laptop)
     after = server_rows(database_url)
@@ -89,18 +80,6 @@ def test_a_recovery_that_is_killed_again_and_again(new_laptop: NewLaptop, databa
     with psycopg.connect(database_url) as server:
         lines = "SELECT count(*), count(DISTINCT (entity_id, version)) FROM localfirst.history WHERE by IS NULL"
         assert server.execute(lines).fetchone() == (2 * ITEMS, 2 * ITEMS)
-
-
-def killed(laptop: Laptop, url: str, after_s: float) -> None:
-    """A sync that is killed so long after it had the server."""
-    command = [sys.executable, "-c", SYNC, str(laptop.replica), url, "40"]
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=laptop.environment
-    ) as process:
-        assert process.stdout is not None
-        process.stdout.readline()
-        time.sleep(after_s)
-        process.send_signal(signal.SIGKILL)
 
 
 def test_the_client_says_that_the_server_was_restored(new_laptop: NewLaptop, database_url: str) -> None:

@@ -13,7 +13,7 @@ from localfirst_schema.errors import UnavailableError
 
 from localfirst_sync.ports import Cursor
 from localfirst_sync.postgres import head as _head
-from localfirst_sync.postgres.connection import Connection, close_quietly, connect, lost
+from localfirst_sync.postgres.connection import Connection, close_quietly, closed_on_failure, connect, lost
 
 RECONNECT_PAUSE_S = 1.0
 
@@ -69,8 +69,8 @@ class HeadProbe:
 
     def _connect(self) -> None:
         try:
-            connection = connect(self._dsn)
-            _head.prepare(connection)
+            with closed_on_failure(connect(self._dsn)) as connection:
+                _head.prepare(connection)
         except UnavailableError:
             return  # whoever asks is told that there is no connection
         with self._lock:
