@@ -77,13 +77,6 @@ def load() -> StaticEmbedding:
     return StaticEmbedding(*read_files())
 
 
-def load_for_code() -> StaticEmbedding:
-    """The built-in provider for code: see `static_code`. Raises EmbeddingUnavailableError."""
-    from localfirst.embedding import static_code
-
-    return static_code.load()
-
-
 def read_files(folder: Path | None = None) -> tuple[Tokenizer, np.ndarray[tuple[int, int], np.dtype[np.float16]]]:
     """The tokenizer and the vectors of the installed wheel, or of an unpacked one. Raises EmbeddingUnavailableError."""
     folder = folder or _folder()

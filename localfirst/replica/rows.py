@@ -38,8 +38,3 @@ def select(connection: apsw.Connection, entity: Entity, where: str, bindings: It
     """Rows by an SQL condition, which may go on with ORDER BY and LIMIT. `where` is never made of user input."""
     sql = f"{select_sql(entity)} WHERE {where}"
     return [as_row(entity, values) for values in connection.execute(sql, tuple(bindings))]
-
-
-def scalar(connection: apsw.Connection, sql: str, bindings: Iterable[Any] = ()) -> Any:
-    """The first column of the first row, or None."""
-    return connection.execute(sql, tuple(bindings)).get

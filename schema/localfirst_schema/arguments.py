@@ -1,4 +1,4 @@
-"""The arguments of every tool, as the tool contract names them."""
+"""The arguments of every tool, as the tool contract names them: one file, since it is read beside that page."""
 
 from __future__ import annotations
 

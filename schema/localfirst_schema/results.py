@@ -1,4 +1,7 @@
-"""The results of every tool: the models give the output schemas. Results themselves are built as plain dictionaries."""
+"""The results of every tool: the models give the output schemas. Results themselves are built as plain dictionaries.
+
+One file, since it is read beside the tool contract: all names that a client relies on, on one page.
+"""
 
 from __future__ import annotations
 

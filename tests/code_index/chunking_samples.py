@@ -1,4 +1,4 @@
-"""One small file per language: what a reader would want to find in it, under which name."""
+"""One small file per language: what a reader would want to find in it, under which name. Long, since the languages are many."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ def main() -> None:
         quality, latency, first = [], [], []
         for size in map(int, arguments.sizes.split(",")):
             session = open_filled(folder / str(size), size)
-            first.append((size, *first_search(session, folder / str(size))))
+            first.append((size, *first_search(session)))
             quality += [(size, *row) for row in qualities(session)]
             latency += [(size, *row) for row in latencies(session, arguments.rounds)]
             session.close()
@@ -96,7 +96,7 @@ def search(session: Session, query: str) -> list[dict[str, Any]]:
     return found
 
 
-def first_search(session: Session, folder: Path) -> tuple[str, str, int]:
+def first_search(session: Session) -> tuple[str, str, int]:
     """What a person waits for who searches first, and for how long later searches still fill up vectors."""
     first = timed(lambda: search(session, "slow database query"))
     begin = time.perf_counter()

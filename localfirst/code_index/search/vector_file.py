@@ -160,7 +160,7 @@ class VectorFile:
             return
         if generation == self.generation and count == len(self.ids):
             return
-        places = _places(capacity, dimensions)
+        places = _places(capacity)
         self.ids = np.frombuffer(self._map, np.int64, count, places[0])
         self.scales = np.frombuffer(self._map, np.float32, count, places[1])
         self.vectors = np.frombuffer(self._map, np.int8, count * dimensions, places[2]).reshape(count, dimensions)
@@ -183,7 +183,7 @@ class VectorFile:
         assert self._map is not None
         ids, vectors = stored.vectors(new) if len(new) else (new, np.empty((0, stored.dimensions), np.int8))
         count, total = len(self.ids), len(self.ids) + len(ids)
-        places = _places(self._capacity, stored.dimensions)
+        places = _places(self._capacity)
         self.scales[dead] = 0.0
         np.frombuffer(self._map, np.int64, total, places[0])[count:] = ids
         np.frombuffer(self._map, np.float32, total, places[1])[count:] = _scales(vectors)
@@ -199,7 +199,7 @@ class VectorFile:
         descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")  # private from the beginning
         try:
             with os.fdopen(descriptor, "r+b") as file:
-                places = _places(capacity, stored.dimensions)
+                places = _places(capacity)
                 _reserve(file.fileno(), _size(capacity, stored.dimensions))
                 for place, content in zip(places, (ids.data, _scales(vectors).data, vectors.data), strict=True):
                     file.seek(place)
@@ -242,7 +242,7 @@ def _scales(vectors: NDArray[np.int8]) -> NDArray[np.float32]:
     return np.divide(1.0, lengths, out=np.zeros_like(lengths), where=lengths > 0)
 
 
-def _places(capacity: int, dimensions: int) -> tuple[int, int, int]:
+def _places(capacity: int) -> tuple[int, int, int]:
     """Where the ids, scales and vectors begin."""
     ids = _aligned(_HEADER.size)
     scales = _aligned(ids + 8 * capacity)
@@ -250,7 +250,7 @@ def _places(capacity: int, dimensions: int) -> tuple[int, int, int]:
 
 
 def _size(capacity: int, dimensions: int) -> int:
-    return _aligned(_places(capacity, dimensions)[2] + capacity * dimensions)
+    return _aligned(_places(capacity)[2] + capacity * dimensions)
 
 
 def _aligned(offset: int) -> int:
