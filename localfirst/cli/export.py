@@ -16,6 +16,7 @@ from localfirst_schema.errors import UnavailableError
 from localfirst.cli import options, terminal, wording
 from localfirst.cli.command import Command, command, print_json
 from localfirst.cli.dump import Counts, dump
+from localfirst.disk_words import in_words
 from localfirst.operations.status_text import status_text
 
 
@@ -78,7 +79,7 @@ def _private_file(path: Path) -> Iterator[BinaryIO]:
             unfinished.unlink(missing_ok=True)
             raise
     except OSError as error:
-        raise UnavailableError(f"{path} cannot be written ({error.strerror}); choose another file.") from None
+        raise UnavailableError(f"{path} cannot be written: {in_words(error)}; choose another file.") from None
 
 
 def register(app: typer.Typer) -> None:

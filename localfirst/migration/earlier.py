@@ -64,6 +64,7 @@ def keep_report(act: Act, record_id: str, report: Report) -> None:
         "data_preservation_percentage": report.data_preservation_percentage,
         "reconciliation": report.reconciliation,
         "rows_created": report.rows_created,
+        "kept_verbatim": report.kept_verbatim,
         "backup": report.backup,
         "warnings": [*report.warnings[:WARNINGS_LIMIT], *more],
     }

@@ -18,11 +18,13 @@ from typing import Any, NamedTuple
 
 from localfirst_schema.errors import LocalfirstError, ValidationError
 
+from localfirst.disk_words import in_words
 from localfirst.markdown.backup import back_up
-from localfirst.markdown.source import read_source
+from localfirst.markdown.document import StatusDocument
+from localfirst.markdown.source import read_source, split_lines
 from localfirst.migration.earlier import keep_report
 from localfirst.migration.gather import gather
-from localfirst.migration.plan import Surroundings, plan
+from localfirst.migration.plan import Surroundings, plan, span_of
 from localfirst.migration.reconcile import Reconciliation, reconcile
 from localfirst.migration.record import source_file
 from localfirst.migration.report import Report
@@ -57,7 +59,7 @@ def migrate(path: Path, settings: Settings, *, dry_run: bool = False, prompts: P
         text = read_source(path)
     except OSError as error:
         code = "file_not_found" if isinstance(error, FileNotFoundError) else "file_unreadable"
-        report.fail(code, f"{name} cannot be read: {error.strerror or error}.")
+        report.fail(code, f"{name} cannot be read: {in_words(error)}.")
     except LocalfirstError as error:
         report.fail("invalid_file", error.message)
     else:
@@ -113,6 +115,7 @@ def _migrate(session: Session, source: _Source, report: Report) -> None:
         return
     planned = plan(document, _surroundings(session), sources)
     report.warnings += (*said, *planned.warnings)
+    report.kept_verbatim = _kept_lines(document, source.text)
     if planned.refused:
         report.fail("not_storable", *planned.refused)
         return
@@ -120,7 +123,7 @@ def _migrate(session: Session, source: _Source, report: Report) -> None:
         try:
             report.backup = back_up(source.path, source.text).name
         except OSError as error:
-            report.fail("backup_failed", f"the copy beside {source.name} cannot be written: {error.strerror or error}.")
+            report.fail("backup_failed", f"the copy beside {source.name} cannot be written: {in_words(error)}.")
             return
     file = source_file(source.name, source.text, sources)
     report.rollback_executed = True
@@ -139,6 +142,14 @@ def _migrate(session: Session, source: _Source, report: Report) -> None:
     else:
         report.rollback_executed = False
     _tell(report, written, done)
+
+
+def _kept_lines(document: StatusDocument, text: str) -> dict[str, Any]:
+    """The lines of the file that hold what was not understood, and how many they are; blank ones do not count."""
+    lines = split_lines(text).lines
+    numbers = {number for kept in document.kept for number in range(span_of(kept)[0], span_of(kept)[1] + 1)}
+    kept = sorted(number for number in numbers if number <= len(lines) and lines[number - 1].strip())
+    return {"count": len(kept), "lines": kept}
 
 
 def _surroundings(session: Session) -> Surroundings:

@@ -15,6 +15,9 @@ _COUNTED = {
 }
 
 
+RANGES_SHOWN = 20
+
+
 def nothing_reconciled() -> dict[str, Any]:
     """The reconciliation of a migration that came to no check."""
     none: dict[str, Any] = {name: {"source": 0, "migrated": 0, "match": False} for name in _COUNTED}
@@ -30,6 +33,9 @@ class Report:
     dry_run: bool = False
     data_preservation_percentage: float = 0.0
     reconciliation: dict[str, Any] = field(default_factory=nothing_reconciled)
+    kept_verbatim: dict[str, Any] = field(default_factory=lambda: {"count": 0, "lines": []})
+    """The lines that were not understood, by number: they are in the store word for word."""
+
     rollback_executed: bool = False
     rows_created: int = 0
     backup: str | None = None
@@ -50,6 +56,13 @@ def print_report(report: Report, *, is_earlier: bool = False) -> None:
     """The report for a person, on standard output; of a migration that has just ended, or of an earlier one."""
     from localfirst.cli import terminal
 
+    if not is_earlier and report.reconciliation == nothing_reconciled():
+        for warning in report.warnings:
+            terminal.say(f"! {warning}", "yellow")
+        for error in report.errors:
+            terminal.complain(error)
+        terminal.say(_conclusion(report), "red")
+        return
     rows = [
         [label, check["source"], check["migrated"], "yes" if check["match"] else "no"]
         for name, label in _COUNTED.items()
@@ -62,10 +75,26 @@ def print_report(report: Report, *, is_earlier: bool = False) -> None:
         terminal.say(f"! {warning}", "yellow")
     columns = [terminal.Column("what"), *(terminal.Column(name, "number") for name in ("in the file", "in the store"))]
     terminal.table([*columns, terminal.Column("match")], rows)
+    if (kept := report.kept_verbatim)["count"]:
+        terminal.say(_not_understood(kept["lines"]), "yellow")
     for error in report.errors:
         terminal.complain(error)
     conclusion = f"{report.rows_created} rows were written." if is_earlier else _conclusion(report)
     terminal.say(conclusion, "green" if report.success else "red")
+
+
+def _not_understood(lines: list[int]) -> str:
+    """The lines as ranges, the first of them if they are many."""
+    ranges: list[list[int]] = []
+    for line in lines:
+        if ranges and ranges[-1][1] == line - 1:
+            ranges[-1][1] = line
+        else:
+            ranges.append([line, line])
+    shown = [f"{first}" if first == last else f"{first}–{last}" for first, last in ranges[:RANGES_SHOWN]]
+    more = ", …" if len(ranges) > RANGES_SHOWN else ""
+    words = "1 line was" if len(lines) == 1 else f"{len(lines)} lines were"
+    return f"! {words} not understood and {'is' if len(lines) == 1 else 'are'} kept word for word: {', '.join(shown)}{more}."
 
 
 def _conclusion(report: Report) -> str:

@@ -15,6 +15,7 @@ import msgspec
 from localfirst_schema import timestamps
 from localfirst_schema.errors import InvalidStateError, NotFoundError, UnavailableError, ValidationError
 
+from localfirst.disk_words import in_words
 from localfirst.durability import flush_file, flush_folder
 from localfirst.private_files import create_folder
 from localfirst.replica.connection import BUSY_TIMEOUT_MS, connect, sqlite_errors
@@ -60,11 +61,16 @@ def back_up(replica: apsw.Connection, target: Path) -> Copy:
 
     Raises ValidationError where something stands there already, UnavailableError where it cannot be written.
     """
-    if target.exists():
+    if _exists(target):
         raise ValidationError("file", "must not exist", f"{target} is there already; choose another file.")
+    if not target.parent.is_dir():
+        raise ValidationError(
+            "file",
+            "must be in a folder that exists",
+            f"the folder {target.parent} does not exist: make it first, or choose another file.",
+        )
     unfinished = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
-        create_folder(target.parent)
         try:
             _copy(replica, unfinished)
             copy = look_into(unfinished)
@@ -73,8 +79,18 @@ def back_up(replica: apsw.Connection, target: Path) -> Copy:
             unfinished.unlink(missing_ok=True)
         flush_folder(target.parent)
     except OSError as error:
-        raise UnavailableError(f"{target} cannot be written ({error.strerror}); choose another file.") from None
+        raise UnavailableError(f"{target} cannot be written: {in_words(error)}; choose another file.") from None
     return msgspec.structs.replace(copy, path=str(target))
+
+
+def _exists(path: Path) -> bool:
+    """Raises ValidationError for what can be no file's path."""
+    try:
+        return path.exists()
+    except OSError as error:
+        raise ValidationError(
+            "file", "must be a path that the system can follow", f"{path} cannot be used: {in_words(error)}."
+        ) from None
 
 
 def look_into(path: Path) -> Copy:
@@ -82,7 +98,7 @@ def look_into(path: Path) -> Copy:
 
     Raises NotFoundError, ValidationError for a file that is no sound replica of this version or an older one.
     """
-    if not path.is_file():
+    if not _exists(path) or not path.is_file():
         raise NotFoundError(f"there is no file {path}; `localfirst backup` says where it wrote its copy.")
     try:
         connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
@@ -114,6 +130,10 @@ def restore(source: Path, replica: Path, *, project: str | None, even_if_unsent:
     Raises InvalidStateError for a copy of another project, or where the present replica holds changes that were not sent
     (unless `even_if_unsent`: they stay in the file that is set aside), UnavailableError while another program has it open.
     """
+    if _exists(source) and replica.exists() and source.samefile(replica):
+        raise ValidationError(
+            "file", "must be a copy", f"{source} is the replica itself and no copy of it. Nothing was changed."
+        )
     copy = look_into(source)
     if project is not None and copy.project is not None and copy.project != project:
         raise InvalidStateError(
@@ -134,7 +154,7 @@ def restore(source: Path, replica: Path, *, project: str | None, even_if_unsent:
             incoming.replace(replica)
             flush_folder(replica.parent)
     except OSError as error:
-        raise UnavailableError(f"the replica at {replica} cannot be replaced ({error.strerror}).") from None
+        raise UnavailableError(f"the replica at {replica} cannot be replaced: {in_words(error)}.") from None
     finally:
         incoming.unlink(missing_ok=True)
     return Restored(copy, str(replica), str(aside) if aside else None)

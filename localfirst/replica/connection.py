@@ -17,6 +17,7 @@ from pathlib import Path
 import apsw
 from localfirst_schema.errors import LocalfirstError, UnavailableError
 
+from localfirst.disk_words import in_words as disk_words
 from localfirst.private_files import create_file
 from localfirst.replica.turn import Turn
 
@@ -79,7 +80,7 @@ def create_private(path: Path) -> None:
         create_file(path)
     except OSError as error:
         raise UnavailableError(
-            f"the replica cannot be created at {path} ({error.strerror}); set LOCALFIRST_REPLICA to a writable place.",
+            f"the replica cannot be created at {path}: {disk_words(error)}; set LOCALFIRST_REPLICA to a writable place.",
             cause="replica",
         ) from None
 

@@ -20,8 +20,15 @@ def changing_place(path: Path) -> Iterator[None]:
     """Held by the one process that puts another file at `path`. Raises OSError where the folder cannot be written."""
     from filelock import FileLock  # rarely needed
 
-    with FileLock(path.with_name(f"{path.name}.rebuild"), mode=0o600, thread_local=False):
-        yield
+    lock = path.with_name(f"{path.name}.rebuild")
+    with FileLock(lock, mode=0o600, thread_local=False):
+        try:
+            yield
+        finally:
+            # Whoever waits for it finds that the file has no name any more, and takes a new one. Where a system lets no open
+            # file be deleted, it stays.
+            with suppress(OSError):
+                lock.unlink()
 
 
 class Place:

@@ -104,3 +104,38 @@ def test_a_restored_replica_loses_nothing_that_was_sent_since(laptop: NewLaptop)
         assert titles == ["After", "Bob's", "Second", "Since"]
     assert ann.json("conflicts", "list")["conflicts"] == []
     assert ann.json("sync", "--status")["pending_mutations"] == 0
+
+
+def test_a_folder_that_is_not_there_is_not_made(shell: Shell) -> None:
+    shell.item("One")
+    refused = shell.error("backup", "nowhere/copy.sqlite3")
+    assert (refused["error"], refused["details"]["field"]) == ("ValidationError", "file")
+    assert "does not exist: make it first" in refused["message"]
+    assert list(shell.project.iterdir()) == []
+
+
+def test_the_replica_is_not_taken_for_a_copy_of_itself(shell: Shell) -> None:
+    shell.item("One")
+    (shell.project / "link.sqlite3").symlink_to(shell.replica)
+    for given in (str(shell.replica), "link.sqlite3"):
+        assert "is the replica itself" in shell.error("restore", given)["message"]
+    assert [file.name for file in shell.replica.parent.iterdir() if ".before-restore" in file.name] == []
+
+
+def test_a_name_that_is_too_long_is_told_in_words(shell: Shell) -> None:
+    shell.item("One")
+    long = "x" * 300
+    for command in (("backup", long), ("restore", long), ("export", "-o", long), ("index", long)):
+        done = shell.run(*command)
+        assert done.status != 0
+        assert "longer than the system allows" in done.err, command
+        assert "Errno" not in done.err
+
+
+def test_nothing_stays_of_the_lock_of_a_rebuild_or_a_restore(shell: Shell) -> None:
+    shell.item("One")
+    shell.ok("backup", "copy.sqlite3")
+    shell.ok("restore", "copy.sqlite3")
+    shell.replica.write_bytes(b"damaged " * 1000)
+    assert "was damaged" in shell.ok("item", "list").err + shell.ok("doctor").out
+    assert [file.name for file in shell.replica.parent.iterdir() if file.name.endswith(".rebuild")] == []

@@ -97,3 +97,42 @@ def test_a_path_is_needed_for_everything_else(project: Project) -> None:
     )  # fmt: skip
     assert done.returncode == 2
     assert "PATH" in done.stderr
+
+
+ODD = """# Project Status
+
+## Vendors (1 total)
+- alder: operational (10/12 tests passed, 2 skipped) [Excel, CSV] v1.2.3
+this line is odd
+- birch broken somehow
+
+## Shopping
+- milk
+
+## Deployments (1 total)
+### 2025-10-01 - PR #100
+- Weather: fine
+"""
+
+
+def test_the_lines_that_were_not_understood_are_counted_and_named(project: Project) -> None:
+    report = project.migrate(ODD)
+    assert report["success"]
+    named = {ODD.split("\n")[number - 1] for number in report["kept_verbatim"]["lines"]}
+    assert named == {"this line is odd", "- birch broken somehow", "## Shopping", "- milk", "- Weather: fine"}
+    assert report["kept_verbatim"]["count"] == 5
+    assert asked(project)["kept_verbatim"] == report["kept_verbatim"]
+    shown = ask(project).stdout
+    assert "5 lines were not understood and are kept word for word: 5–6, 8–9, 13." in shown
+    understood = "\n".join(ODD.split("\n")[:4])
+    assert project.migrate(understood)["kept_verbatim"] == {"count": 0, "lines": []}
+
+
+def test_a_file_that_is_not_there_is_an_error_and_no_table_of_zeros(project: Project) -> None:
+    done = subprocess.run(
+        [sys.executable, str(TOOL), "nowhere.md"],
+        cwd=project.folder, env=project.environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert done.stdout == "Nothing was changed.\n"
+    assert "nowhere.md cannot be read: it does not exist." in done.stderr

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from localfirst_schema.errors import ValidationError
 
+from localfirst.disk_words import in_words
+
 FIELD = "repo_path"
 
 
@@ -26,7 +28,7 @@ def repository_root(given: str) -> Path:
         raise _forbidden(given) from None
     except (OSError, RuntimeError) as error:  # a loop of links, a name that is too long
         raise ValidationError(
-            FIELD, "must be a path that the system can follow", f"{FIELD} {_shown(given)} cannot be followed: {error}."
+            FIELD, "must be a path that the system can follow", f"{FIELD} {_shown(given)} cannot be followed: {_why(error)}."
         ) from None
     if not is_directory:
         raise ValidationError(
@@ -35,6 +37,10 @@ def repository_root(given: str) -> Path:
     if not os.access(root, os.R_OK | os.X_OK):
         raise _forbidden(given)
     return root
+
+
+def _why(error: OSError | RuntimeError) -> str:
+    return in_words(error) if isinstance(error, OSError) else "its links go round in a circle"
 
 
 def known_root(given: str) -> str:
