@@ -40,6 +40,7 @@ from localfirst.code_index.store.consistency import check
 from localfirst.code_index.store.cut_file import CutFile
 from localfirst.code_index.store.differences import content_hash
 from localfirst.code_index.store.transaction import prepare
+from localfirst.code_index.worker.__main__ import NICENESS
 from localfirst.embedding.static_code import load as load_for_code
 from localfirst.replica.replica import open_replica
 from localfirst.search.extension import ensure_loaded
@@ -234,6 +235,7 @@ def measure_engine(folder: Path, root: Path, floor: dict[str, Any]) -> dict[str,
     writer = start_updating(replica)
     rows: dict[str, Any] = {}
     meter = Meter()
+    os.nice(NICENESS)  # as the worker's process
     with Pool(PROCESSES) as pool:
         memory = Memory(pool)
         begin = time.perf_counter()

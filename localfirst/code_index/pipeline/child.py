@@ -15,10 +15,14 @@ import queue
 import signal
 import sys
 import threading
+from contextlib import suppress
 from typing import BinaryIO
 
 from localfirst.code_index.pipeline import compute
 from localfirst.code_index.pipeline.messages import LENGTH_BYTES, Failed, decode_request, encode
+
+NICENESS = 5
+"""Below the process that writes: while it holds the replica's lock it shall not wait for a processor that only computes."""
 
 _PR_SET_PDEATHSIG = 1
 
@@ -26,6 +30,8 @@ _PR_SET_PDEATHSIG = 1
 def main() -> None:
     """Serves until the input ends."""
     _die_with_parent()
+    with suppress(OSError, AttributeError):
+        os.nice(NICENESS)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides what it means
     # Answers go out through a descriptor that no stray print of a library can reach.
     answers = os.fdopen(os.dup(1), "wb", buffering=0)
