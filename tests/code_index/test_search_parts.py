@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 
 from localfirst.code_index.chunk import Chunk
-from localfirst.code_index.search import quantised
+from localfirst.code_index.search import meaning, quantised
 from localfirst.code_index.search.excerpt import excerpt
 from localfirst.code_index.search.paths import prior
 from localfirst.code_index.search.query import understood
 from localfirst.code_index.search.scope import as_sqlite, language_named
+from localfirst.code_index.search.vector_file import VectorFile
 from localfirst.code_index.words import embedding_text, parts, words_of
 
 
@@ -108,3 +109,20 @@ def test_quantised_vectors_keep_their_directions() -> None:
     small /= np.linalg.norm(small, axis=1, keepdims=True)
     assert np.abs((vectors @ vectors.T) - (small @ small.T)).max() < 0.01
     assert not quantised(np.zeros((1, 4), np.float32)).any()
+
+
+def test_the_best_rows_are_compared_with_the_query_as_it_is() -> None:
+    """The order among the best does not suffer from the query's rounding."""
+    random = np.random.default_rng(7)
+    query = random.normal(size=64).astype(np.float32)
+    rows = quantised(random.normal(size=(3 * meaning.EXACT, 64)).astype(np.float32))
+    matrix = VectorFile(None)
+    matrix.ids = np.arange(1, len(rows) + 1)
+    matrix.vectors = rows
+    matrix.scales = 1 / np.linalg.norm(rows.astype(np.float32), axis=1)
+    exact = rows.astype(np.float32) @ query * matrix.scales / np.linalg.norm(query)
+    found = meaning.cosines(query, matrix)
+    best = np.argsort(exact)[-100:]
+    np.testing.assert_allclose(found[best], exact[best], rtol=1e-5)
+    np.testing.assert_allclose(found, exact, atol=0.02)
+    assert np.abs(found - exact).max() > 1e-4  # the others are good enough as they are
