@@ -292,7 +292,7 @@ class ReplicaStore:
             if table == HISTORY:
                 others = [r for r in rows if not (r[6] == "accepted" and mine.include(r[8], r[9]))]
                 foreign += sum(1 for r in others if r[8] != own)
-                moved |= {r[2] for r in others if r[1] == "work_item" and '"parent_id"' in r[7]}
+                moved |= {r[2] for r in others if r[1] == WORK_ITEM.name and _may_move(r[6], r[7])}
                 lost |= {(r[1], r[2]) for r in others if r[6] == "lost"}
                 connection.executemany(
                     _INSERT_HISTORY, [(r[1], r[2], r[3], r[4], r[5], r[6], r[7]) for r in others if r[1] != "conflict"]
@@ -392,6 +392,11 @@ class _OwnNumbers(NamedTuple):
         if replica_id is None or number is None:
             return False
         return number <= self.acked.get(replica_id, 0) or (replica_id, number) in self.told
+
+
+def _may_move(outcome: str, fields: str) -> bool:
+    """Whether a change may have moved a work item. The creation of a root names no parent; what it revives may have one."""
+    return '"parent_id"' in fields or (outcome == "merged" and '"item_type"' in fields)
 
 
 def _rows_in(spool: Spool | Snapshot) -> set[tuple[str, str]]:

@@ -27,6 +27,7 @@ from sync_looking import assert_gapless, conflicts, head, history, misplaced
 from sync_sender import task
 from sync_sink import Collected
 
+from localfirst.replica.act import act
 from localfirst.replica.connection import connect
 from localfirst.replica.local_store import ReplicaStore
 from localfirst.replica.rows import find
@@ -250,6 +251,22 @@ def test_a_round_that_is_overtaken_by_one_with_another_id_does_not_take_the_serv
         push_outbox(overtaken, a.remote)
     assert a.sync().restored is None
     assert a.local.pending_count() == 0
+
+
+def test_what_is_below_an_item_that_is_created_again_as_a_root_moves_with_it(new_laptop: NewLaptop) -> None:
+    a, b = new_laptop("a"), new_laptop("b")
+    top = a.create(WORK_ITEM, **task("top"))
+    item = a.create(WORK_ITEM, **task("below"), parent_id=top)
+    leaf = a.create(WORK_ITEM, **task("leaf"), parent_id=item)
+    for row_id in (leaf, item):
+        a.change(WORK_ITEM, row_id, deleted_at="2026-01-02T03:04:05.000006Z")
+    with act(b.replica, "b") as one:
+        one.change(WORK_ITEM, None, {"id": item, **task("a root")}, path=item, depth=0)
+    level(a, b)
+    for laptop in (a, b):
+        found = find(laptop.replica, WORK_ITEM, leaf)
+        assert found is not None
+        assert (found["path"], found["depth"]) == (f"{item}/{leaf}", 1)
 
 
 def test_a_row_that_somebody_holds_keeps_back_nothing_but_what_comes_after_it(
