@@ -23,6 +23,7 @@ from sync_sender import task
 
 from localfirst.replica import fulltext
 from localfirst.replica.replica import open_replica
+from localfirst.replica.rows import find
 
 NewLaptop = Callable[[str], Laptop]
 ITEMS = 60
@@ -299,3 +300,25 @@ def test_full_text_comes_in_steps_and_leaves_out_nothing_that_changes_meanwhile(
     for local_id, title in items:
         found = b.replica.execute("SELECT rowid FROM work_items_text WHERE work_items_text MATCH ?", (f'"{title}"',))
         assert (local_id,) in found.fetchall()
+
+
+def test_what_waits_is_rebased_on_the_row_as_it_is_in_the_end_and_not_as_it_was_staged(
+    filled: Laptop, new_laptop: NewLaptop, server: Database
+) -> None:
+    tables = [table for table, _ in sync_whole(new_laptop("c"))]
+    b = new_laptop("b")
+    item = b.create(WORK_ITEM, **task("before it was staged"))
+    sync_until_cut(b, len(tables) - tables[::-1].index(WORK_ITEM.table) + 1)
+    b.change(WORK_ITEM, item, status="blocked")
+    with Cable(b) as cable:
+        # The second of these has, where it touches the row, what was pushed after the row had been staged.
+        cable.before_pull = lambda: [
+            b.change(WORK_ITEM, item, **change) for change in ({"title": "x"}, {"status": "completed"})
+        ]
+        sync_round(b.local, cable, b.lock)
+    shown = find(b.replica, WORK_ITEM, item)
+    assert shown is not None
+    assert (shown["title"], shown["status"], shown["version"]) == ("x", "completed", 4)
+    b.sync()
+    filled.sync()
+    assert_level(server, filled, b)
