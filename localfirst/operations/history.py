@@ -124,7 +124,8 @@ def revert(session: Session, arguments: RevertWorkItem) -> dict[str, Any]:
 def _content_at(session: Session, row: Row, version: int) -> dict[str, Any]:
     nearest = row["version"]
     for step in steps(session, WORK_ITEM, row):
-        if step.version == version and step.after["title"] is not None:  # before a creation that was merged there is nothing
+        # Before a creation that was merged there is nothing, or what is left of a row where later changes cover it.
+        if step.version == version and None not in (step.after["item_type"], step.after["title"], step.after["status"]):
             return step.after
         if step.version < version:
             break

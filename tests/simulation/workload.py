@@ -7,7 +7,7 @@ from random import Random
 from typing import Any
 
 from localfirst_schema.entities import ENHANCEMENT, ENTITY, VENDOR, WORK_ITEM, WORK_ITEM_DEPENDENCY, Entity
-from localfirst_schema.errors import LocalfirstError
+from localfirst_schema.errors import LocalfirstError, UnavailableError
 from localfirst_schema.identifiers import natural_id
 from localfirst_schema.wire import Row
 from pydantic import ValidationError
@@ -51,7 +51,8 @@ def _carried_out(machine: Machine, name: str, arguments: dict[str, Any]) -> bool
     operation = BY_NAME[name]
     try:
         operation.run(machine.desk, operation.arguments(**arguments))
-    except (LocalfirstError, ValidationError):
+    except (LocalfirstError, ValidationError) as refusal:
+        hold(not isinstance(refusal, UnavailableError), "an operation failed in an unexpected way", name, str(refusal))
         return False
     return True
 
