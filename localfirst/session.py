@@ -14,6 +14,7 @@ from localfirst.reading.freshness import Freshness
 from localfirst.replica import outbox
 from localfirst.replica.act import Act, act
 from localfirst.replica.connection import BUSY_TIMEOUT_MS, ReplicaUnreadableError, sqlite_errors
+from localfirst.replica.loss import words_of_loss
 from localfirst.replica.place import Place
 from localfirst.replica.replica import open_replica
 from localfirst.server_link import ServerLink
@@ -254,8 +255,9 @@ class Session:
     def _first_words(self) -> str | None:
         with sqlite_errors():
             unsent = outbox.count(self.replica) if self.link is not None else 0
+            lost = words_of_loss(self.replica, self.settings.replica) if self.link is None else None
             open_conflicts = self.replica.execute("SELECT count(*) FROM conflicts WHERE resolved_at IS NULL").get
-        words = []
+        words = [lost] if lost is not None else []
         if unsent:
             words.append(
                 f"{unsent} change{'s' if unsent > 1 else ''} of an earlier session"

@@ -16,7 +16,7 @@ from localfirst_schema.errors import ValidationError
 from localfirst.project import find_root, name_from_git
 
 FILE_NAME = ".localfirst.toml"
-_KEYS = (
+KEYS = (
     "database_url",
     "replica",
     "markdown",
@@ -133,8 +133,8 @@ def _read_file(path: Path) -> dict[str, str]:
         ) from None
     content = {key.lower().removeprefix("localfirst_"): value for key, value in content.items()}
     for key, value in content.items():
-        if key not in _KEYS:
-            raise ValidationError(f"{FILE_NAME}:{key}", f"is not a setting; there are {', '.join(_KEYS)}")
+        if key not in KEYS:
+            raise ValidationError(f"{FILE_NAME}:{key}", f"is not a setting; there are {', '.join(KEYS)}")
         if not isinstance(value, str):
             raise ValidationError(f"{FILE_NAME}:{key}", "must be text")
     return content

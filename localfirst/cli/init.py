@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,6 +15,7 @@ from localfirst import settings
 from localfirst.cli import options, terminal
 from localfirst.cli.command import Result, command
 from localfirst.cli.settings_file import write_project
+from localfirst.cli.without_secret import PASSWORD, TOKEN, without_secret
 
 
 def init(
@@ -39,17 +42,25 @@ def init(
             "root": str(loaded.root),
             "replica": str(loaded.replica),
             "server": this.session.link.server() if this.session.link is not None else None,
-            "mcp": client_settings(loaded.root),
+            "mcp": client_settings(loaded.root, os.environ),
         }
         this.answer(result, _welcome)
 
 
-def client_settings(root: Path) -> dict[str, Any]:
-    """What an MCP client's settings have to say."""
+def client_settings(root: Path, environment: Mapping[str, str]) -> dict[str, Any]:
+    """What an MCP client's settings have to say; with the settings that stand in this shell's environment alone.
+
+    Secrets are left out of what is printed: `PASSWORD` and `TOKEN` stand in their places.
+    """
     program = Path(sys.executable).with_name("localfirst")
     found = str(program) if program.exists() else shutil.which("localfirst")
     start = {"command": found, "args": ["mcp"]} if found else {"command": sys.executable, "args": ["-m", "localfirst", "mcp"]}
-    return {"mcpServers": {"localfirst": {**start, "cwd": str(root)}}}
+    given = {name: without_secret(name, value) for name, value in sorted(environment.items()) if _is_setting(name) and value}
+    return {"mcpServers": {"localfirst": {**start, "cwd": str(root), **({"env": given} if given else {})}}}
+
+
+def _is_setting(name: str) -> bool:
+    return name == "LOCALFIRST_EMBEDDING_TOKEN" or name in {f"LOCALFIRST_{key.upper()}" for key in settings.KEYS}
 
 
 def _welcome(result: Result) -> None:
@@ -71,7 +82,17 @@ def _welcome(result: Result) -> None:
     if result["server"] is None:
         terminal.note("To share it through PostgreSQL, set LOCALFIRST_DATABASE_URL.")
     terminal.heading("Connect an MCP client")
-    terminal.say(json.dumps(result["mcp"], indent=2, ensure_ascii=False))
+    snippet = json.dumps(result["mcp"], indent=2, ensure_ascii=False)
+    terminal.say(snippet)
+    if '"env"' in snippet:
+        hint = "`env` repeats this shell's settings, since a client does not pass them on."
+        secrets = [one for one in (PASSWORD, TOKEN) if one in snippet]
+        terminal.note(hint + (f" Fill in {' and '.join(secrets)} yourself." if secrets else ""))
+    else:
+        terminal.note(
+            "A client does not pass on what you set in a shell: settings like LOCALFIRST_DATABASE_URL belong into an `env`"
+            f" beside `cwd`, or into {settings.FILE_NAME}."
+        )
     terminal.say('\nNext: `localfirst item create "…"`, `localfirst status`, `localfirst doctor`.')
 
 

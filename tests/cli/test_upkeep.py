@@ -36,6 +36,30 @@ def test_init_shows_how_to_connect_a_client(shell: Shell) -> None:
     assert subprocess.run([server["command"], *server["args"][:-1], "--version"], check=True, capture_output=True).stdout
 
 
+def test_init_repeats_the_shells_settings_for_the_client_without_their_secrets(shell: Shell) -> None:
+    assert (
+        "`env` beside `cwd`"
+        in Shell(shell.directory / "plain", {"LOCALFIRST_REPLICA": "", "LOCALFIRST_CLIENT": ""}).ok("init").err
+    )
+    shell.more |= {
+        "LOCALFIRST_DATABASE_URL": "postgresql://ann:se@cret@127.0.0.1:1/board?sslpassword=cret2",
+        "LOCALFIRST_EMBEDDING_TOKEN": "cret3",
+        "LOCALFIRST_PROJECT": "team/board",
+        "LOCALFIRST_NONSENSE": "x",
+    }
+    done = shell.ok("init")
+    snippet = json.loads(done.out[done.out.index("{") : done.out.rindex("}") + 1])
+    assert snippet["mcpServers"]["localfirst"]["env"] == {
+        "LOCALFIRST_CLIENT": "ann",
+        "LOCALFIRST_DATABASE_URL": "postgresql://ann:<PASSWORD>@127.0.0.1:1/board?sslpassword=<PASSWORD>",
+        "LOCALFIRST_EMBEDDING_TOKEN": "<TOKEN>",
+        "LOCALFIRST_PROJECT": "team/board",
+        "LOCALFIRST_REPLICA": str(shell.replica),
+    }
+    assert "Fill in <PASSWORD> and <TOKEN> yourself" in done.err
+    assert "cret" not in done.out + done.err
+
+
 def test_init_never_shows_the_servers_password(shell: Shell) -> None:
     shell.more |= {"LOCALFIRST_DATABASE_URL": "postgresql://ann:secret@127.0.0.1:1/board", "LOCALFIRST_PROJECT": "team/board"}
     done = shell.ok("init")

@@ -12,6 +12,7 @@ from localfirst_schema.errors import NotFoundError
 
 from localfirst.cli import replica_check
 from localfirst.replica import outbox
+from localfirst.replica.backup import back_up
 from localfirst.session import Session
 from localfirst.settings import Settings
 from reading.damage import checkpointed, destroy, pages_of
@@ -283,6 +284,40 @@ def test_two_processes_that_meet_the_damage_rebuild_it_once(alone: Settings) -> 
     set_aside(alone)
     session = Session(alone)
     assert titles(session) >= {f"made by {n}" for n in range(3)} | {f"Item {n}" for n in range(ITEMS)}
+    session.close()
+
+
+def test_a_loss_without_a_server_is_told_by_every_session_until_somebody_writes(alone: Settings) -> None:
+    filled(alone, 5)
+    alone.replica.write_bytes(b"nothing is left of it " * 1000)
+    announced = []
+    for _ in range(3):
+        session = Session(alone)
+        announced.append(str(session.take_announcement()))
+        session.close()
+    assert "nothing in it could be read" in announced[0]
+    for words in announced:
+        assert "is empty, but there was one before" in words
+        assert ".corrupt-" in words
+    session = Session(alone)
+    call(session, "create_work_item", item_type="task", title="A new beginning")
+    session.close()
+    session = Session(alone)
+    assert session.take_announcement() is None
+    session.close()
+
+
+def test_an_empty_replica_points_to_the_copy_beside_it(alone: Settings) -> None:
+    filled(alone, 5)
+    session = Session(alone)
+    copy = alone.replica.with_name(f"{alone.replica.name}.backup-2026")
+    back_up(session.replica, copy)
+    session.close()
+    for file in alone.replica.parent.glob(f"{alone.replica.name}*"):
+        if file != copy:
+            file.unlink()
+    session = Session(alone)
+    assert f"`localfirst restore {copy}` puts the latest copy back" in str(session.take_announcement())
     session.close()
 
 
