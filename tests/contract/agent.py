@@ -7,7 +7,7 @@ passed that check. `call` also holds every result to what the contract says of a
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -119,11 +119,19 @@ class Agent:
 
 @contextmanager
 def working(
-    laptop: Laptop, name: str = "tester", *, mode: str = "auto", cwd: Path | None = None, **more: str
+    laptop: Laptop,
+    name: str = "tester",
+    *,
+    mode: str = "auto",
+    cwd: Path | None = None,
+    program: Sequence[str] = (str(PROGRAM), "mcp"),
+    **more: str,
 ) -> Iterator[Agent]:
     """An agent on this laptop, with a server process of its own that ends with it."""
     environment = {key: value for key, value in {**laptop.environment, **more}.items() if value}
-    parameters = StdioServerParameters(command=str(PROGRAM), args=["mcp"], env=environment, cwd=str(cwd or laptop.project))
+    parameters = StdioServerParameters(
+        command=program[0], args=list(program[1:]), env=environment, cwd=str(cwd or laptop.project)
+    )
     client = Client(
         stdio_client(parameters),
         mode=mode,

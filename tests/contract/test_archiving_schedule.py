@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,7 +12,10 @@ from typing import Any
 import psycopg
 import pytest
 from localfirst_schema.errors import ValidationError
+from waiting import until
 
+from contract.agent import working
+from contract.laptop import Laptop
 from localfirst import settings
 from localfirst.operations import archiving_schedule
 from localfirst.operations.registry import BY_NAME
@@ -93,6 +97,31 @@ def test_the_thread_archives_and_wakes_the_loop(tmp_path: Path) -> None:
     ended.set()
     assert titles(session) == set()
     session.close()
+
+
+IN_A_MOMENT = """
+from localfirst.mcp_server.main import main
+from localfirst.operations import archiving_schedule
+
+archiving_schedule.keep.__kwdefaults__["first_after_s"] = 0.3
+main()
+"""
+"""The MCP server as it is, but that it does not wait for two minutes."""
+
+
+def test_a_running_server_archives_and_sends_it_without_being_asked(tmp_path: Path, database_url: str) -> None:
+    laptop = Laptop(tmp_path, {"LOCALFIRST_DATABASE_URL": database_url, "LOCALFIRST_PROJECT": "tests/archiving"})
+    with working(laptop) as agent:
+        old = agent.create("old", created_at=ago(400))
+        agent.create("young")
+        agent.call("sync_now")
+    with psycopg.connect(database_url, autocommit=True) as server:
+        archived = "SELECT title, updated_by FROM localfirst.work_items WHERE archived_at IS NOT NULL"
+        with working(laptop, program=(sys.executable, "-c", IN_A_MOMENT)) as agent:
+            found = until(lambda: server.execute(archived).fetchall(), 30, "the archived item is on the server")
+            assert found == [("old", "localfirst archiving")]
+            assert [item["title"] for item in agent.call("list_work_items")["items"]] == ["young"]
+            assert agent.read(old)["archived_at"] is not None
 
 
 def test_it_can_be_turned_off(tmp_path: Path) -> None:
