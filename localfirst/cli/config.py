@@ -72,4 +72,5 @@ def _whole(configuration: Result) -> None:
 
 def register(app: typer.Typer) -> None:
     """Adds the group to the program."""
-    add_group(app, "config", "The project's configuration, which all who work on it share.", {"show": show, "set": set_})
+    words = "The project's configuration, which all who work on it share."
+    add_group(app, "config", words, {"show": show, "set": set_}, alone=show)

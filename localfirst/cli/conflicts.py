@@ -191,4 +191,5 @@ def register(app: typer.Typer) -> None:
         "conflicts",
         "Fields that were changed on two machines at once and differently.",
         {"list": list_, "show": show, "resolve": resolve},
+        alone=list_,
     )

@@ -10,6 +10,7 @@ from urllib.parse import quote
 import apsw
 from localfirst_schema.errors import LocalfirstError
 
+from localfirst.cli import wording
 from localfirst.cli.finding import Finding
 from localfirst.replica import fulltext
 from localfirst.replica.connection import sqlite_errors
@@ -90,7 +91,7 @@ def _database(path: Path, connection: apsw.Connection) -> Iterator[Finding]:
         return
     items = connection.execute("SELECT count(*) FROM work_items").get
     size = path.stat().st_size / 1e6
-    yield Finding("replica", "ok", f"{path} is sound (schema {version}, {items} work items, {size:.1f} MB)")
+    yield Finding("replica", "ok", f"{path} is sound (schema {version}, {wording.count(items, 'work item')}, {size:.1f} MB)")
     staged, text_from = connection.execute(_UNFINISHED).fetchall()[0]
     if staged is not None:
         yield Finding("replica", "warning", f"its first fill is under way ({staged} so far); the next sync goes on with it")

@@ -63,7 +63,8 @@ def _view(wanted: frozenset[str], result: Result) -> None:
     if not result["results"]:
         terminal.say("Nothing found.")
     for code in result["index_warnings"]:
-        terminal.note(_WORDS[code].format(**result) + ".")
+        words = _WORDS[code].format(**result)
+        terminal.note(f"{words[0].upper()}{words[1:]}.")
 
 
 def _place(found: dict[str, Any]) -> Text:

@@ -8,6 +8,7 @@ import re
 import subprocess
 
 import pytest
+from code_index.workers import no_worker_left
 
 import localfirst
 from cli.shell import PROGRAM, Shell
@@ -152,3 +153,29 @@ def test_a_character_that_the_terminal_does_not_know_is_no_error(shell: Shell) -
     shell.more["PYTHONIOENCODING"] = "ascii"
     assert "Gr" in shell.ok("item", "list").out
     assert shell.ok("item", "list", "--json").json["items"][0]["title"] == "Grüße ✓"
+
+
+def test_a_group_that_has_one_thing_to_show_shows_it(shell: Shell) -> None:
+    assert shell.ok("conflicts").out == shell.ok("conflicts", "list").out == "No conflicts are open.\n"
+    assert shell.json("conflicts")["total_count"] == 0
+    assert shell.ok("config").out == shell.ok("config", "show").out
+    assert shell.json("config")["default_token_budget"] == 200_000
+    assert shell.run("item").status == 2
+
+
+def test_words_agree_with_their_numbers_and_sentences_begin_as_such(shell: Shell) -> None:
+    shell.item("One")
+    assert "1 work item," in shell.ok("doctor").out
+    assert shell.ok("search", "anything").err == "Nothing is indexed here yet: `localfirst index PATH` does it.\n"
+
+
+def test_an_index_is_forgotten_by_name_and_by_path(shell: Shell) -> None:
+    (shell.project / "a.py").write_text("def parse_header(line):\n    return line\n")
+    with no_worker_left(shell.replica):
+        for given in ("project", "."):
+            shell.ok("index")
+            assert "parse_header" in shell.ok("search", "parse_header").out
+            assert "Forgot the index of project" in shell.ok("index", "--forget", given).out
+            assert shell.json("search", "parse_header")["results"] == []
+        assert "nothing is indexed" in shell.run("index", "--forget", "project").err
+        assert shell.error("index", ".", "--forget", "project")["details"]["field"] == "--forget"
