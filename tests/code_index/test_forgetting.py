@@ -9,10 +9,11 @@ from typing import Any
 import psycopg
 import pytest
 from localfirst_schema.errors import InvalidStateError, NotFoundError, ValidationError
+from waiting import until
 
 from code_index.indexing import Indexed, module, write
 from code_index.searching import FILES, Searched
-from code_index.workers import no_worker_left, until
+from code_index.workers import no_worker_left
 from localfirst.code_index.jobs import table
 from localfirst.code_index.jobs.states import JobState
 from localfirst.code_index.jobs.transition import move

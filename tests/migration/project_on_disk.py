@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from localfirst.operations.registry import BY_NAME
 from localfirst.replica.rows import select
 from localfirst.session import Session
 
+TOOL = Path(__file__).parents[2] / "tools" / "migrate_project_status.py"
 SAMPLE = Path(__file__).parents[1] / "data" / "project_status.md"
 COUNTS = {"vendor_count": 45, "deployment_history": 12, "enhancements": 9, "session_prompts": 25}
 
@@ -45,6 +48,13 @@ class Project:
         if content is not None:
             self.write(content)
         return migrate(self.file, self.settings(), dry_run=dry_run, prompts=prompts).as_dict()
+
+    def tool(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """The program, as a person runs it in the project's folder."""
+        return subprocess.run(
+            [sys.executable, str(TOOL), *arguments],
+            cwd=self.folder, env=self.environment, capture_output=True, text=True, check=False,
+        )  # fmt: skip
 
     def session(self) -> Session:
         """A session on the project's replica."""

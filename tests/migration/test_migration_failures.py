@@ -13,8 +13,6 @@ import pytest
 
 from migration.project_on_disk import SAMPLE, Project
 
-TOOL = Path(__file__).parents[2] / "tools" / "migrate_project_status.py"
-
 FAULTS = {
     "vendor_count": "AFTER INSERT ON vendor_extractors WHEN new.name = 'Heron' BEGIN"
     " DELETE FROM vendor_extractors WHERE id = new.id; END",
@@ -33,18 +31,8 @@ FAULTS = {
 }
 
 
-@pytest.fixture
-def project(tmp_path: Path) -> Project:
-    project = Project(tmp_path / "project")
-    project.write(SAMPLE.read_bytes())
-    return project
-
-
 def run(project: Project, *options: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, str(TOOL), str(project.file), *options],
-        cwd=project.folder, env=project.environment, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    return project.tool(str(project.file), *options)
 
 
 @pytest.mark.parametrize("fault", FAULTS)

@@ -4,30 +4,15 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
-from pathlib import Path
 from typing import Any
-
-import pytest
 
 from migration.project_on_disk import SAMPLE, Project
 
-TOOL = Path(__file__).parents[2] / "tools" / "migrate_project_status.py"
 OF_THE_CONTRACT = ("success", "data_preservation_percentage", "reconciliation", "rollback_executed", "errors", "warnings")
 
 
-@pytest.fixture
-def project(tmp_path: Path) -> Project:
-    project = Project(tmp_path / "project")
-    project.write(SAMPLE.read_bytes())
-    return project
-
-
 def ask(project: Project, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, str(TOOL), *arguments, "--report"],
-        cwd=project.folder, env=project.environment, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    return project.tool(*arguments, "--report")
 
 
 def asked(project: Project, *arguments: str) -> dict[str, Any]:
@@ -91,10 +76,7 @@ def test_where_nothing_was_ever_brought_in_that_is_said(project: Project) -> Non
 
 
 def test_a_path_is_needed_for_everything_else(project: Project) -> None:
-    done = subprocess.run(
-        [sys.executable, str(TOOL), "--json"],
-        cwd=project.folder, env=project.environment, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    done = project.tool("--json")
     assert done.returncode == 2
     assert "PATH" in done.stderr
 
@@ -129,10 +111,7 @@ def test_the_lines_that_were_not_understood_are_counted_and_named(project: Proje
 
 
 def test_a_file_that_is_not_there_is_an_error_and_no_table_of_zeros(project: Project) -> None:
-    done = subprocess.run(
-        [sys.executable, str(TOOL), "nowhere.md"],
-        cwd=project.folder, env=project.environment, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    done = project.tool("nowhere.md")
     assert done.returncode == 1
     assert done.stdout == "Nothing was changed.\n"
     assert "nowhere.md cannot be read: it does not exist." in done.stderr

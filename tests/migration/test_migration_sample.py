@@ -4,23 +4,12 @@ from __future__ import annotations
 
 import json
 import stat
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from localfirst_schema.wire import decode_json
 
 from migration.project_on_disk import COUNTS, SAMPLE, Project
-
-TOOL = Path(__file__).parents[2] / "tools" / "migrate_project_status.py"
-
-
-@pytest.fixture
-def project(tmp_path: Path) -> Project:
-    project = Project(tmp_path / "project")
-    project.write(SAMPLE.read_bytes())
-    return project
 
 
 def metadata(project: Project, table: str, **where: object) -> dict[str, object]:
@@ -187,10 +176,7 @@ def test_a_dry_run_reports_the_same_and_leaves_no_trace(project: Project) -> Non
 
 @pytest.mark.parametrize("options", [["--json"], []])
 def test_the_program_prints_and_returns(project: Project, options: list[str]) -> None:
-    done = subprocess.run(
-        [sys.executable, str(TOOL), str(project.file), *options],
-        cwd=project.folder, env=project.environment, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    done = project.tool(str(project.file), *options)
     assert done.returncode == 0, done.stderr
     if options:
         assert json.loads(done.stdout)["success"] is True

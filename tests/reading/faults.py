@@ -74,36 +74,29 @@ def wrong_password(world: World, settings: Settings) -> Iterator[Settings]:
 @contextmanager
 def missing_schema(world: World, settings: Settings) -> Iterator[Settings]:
     """The schema is not there, and this user may not make it."""
-    with _database(world, "CREATE DATABASE {} TEMPLATE template0") as (url, server, name):
-        role = f"{name}_role"
-        server.execute(f"CREATE ROLE {role} LOGIN".encode())
-        try:
-            yield settings._replace(database_url=make_conninfo(url, user=role))
-        finally:
-            server.execute(f"DROP ROLE {role}".encode())
+    with _database_of_others(world, "CREATE DATABASE {} TEMPLATE template0") as url:
+        yield settings._replace(database_url=url)
 
 
 @contextmanager
 def no_connection_left(world: World, settings: Settings) -> Iterator[Settings]:
     """The database lets nobody in any more."""
-    with _database(world, "CREATE DATABASE {} CONNECTION LIMIT 0") as (url, server, name):
-        role = f"{name}_role"
-        server.execute(f"CREATE ROLE {role} LOGIN".encode())
-        try:
-            yield settings._replace(database_url=make_conninfo(url, user=role))
-        finally:
-            server.execute(f"DROP ROLE {role}".encode())
+    with _database_of_others(world, "CREATE DATABASE {} CONNECTION LIMIT 0") as url:
+        yield settings._replace(database_url=url)
 
 
 @contextmanager
-def _database(world: World, create: str) -> Iterator[tuple[str, Any, str]]:
+def _database_of_others(world: World, create: str) -> Iterator[str]:
+    """A database, as a role sees it that owns nothing there: its connection string."""
     name = f"fault_{os.urandom(6).hex()}"
     with psycopg.connect(world.url, autocommit=True) as server:
         server.execute(create.format(name).encode())
+        server.execute(f"CREATE ROLE {name} LOGIN".encode())
         try:
-            yield make_conninfo(world.url, dbname=name), server, name
+            yield make_conninfo(world.url, dbname=name, user=name)
         finally:
             server.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+            server.execute(f"DROP ROLE {name}".encode())
 
 
 # The replica

@@ -9,9 +9,9 @@ import time
 from pathlib import Path
 
 import pytest
+from gateway import Gateway
 from localfirst_schema.errors import UnavailableError
 
-from reading.gateway import Gateway
 from reading.world import PROJECT, Reader, World
 
 CONNECT_S = 3.0

@@ -13,7 +13,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from code_index.workers import no_worker_left, until
+from code_index.workers import no_worker_left
+from waiting import until
 
 from localfirst.operations import search_code
 from localfirst.operations.registry import BY_NAME

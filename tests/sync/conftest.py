@@ -8,9 +8,8 @@ import pytest
 from localfirst_schema.identifiers import project_id
 from localfirst_sync.postgres.connection import Connection, connect
 from localfirst_sync.postgres.migrate import ensure_project
+from sync_laptop import PROJECT_NAME
 from sync_sender import Sender
-
-PROJECT_NAME = "example.org/team/project"
 
 
 @pytest.fixture

@@ -15,8 +15,6 @@ from localfirst_schema.entities import ENTITIES
 from postgres import Server
 from sync_laptop import Laptop
 
-NAME = "example.org/team/project"
-
 Change = tuple[str, str | None, str, str]
 """(row, by, at, fields): what makes a change."""
 

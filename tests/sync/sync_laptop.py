@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,8 @@ from localfirst.replica.local_store import ReplicaStore
 from localfirst.replica.replica import open_replica
 from localfirst.replica.rows import find, select
 from localfirst.replica.structure import derive_paths
+
+PROJECT_NAME = "example.org/team/project"
 
 
 class Laptop:
@@ -78,3 +82,13 @@ class Laptop:
         self.remote.close()
         self.local.close()
         self.replica.close()
+
+
+NewLaptop = Callable[[str], Laptop]
+
+
+@contextmanager
+def laptops(folder: Path, url: str) -> Iterator[NewLaptop]:
+    """Makes laptops of one project by name, beside one server; they are closed with the block."""
+    with ExitStack() as stack:
+        yield lambda name: stack.enter_context(closing(Laptop(folder / name, PROJECT_NAME, url)))

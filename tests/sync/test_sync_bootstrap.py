@@ -16,16 +16,15 @@ from localfirst_sync.postgres import snapshot as copying
 from localfirst_sync.postgres.store import PostgresStore
 from localfirst_sync.round import sync_round
 from postgres import Server
-from sync_backup import NAME, Database, assert_level, database, told_by_replica, told_by_server
+from sync_backup import Database, assert_level, database, told_by_replica, told_by_server
 from sync_editing import edit
-from sync_laptop import Laptop
+from sync_laptop import PROJECT_NAME, Laptop, NewLaptop, laptops
 from sync_sender import task
 
 from localfirst.replica import fulltext
 from localfirst.replica.replica import open_replica
 from localfirst.replica.rows import find
 
-NewLaptop = Callable[[str], Laptop]
 ITEMS = 60
 
 
@@ -37,15 +36,8 @@ def server(postgres_server: Server) -> Iterator[Database]:
 
 @pytest.fixture
 def new_laptop(tmp_path: Path, server: Database) -> Iterator[NewLaptop]:
-    made: list[Laptop] = []
-
-    def make(name: str) -> Laptop:
-        made.append(Laptop(tmp_path / name, NAME, server.url))
-        return made[-1]
-
-    yield make
-    for laptop in made:
-        laptop.close()
+    with laptops(tmp_path, server.url) as make:
+        yield make
 
 
 @pytest.fixture(autouse=True)
@@ -162,7 +154,7 @@ def test_a_new_replica_has_everything_and_its_schema_is_as_before(
     assert told_by_replica(b.replica) == told_by_server(server)
     assert fulltext.is_consistent(b.replica)
     assert not b.local.lacks_text()
-    assert schema(b.replica) == schema(open_replica(tmp_path / "untouched", NAME))
+    assert schema(b.replica) == schema(open_replica(tmp_path / "untouched", PROJECT_NAME))
     assert b.replica.execute("SELECT count(*) FROM bootstrap").get == 0
 
 

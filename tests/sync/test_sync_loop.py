@@ -16,13 +16,11 @@ from localfirst_sync.loop import SyncLoop
 from localfirst_sync.postgres.connection import Connection
 from localfirst_sync.wake import Wake
 from postgres import Server
-from sync_laptop import Laptop
+from sync_laptop import PROJECT_NAME, Laptop
 from sync_sender import task
 from waiting import until
 
 from localfirst.replica.rows import find
-
-PROJECT_NAME = "example.org/team/project"
 
 
 class Outage:

@@ -25,14 +25,12 @@ from localfirst_schema.errors import UnavailableError
 from localfirst_sync.ports import Cursor, Identity, Recollection, Restored
 from localfirst_sync.round import RoundResult, push_outbox
 from postgres import Server
-from sync_backup import NAME, Database, assert_level, database, replica_rows, told_by_replica, told_by_server
+from sync_backup import Database, assert_level, database, replica_rows, told_by_replica, told_by_server
 from sync_editing import edit
-from sync_laptop import Laptop
+from sync_laptop import PROJECT_NAME, Laptop, NewLaptop, laptops
 from sync_sender import task
 
 from localfirst.replica.rows import find
-
-NewLaptop = Callable[[str], Laptop]
 
 
 @pytest.fixture
@@ -45,15 +43,8 @@ def store(postgres_server: Server) -> Iterator[Database]:
 @pytest.fixture
 def new_laptop(tmp_path: Path, store: Database) -> Iterator[NewLaptop]:
     """Makes laptops of one project."""
-    made: list[Laptop] = []
-
-    def make(name: str) -> Laptop:
-        made.append(Laptop(tmp_path / name, NAME, store.url))
-        return made[-1]
-
-    yield make
-    for laptop in made:
-        laptop.close()
+    with laptops(tmp_path, store.url) as make:
+        yield make
 
 
 def sync(laptop: Laptop) -> RoundResult:
@@ -234,7 +225,7 @@ def test_two_replicas_bring_everything_back_at_once(new_laptop: NewLaptop, store
 
 
 def _until_level(laptop: Laptop) -> None:
-    other = Laptop(laptop.path, NAME, laptop.url)  # SQLite's connections stay in their thread
+    other = Laptop(laptop.path, PROJECT_NAME, laptop.url)  # SQLite's connections stay in their thread
     try:
         for _ in range(50):
             try:
@@ -278,7 +269,7 @@ def test_a_recovery_that_ended_anywhere_is_begun_again(new_laptop: NewLaptop, st
 
         return staged
 
-    c = Laptop(a.path, NAME, store.url)
+    c = Laptop(a.path, PROJECT_NAME, store.url)
     c.remote.pull = cut_at(c.remote.pull, after=True)  # type: ignore[method-assign]
     c.remote.restore = cut_at(in_parts(c), after=True)  # type: ignore[method-assign]
     c.local.finish_recovery = cut_at(c.local.finish_recovery, after=step % 2 == 1)  # type: ignore[method-assign]

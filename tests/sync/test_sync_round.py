@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import random
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from localfirst_sync.postgres.pull import pull
 from localfirst_sync.postgres.store import PostgresStore
 from localfirst_sync.round import push_outbox, sync_round
 from sync_editing import edit
-from sync_laptop import Laptop
+from sync_laptop import Laptop, NewLaptop, laptops
 from sync_looking import assert_gapless, conflicts, head, history, misplaced
 from sync_sender import task
 from sync_sink import Collected
@@ -32,21 +32,11 @@ from localfirst.replica.connection import connect
 from localfirst.replica.local_store import ReplicaStore
 from localfirst.replica.rows import find
 
-NewLaptop = Callable[[str], Laptop]
-PROJECT_NAME = "example.org/team/project"
-
 
 @pytest.fixture
 def new_laptop(tmp_path: Path, database_url: str) -> Iterator[NewLaptop]:
-    made: list[Laptop] = []
-
-    def make(name: str) -> Laptop:
-        made.append(Laptop(tmp_path / name, PROJECT_NAME, database_url))
-        return made[-1]
-
-    yield make
-    for laptop in made:
-        laptop.close()
+    with laptops(tmp_path, database_url) as make:
+        yield make
 
 
 def level(*laptops: Laptop) -> None:

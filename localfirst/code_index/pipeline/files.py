@@ -45,7 +45,6 @@ MERGE_STEPS = 3
 MAX_WAIT_S = 0.5
 """How long an outcome may wait for others to be written with."""
 
-REMOVED_AT_ONCE = 200
 SWEPT_AT_ONCE = 64
 
 
@@ -224,14 +223,7 @@ def _delete(connection: apsw.Connection, plan: Plan, report: Report) -> None:
     while paths:
         if report.should_stop():
             raise StoppedError
-        batch: list[str] = []
-        weight = 0
-        counts = files.place_counts(connection, plan.repository_id, paths[:REMOVED_AT_ONCE])
-        for path, count in zip(paths, counts, strict=False):
-            if batch and weight + count > pace.amount:
-                break
-            batch.append(path)
-            weight += 1 + count
+        batch, weight = files.removable_together(connection, plan.repository_id, paths, pace.amount)
         with writing(connection), pace.measuring(weight):
             if len(batch) == 1 and weight > large_file.LARGE:
                 removed = int(large_file.retire(connection, plan.repository_id, batch[0]) is not None)

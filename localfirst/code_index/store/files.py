@@ -11,6 +11,9 @@ from msgspec.structs import astuple
 from localfirst.code_index.store import chunks, full_text, left_out
 from localfirst.code_index.store.cut_file import CutFile, Piece, Seen
 
+REMOVED_AT_ONCE = 200
+"""So many files at the most are taken out in one transaction."""
+
 _FILE = "SELECT file_id FROM code_files WHERE repository_id = ? AND path = ?"
 _HASHES = "SELECT path, content_hash FROM code_files WHERE repository_id = ?"
 _PLACES = "SELECT place_id, chunk_id, symbol, kind, start_line, end_line FROM code_places WHERE file_id = ? ORDER BY place_id"
@@ -77,6 +80,19 @@ def place_counts(connection: apsw.Connection, repository_id: int, paths: Sequenc
     """How many places each of these files has: what its removal costs."""
     count = "SELECT count(*) FROM code_places WHERE file_id = (" + _FILE + ")"
     return [int(connection.execute(count, (repository_id, path)).get or 0) for path in paths]
+
+
+def removable_together(
+    connection: apsw.Connection, repository_id: int, paths: Sequence[str], limit: int
+) -> tuple[Sequence[str], int]:
+    """The first of these files whose removal one transaction of `limit` units holds (one at least), and its units."""
+    weight = together = 0
+    for count in place_counts(connection, repository_id, paths[:REMOVED_AT_ONCE]):
+        if together and weight + count > limit:
+            break
+        together += 1
+        weight += 1 + count
+    return paths[:together], weight
 
 
 def known_hashes(connection: apsw.Connection, repository_id: int, path: str) -> set[bytes]:

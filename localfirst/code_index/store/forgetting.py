@@ -17,7 +17,6 @@ from localfirst.code_index.store import chunks, files, full_text, large_file, mo
 from localfirst.code_index.store.pace import Pace
 from localfirst.code_index.store.transaction import prepare, writing
 
-REMOVED_AT_ONCE = 200
 SWEPT_AT_ONCE = 64
 DROPPED_AT_ONCE = 1000
 
@@ -59,15 +58,8 @@ def forget(connection: apsw.Connection, repository_id: int, guard: Callable[[], 
 def _remove_files(connection: apsw.Connection, repository_id: int, guard: Callable[[], None]) -> int:
     pace = Pace(first=32)
     removed = 0
-    while paths := [str(path) for (path,) in connection.execute(_PATHS, (repository_id, REMOVED_AT_ONCE))]:
-        counts = files.place_counts(connection, repository_id, paths)
-        batch: list[str] = []
-        weight = 0
-        for path, count in zip(paths, counts, strict=True):
-            if batch and weight + count > pace.amount:
-                break
-            batch.append(path)
-            weight += 1 + count
+    while paths := [str(path) for (path,) in connection.execute(_PATHS, (repository_id, files.REMOVED_AT_ONCE))]:
+        batch, weight = files.removable_together(connection, repository_id, paths, pace.amount)
         with writing(connection), pace.measuring(weight):
             guard()
             large = None
