@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Literal
 
 from localfirst_schema.errors import UnavailableError
@@ -33,82 +35,63 @@ class PostgresStore:
 
     def head(self) -> Cursor:
         """See `RemoteStore.head`; waits for at most `HEAD_BUDGET_MS`."""
-        try:
-            return head.ask(self._connected(), self._project_id, HEAD_BUDGET_MS)
-        except UnavailableError:
-            self.close()
-            raise
+        with self._server() as connection:
+            return head.ask(connection, self._project_id, HEAD_BUDGET_MS)
 
     def push(self, identity: Identity, pushed: Push) -> Pushed:
         """See `RemoteStore.push`."""
-        try:
-            return push.push(self._connected(), identity, pushed)
-        except UnavailableError:
-            self.close()
-            raise
+        with self._server() as connection:
+            return push.push(connection, identity, pushed)
 
     def pull(self, cursor: Cursor, sink: PullSink) -> Cursor:
         """See `RemoteStore.pull`."""
-        try:
-            return pull.pull(self._connected(), self._project_id, cursor, sink)
-        except UnavailableError:
-            self.close()
-            raise
+        with self._server() as connection:
+            return pull.pull(connection, self._project_id, cursor, sink)
 
     def snapshot(self, staging: Staging) -> None:
         """See `RemoteStore.snapshot`."""
-        try:
-            snapshot.snapshot(self._connected(), self._project_id, staging)
-        except UnavailableError:
-            self.close()
-            raise
+        with self._server() as connection:
+            snapshot.snapshot(connection, self._project_id, staging)
 
     def confirm(self, cursor: Cursor) -> None:
         """See `RemoteStore.confirm`."""
-        try:
-            restore.confirm(self._connected(), self._project_id, cursor)
-        except UnavailableError:
-            self.close()
-            raise
+        with self._server() as connection:
+            restore.confirm(connection, self._project_id, cursor)
 
     def fence(self, identity: Identity) -> None:
         """See `RemoteStore.fence`."""
-        try:
-            restore.fence(self._connected(), identity)
-        except UnavailableError:
-            self.close()
-            raise
+        with self._server() as connection:
+            restore.fence(connection, identity)
 
     def history_counts(self) -> dict[str, Told]:
         """See `RemoteStore.history_counts`."""
-        try:
-            return restore.history_counts(self._connected(), self._project_id)
-        except UnavailableError:
-            self.close()
-            raise
+        with self._server() as connection:
+            return restore.history_counts(connection, self._project_id)
 
     def restore(self, identity: Identity, recollection: Recollection, known: Cursor) -> Restored:
         """See `RemoteStore.restore`."""
-        try:
-            return restore.restore(self._connected(), identity, recollection, known)
-        except UnavailableError:
-            self.close()
-            raise
+        with self._server() as connection:
+            return restore.restore(connection, identity, recollection, known)
 
     def wait(self, wake: Wake, timeout_s: float) -> bool:
         """See `RemoteStore.wait`."""
-        try:
-            connection = self._connected()
+        with self._server() as connection:
             assert self._notices is not None
             return listen.wait(connection, self._notices, wake, timeout_s)
-        except UnavailableError:
-            self.close()
-            raise
 
     def close(self) -> None:
         """Closes the connection; the next call makes another."""
         connection, self._connection = self._connection, None
         close_quietly(connection)
+
+    @contextmanager
+    def _server(self) -> Iterator[Connection]:
+        """The connection; while the server is away it is let go, and the next call makes another."""
+        try:
+            yield self._connected()
+        except UnavailableError:
+            self.close()
+            raise
 
     def _connected(self) -> Connection:
         if self._connection is None or self._connection.closed:
