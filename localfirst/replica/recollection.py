@@ -34,7 +34,7 @@ _LINES = f"""
     WHERE entity_id = ? AND entity = ? AND {_NOT_WAITING} ORDER BY version, history_id
 """
 _COUNTS = f"""
-    SELECT entity, entity_id, count(*), sum(outcome = 'accepted') FROM history
+    SELECT entity, entity_id, count(*), sum(outcome = 'accepted'), sum(version) FROM history
     WHERE {_NOT_WAITING} GROUP BY entity, entity_id
 """
 _ROWLESS = f"""
@@ -47,7 +47,7 @@ _IS_TOLD = f"""
     )
 """
 _CONFLICTS = f"SELECT {', '.join(CONFLICT_COLUMNS)} FROM {CONFLICT_TABLE}"
-_NOTHING = Told(0, 0)
+_NOTHING = Told(0, 0, 0)
 _SETTLING = ("resolved_at", "resolved_by", "resolution")
 
 
@@ -140,9 +140,7 @@ def recollections(
         places |= _known_by_history(connection)
         known = {row_id: told for (_, row_id), told in counts.items()}
         # Of an equal row too the server may tell more, or otherwise: what was merged or lost, and has not come here since.
-        equal = {
-            row_id for row_id in equal if _tells_no_more(history_counts.get(row_id, _NOTHING), known.get(row_id, _NOTHING))
-        }
+        equal = {row_id for row_id in equal if history_counts.get(row_id, _NOTHING) == known.get(row_id, _NOTHING)}
         conflicts = _conflicts(connection, server)
         settled = _told_whole(connection, server.server())
     server.keep_all_but(equal)
@@ -227,10 +225,6 @@ def _place(entity: Entity, row: Row, *, is_deletion: bool) -> _Place:
     number, depth = ENTITIES.index(entity), row["depth"] if entity is WORK_ITEM else 0
     # Deletions last, children before parents.
     return _Place(is_deletion, number, -depth if is_deletion else depth, row["id"])
-
-
-def _tells_no_more(server: Told, replica: Told) -> bool:
-    return replica.lines >= server.lines and (replica.accepted == server.accepted or replica.lines > server.lines)
 
 
 def _known_by_history(connection: apsw.Connection) -> set[_Place]:

@@ -134,10 +134,15 @@ class Recollection(NamedTuple):
 
 
 class Told(NamedTuple):
-    """How much a history tells of one row: lines in all, and those that were accepted as they were."""
+    """How much a history tells of one row: lines in all, those that were accepted as they were, and the sum of their versions.
+
+    Of a row that is equal two histories tell the same if all three are equal: a change that was brought back to a server may
+    have come to stand at another version there.
+    """
 
     lines: int
     accepted: int
+    versions: int
 
 
 class Restored(NamedTuple):

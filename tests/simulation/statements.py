@@ -260,7 +260,10 @@ def _versions(connection: Connection, arguments: Any) -> Answer:
 def _counts(connection: Connection, _: Any) -> Answer:
     lines = Counter(e.entity_id for e in connection.tables.history)
     accepted = Counter(e.entity_id for e in connection.tables.history if e.outcome == "accepted")
-    return [(row_id, count, accepted[row_id]) for row_id, count in lines.items()]
+    versions: Counter[str] = Counter()
+    for e in connection.tables.history:
+        versions[e.entity_id] += e.version
+    return [(row_id, count, accepted[row_id], versions[row_id]) for row_id, count in lines.items()]
 
 
 def _move_head(connection: Connection, a: Any) -> Answer:

@@ -39,7 +39,7 @@ WHERE h.project_id = %s AND h.entity_id = ANY(%s::uuid[]) GROUP BY h.entity, h.e
 """
 
 _COUNTS = """
-SELECT entity_id::text, count(*), count(*) FILTER (WHERE outcome = 'accepted') FROM localfirst.history
+SELECT entity_id::text, count(*), count(*) FILTER (WHERE outcome = 'accepted'), sum(version)::bigint FROM localfirst.history
 WHERE project_id = %s GROUP BY entity_id
 """
 
@@ -162,7 +162,7 @@ def versions(asked: Any) -> dict[Key, int]:
 def counts(connection: Connection, project_id: str) -> dict[str, Told]:
     """How much the history tells of each row, by id."""
     found: list[Any] = connection.execute(_COUNTS, (project_id,)).fetchall()
-    return {row_id: Told(lines, accepted) for row_id, lines, accepted in found}
+    return {row_id: Told(*told) for row_id, *told in found}
 
 
 def write_history(connection: Connection, identity: Identity, first: Cursor, entries: Sequence[LogEntry]) -> None:
