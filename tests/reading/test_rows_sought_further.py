@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from localfirst_schema.errors import NotFoundError
+from localfirst_schema.errors import NotFoundError, UnavailableError
 
 from localfirst.session import Session
 from reading.world import STATUS_FILE, Reader, World, git, nobody_there
@@ -81,7 +81,7 @@ def test_a_status_file_that_changes_is_read_again(world: World, tmp_path: Path) 
         settings.markdown.write_text(world.text.replace("- Alder: operational", "- Alder: broken"))
         assert reader.ask("query_vendor_status", name="Alder")["operational"] is False
         settings.markdown.unlink()
-        with pytest.raises(NotFoundError):
+        with pytest.raises(UnavailableError):  # gone with the file: nobody is left who could say that it does not exist
             reader.ask("query_vendor_status", name="Alder")
 
 
