@@ -286,7 +286,7 @@ _in_decide = partial(_instead, batch, "decide")
 
 BREAKAGES: tuple[Breakage, ...] = (
     # Exactly once
-    Breakage("a repeated push is known by its numbers, not its hashes", _instead(transaction, "repeated", _by_number_alone), 1),
+    Breakage("a repeated push is known by its numbers, not its hashes", _instead(transaction, "repeated", _by_number_alone), 8),
     Breakage("receipts are not looked at, nor what the history tells", _all(
         _instead(transaction, "repeated", _never_answered), _instead(transaction, "_told", lambda *_: {}),
     )),
@@ -309,14 +309,14 @@ BREAKAGES: tuple[Breakage, ...] = (
     Breakage("a creation replaces what is there", _in_decide(_creates_anew)),
     Breakage("a loser's version is given again", _instead(decision, "_past_both", _past_the_row)),
     Breakage("a conflict may get the version that shows the loser's values", _in_decide(_never_shown), 6),
-    Breakage("a row begins at 1 after a creation that was refused", _in_decide(_never_told), 4),
+    Breakage("a row begins at 1 after a creation that was refused", _in_decide(_never_told), 197),
     Breakage("what a rebase has raised is accepted at the version that it was made at", _in_decide(_never_risen), 2424),
     # Acts, structure, conflicts
-    Breakage("an act is decided piece by piece", _instead(Batch, "decide", _each_alone), 5),
+    Breakage("an act is decided piece by piece", _instead(Batch, "decide", _each_alone), 6),
     Breakage("nobody looks for cycles, depth and missing parents", _instead(transaction, "load_structure", _nothing)),
     Breakage("a joined conflict forgets what was in it", _instead(conflict_book, "joined", _newest_alone)),
     Breakage("a joined conflict forgets the other keys of an object", _instead(conflict_book, "joined", _newest_columns), 8),
-    Breakage("a conflict is settled again and again", _instead(Batch, "_settle_conflict", _settles_again), 19),
+    Breakage("a conflict is settled again and again", _instead(Batch, "_settle_conflict", _settles_again), 36),
     # The replica
     Breakage("every verdict is taken as accepted", _instead(ReplicaStore, "acknowledge", _takes_all_as_accepted)),
     Breakage("waiting changes are not rebased", _instead(local_store, "rebase", _shows_the_servers)),
