@@ -287,9 +287,10 @@ def test_without_a_replica_jobs_are_unavailable_rather_than_unknown(start: Start
         ("index_repository", {"repo_path": str(root)}),
         ("get_indexing_status", {"job_id": str(uuid4())}),
         ("cancel_indexing_background", {"job_id": str(uuid4())}),
-        ("list_indexing_jobs", {}),
     ):
         assert away.refused(tool, **arguments).kind == "UnavailableError", tool
+    listed = away.call("list_indexing_jobs")
+    assert (listed["jobs"], listed["warnings"]) == ([], ["using_markdown_fallback"])
 
 
 def test_a_finished_job_cannot_be_cancelled(agent: Agent, laptop: Laptop) -> None:
