@@ -55,6 +55,8 @@ def _without_replica(session: SessionWithoutReplica, arguments: SearchCode) -> d
         else:
             if arguments.scope == "local":
                 found["index_warnings"].append("index_unavailable")
+                if not found["results"]:
+                    found["coverage"] = 0.0  # perhaps it is here, and was never shared
             return found
     if session.has_copy():
         return _engine_of(session).answer(session.replica, arguments) | _said_of(session)

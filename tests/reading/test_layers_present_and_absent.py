@@ -51,6 +51,9 @@ def check_code(reader: Reader, present: tuple[str, ...]) -> None:
         assert found["coverage"] == 1.0
         assert found["warnings"] == []
         assert found["index_warnings"] == ([] if "replica" in present else ["index_unavailable"])
+        if "replica" not in present:
+            unshared = reader.ask("search_code", query="parse header", language="rust")
+            assert (unshared["results"], unshared["coverage"]) == ([], 0.0)
     else:
         assert (found["results"], found["coverage"], found["index_warnings"]) == ([], 0.0, ["index_unavailable"])
         assert found["warnings"] == ["database_unavailable", "using_markdown_fallback"]

@@ -80,8 +80,11 @@ def test_a_status_file_that_changes_is_read_again(world: World, tmp_path: Path) 
         assert reader.ask("query_vendor_status", name="Alder")["operational"] is True
         settings.markdown.write_text(world.text.replace("- Alder: operational", "- Alder: broken"))
         assert reader.ask("query_vendor_status", name="Alder")["operational"] is False
+        settings.markdown.write_text("## Vendors (1 total)\n- Birch: operational\n")
+        with pytest.raises(NotFoundError):
+            reader.ask("query_vendor_status", name="Alder")
         settings.markdown.unlink()
-        with pytest.raises(UnavailableError):  # gone with the file: nobody is left who could say that it does not exist
+        with pytest.raises(UnavailableError, match="cannot be said whether this exists"):
             reader.ask("query_vendor_status", name="Alder")
 
 
