@@ -74,6 +74,12 @@ def waiting_rows(connection: apsw.Connection) -> set[tuple[str, str]]:
     return {(entity, row_id) for entity, row_id in connection.execute(sql)}
 
 
+def queued_rows(connection: apsw.Connection) -> set[tuple[str, str]]:
+    """(entity, id) of every row with a change in the queue, even if it waits for its verdict alone."""
+    sql = "SELECT DISTINCT h.entity, h.entity_id FROM outbox CROSS JOIN history AS h USING (history_id)"
+    return {(entity, row_id) for entity, row_id in connection.execute(sql)}
+
+
 def moved_items(connection: apsw.Connection) -> set[str]:
     """The work items with a waiting change of their parent."""
     sql = """

@@ -28,7 +28,8 @@ Batches: TypeAlias = Iterator[tuple[str, Sequence[Sequence[Any]]]]
 _Key: TypeAlias = tuple[str, str]
 
 _ENTITY_OF_TABLE = {entity.table: entity for entity in ENTITIES}
-_NOT_WAITING = "history_id NOT IN (SELECT history_id FROM outbox)"
+# What waits for its verdict alone, told by the server just as it is here, is part of the past like what was answered.
+_NOT_WAITING = f"history_id NOT IN (SELECT history_id FROM outbox WHERE told <> {outbox.AS_HERE})"
 _LINES = f"""
     SELECT version, by, at, outcome, fields FROM history
     WHERE entity_id = ? AND entity = ? AND {_NOT_WAITING} ORDER BY version, history_id
@@ -180,8 +181,8 @@ def _take_off(connection: apsw.Connection, told: HistoryRow) -> None:
 
 
 def _compared(connection: apsw.Connection, server: Batches) -> tuple[set[str], set[_Place]]:
-    """The ids of the rows that are equal, and the places of those that are not. Rows with waiting changes never are."""
-    waiting = outbox.waiting_rows(connection)
+    """The ids of the rows that are equal, and the places of those that are not. Rows with changes in the queue never are."""
+    queued = outbox.queued_rows(connection)
     equal: set[str] = set()
     places: set[_Place] = set()
     for table, rows in server:
@@ -194,7 +195,7 @@ def _compared(connection: apsw.Connection, server: Batches) -> tuple[set[str], s
             if ours is None:
                 continue
             # Of the row with which every project starts the histories may differ even so.
-            comparable = (entity.name, theirs[0]) not in waiting and entity is not CONFIGURATION
+            comparable = (entity.name, theirs[0]) not in queued and entity is not CONFIGURATION
             if comparable and _are_equal(entity, ours, theirs):
                 equal.add(theirs[0])
             else:

@@ -110,7 +110,9 @@ class Transaction:
         """Decides acts. What comes out is given to `write`, or to `forget`."""
         before = self._batch.stand(tuple(chain.from_iterable(some)))
         told = [change for act in some for change in act if change.mutation.number in self._told]
-        new_acts = [act for act in some if any(change.mutation.number not in self._told for change in act)] if told else some
+        # Of an act that another replica has brought back in part, the rest alone is new.
+        rests = (tuple(change for change in act if change.mutation.number not in self._told) for act in some) if told else some
+        new_acts = [act for act in rests if act]
         settled = [one for act in new_acts for one in self._batch.decide(act, barred)]
         booked = self._book(settled)
         new: defaultdict[str, list[Row]] = defaultdict(list)
