@@ -103,7 +103,7 @@ def _sought(name: str, run: Run, session: Session | SessionWithoutReplica, argum
             if _knows(layer, error):
                 raise
         else:
-            if not _lacks_all(layer, name):
+            if answer.get("items") or not _lacks_all(layer, name):
                 return answer
             nothing = nothing or answer
     if isinstance(session, SessionWithoutReplica) and not holds_anything and name not in OF_REPLICAS_ALONE:
