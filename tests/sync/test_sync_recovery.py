@@ -22,14 +22,17 @@ from localfirst_schema.entities import (
     WORK_ITEM_DEPENDENCY,
 )
 from localfirst_schema.errors import UnavailableError
+from localfirst_sync import recovery
 from localfirst_sync.ports import Cursor, Identity, Recollection, Restored
-from localfirst_sync.round import RoundResult, push_outbox
+from localfirst_sync.postgres.store import PostgresStore
+from localfirst_sync.round import RoundResult, push_outbox, sync_round
 from postgres import Server
 from sync_backup import Database, assert_level, database, replica_rows, told_by_replica, told_by_server
 from sync_editing import edit
 from sync_laptop import PROJECT_NAME, Laptop, NewLaptop, laptops
 from sync_sender import task
 
+from localfirst.replica.act import act
 from localfirst.replica.rows import find
 
 
@@ -338,6 +341,46 @@ def push_alone(laptop: Laptop) -> None:
     push = laptop.local.next_push(10)
     assert push is not None
     laptop.local.acknowledge(push, laptop.remote.push(laptop.local.identity(), push))
+
+
+def test_of_an_act_that_another_has_brought_back_in_part_the_rest_alone_is_new(
+    new_laptop: NewLaptop, store: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a, b = new_laptop("a"), new_laptop("b")
+    items = sorted(a.create(WORK_ITEM, **task(f"item {n}")) for n in range(2))
+    level(a, b)
+    dump = store.dump()
+    level(a, b)
+    with act(a.replica, "a") as one:
+        for item in items:
+            one.change(WORK_ITEM, find(a.replica, WORK_ITEM, item), {"title": "as one"})
+    a.local.begin_round()
+    push = a.local.next_push(10)
+    assert push is not None
+    a.remote.push(a.local.identity(), push)  # the answer is lost
+    sync(b)
+    store.restore(dump)
+    monkeypatch.setattr(recovery, "BATCH", 1)
+    with OnceBroughtBack(b.url, b.local.identity()) as remote, pytest.raises(UnavailableError):
+        sync_round(b.local, remote, b.lock)
+    monkeypatch.undo()
+    assert sorted(title for (title,) in store.execute("SELECT title FROM localfirst.work_items")) != ["as one", "as one"]
+    level(a, b)
+    assert_level(store, a, b)
+    assert set(told_by_server(store).values()) == {1}
+    assert [row["title"] for row in replica_rows(b)["work_items"].values()] == ["as one", "as one"]
+
+
+class OnceBroughtBack(PostgresStore):
+    """The way to a server that breaks after one part of a recovery has arrived."""
+
+    _is_brought = False
+
+    def restore(self, identity: Identity, recollection: Recollection, known: Cursor) -> Restored:
+        if self._is_brought:
+            raise UnavailableError("cut")
+        self._is_brought = True
+        return super().restore(identity, recollection, known)
 
 
 @pytest.mark.parametrize("batch", [1, 100])
