@@ -32,8 +32,9 @@ FILE_SHARE = 0.1
 FILE_DECAY = 0.5
 """The second place of a file counts half of the first for its file, the third a quarter."""
 
-DEFINES, ENDS_WITH, MENTIONED = 1.0, 0.6, 0.25
-"""Added where the symbol is the searched name; where it ends with it; where the query has it among other words."""
+DEFINES, ENDS_WITH, MENTIONED = 1.0, 0.6, 0.05
+"""Added where the symbol is the searched name; where it ends with it; where the query has it among other words. The last is
+little: a sentence that names something is mostly about something else, which uses it."""
 
 
 class Candidate(NamedTuple):
