@@ -13,7 +13,7 @@ from localfirst_schema.errors import LocalfirstError, UnavailableError
 from localfirst.reading.freshness import Freshness
 from localfirst.replica import outbox
 from localfirst.replica.act import Act, act
-from localfirst.replica.connection import BUSY_TIMEOUT_MS, ReplicaUnreadableError, sqlite_errors
+from localfirst.replica.connection import BUSY_TIMEOUT_MS, ReplicaUnreadableError, be_patient, sqlite_errors
 from localfirst.replica.loss import words_of_loss
 from localfirst.replica.place import Place
 from localfirst.replica.replica import open_replica
@@ -146,7 +146,7 @@ class Session:
         """One act on the replica, on its way to the server as soon as it is on disk."""
         while True:
             self._keep_in_place()
-            self.replica.set_busy_timeout(BUSY_TIMEOUT_MS)
+            be_patient(self.replica, BUSY_TIMEOUT_MS)
             with act(self.replica, self.who(*by)) as open_act:
                 if self._is_in_place():  # once more, now that nobody else can write: it may have been set aside meanwhile
                     yield open_act
@@ -164,7 +164,7 @@ class Session:
         Returns the fields that every result of a read has.
         """
         self._keep_in_place()
-        self.replica.set_busy_timeout(READ_PATIENCE_MS if self._stand_in is None else RETRY_PATIENCE_MS)
+        be_patient(self.replica, READ_PATIENCE_MS if self._stand_in is None else RETRY_PATIENCE_MS)
         return self._freshness.before_read(row_id)
 
     def of_replica(self) -> dict[str, Any]:

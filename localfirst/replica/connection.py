@@ -26,9 +26,10 @@ logger = logging.getLogger("localfirst.replica")
 BUSY_TIMEOUT_MS = 10_000
 """How long a writer waits for another process's transaction; those are milliseconds long: in health it is never reached."""
 
-LOCK_LOOKS_MS = 20
-"""So long a waiting writer looks every millisecond, time and again, instead of ever more rarely: with an index job writing in
-short transactions the gaps are milliseconds too."""
+QUICK_LOOK_S, SLOW_LOOK_S = 0.0005, 0.005
+QUICK_LOOKS = 60
+"""Whoever finds the replica locked looks again this often at the short interval. SQLite's own intervals (1, 2, 5, 10 ms, …)
+sleep through the moment in which an index job gives way."""
 
 WAL_AUTOCHECKPOINT_PAGES = 1000
 
@@ -62,8 +63,7 @@ def connect(path: Path, *, busy_timeout_ms: int = BUSY_TIMEOUT_MS) -> apsw.Conne
     create_private(path)
     with sqlite_errors():
         connection = ReplicaConnection(path)
-        connection.set_busy_timeout(busy_timeout_ms)
-        connection.setlk_timeout(min(LOCK_LOOKS_MS, busy_timeout_ms), 0)
+        be_patient(connection, busy_timeout_ms)
         _use_wal(connection, busy_timeout_ms)
         _make_durable(connection)
         connection.pragma("wal_autocheckpoint", WAL_AUTOCHECKPOINT_PAGES)
@@ -72,6 +72,28 @@ def connect(path: Path, *, busy_timeout_ms: int = BUSY_TIMEOUT_MS) -> apsw.Conne
         connection.config(apsw.SQLITE_DBCONFIG_DQS_DML, 0)
         connection.config(apsw.SQLITE_DBCONFIG_DQS_DDL, 0)
     return connection
+
+
+def be_patient(connection: apsw.Connection, patience_ms: int) -> None:
+    """How long this connection waits where another one writes, from now on; 0: not at all."""
+    connection.set_busy_handler(_Looks(patience_ms))
+
+
+class _Looks:
+    """SQLite's busy handler: called before each further look, with their number; False gives up."""
+
+    def __init__(self, patience_ms: int) -> None:
+        self._patience_s = patience_ms / 1000
+        self._deadline = 0.0
+
+    def __call__(self, looks: int) -> bool:
+        now = time.monotonic()
+        if looks == 0:
+            self._deadline = now + self._patience_s
+        if now >= self._deadline:
+            return False
+        time.sleep(QUICK_LOOK_S if looks < QUICK_LOOKS else SLOW_LOOK_S)
+        return True
 
 
 def create_private(path: Path) -> None:

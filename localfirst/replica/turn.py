@@ -18,7 +18,7 @@ import time
 from pathlib import Path
 
 BLIND_PAUSE_S = 0.002
-"""Twice the time between two looks of a writer that waits (`localfirst.replica.connection.LOCK_LOOKS_MS`)."""
+"""Longer than the time between two looks of a writer that waits (`localfirst.replica.connection.QUICK_LOOK_S`)."""
 
 LOOK_S = 0.0003
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import apsw
 
-from localfirst.replica.connection import BUSY_TIMEOUT_MS, immediate, snapshot
+from localfirst.replica.connection import BUSY_TIMEOUT_MS, be_patient, immediate, snapshot
 from localfirst.search.extension import ensure_loaded
 from localfirst.search.item_text import ItemText, embed_items, item_text
 
@@ -97,13 +97,13 @@ def bring_up_to_date(connection: apsw.Connection, provider: EmbeddingProvider, b
 @contextmanager
 def _cheap_writes(connection: apsw.Connection) -> Iterator[None]:
     durability = connection.pragma("synchronous")
-    connection.set_busy_timeout(PATIENCE_MS)
+    be_patient(connection, PATIENCE_MS)
     connection.pragma("synchronous", "normal")
     try:
         yield
     finally:
         connection.pragma("synchronous", durability)
-        connection.set_busy_timeout(BUSY_TIMEOUT_MS)
+        be_patient(connection, BUSY_TIMEOUT_MS)
 
 
 def _adopt(connection: apsw.Connection, provider: EmbeddingProvider) -> None:

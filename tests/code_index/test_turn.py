@@ -9,9 +9,10 @@ from pathlib import Path
 
 import apsw
 import pytest
+from localfirst_schema.errors import UnavailableError
 
 from localfirst.code_index.store.transaction import prepare, writing
-from localfirst.replica.connection import immediate
+from localfirst.replica.connection import be_patient, immediate
 from localfirst.replica.replica import open_replica
 from localfirst.replica.turn import Turn
 
@@ -79,7 +80,7 @@ def test_a_write_asks_until_it_has_begun(replica: Path) -> None:
 
     def write() -> None:
         connection = open_replica(replica, None)
-        connection.set_busy_timeout(int(LONG_S * 1000))
+        be_patient(connection, int(LONG_S * 1000))
         asked.set()
         with immediate(connection):
             order.append("person")
@@ -114,8 +115,8 @@ def _until_somebody_asks(replica: Path) -> None:
 def test_a_write_that_gives_up_asks_no_more(replica: Path) -> None:
     holder, person, index = open_replica(replica, None), open_replica(replica, None), Turn(replica)
     index.give_way(LONG_S)
-    person.set_busy_timeout(10)
-    with immediate(holder), pytest.raises(Exception, match="locked by another process"), immediate(person):
+    be_patient(person, 10)
+    with immediate(holder), pytest.raises(UnavailableError, match="locked by another process"), immediate(person):
         pass
     began = time.monotonic()
     index.give_way(LONG_S)
@@ -123,6 +124,24 @@ def test_a_write_that_gives_up_asks_no_more(replica: Path) -> None:
     for connection in (holder, person):
         connection.close()
     index.close()
+
+
+def test_patience_is_for_each_wait_and_ends(replica: Path) -> None:
+    holder, person = open_replica(replica, None), open_replica(replica, None)
+    be_patient(person, 100)
+    with immediate(holder):
+        for _ in range(2):
+            began = time.monotonic()
+            with pytest.raises(UnavailableError, match="locked by another process"), immediate(person):
+                pass
+            assert 0.1 <= time.monotonic() - began < LONG_S
+        be_patient(person, 0)
+        with pytest.raises(UnavailableError, match="locked by another process"), immediate(person):
+            pass
+    with immediate(person):
+        pass
+    holder.close()
+    person.close()
 
 
 def test_without_its_file_the_index_pauses_and_people_write(tmp_path: Path) -> None:

@@ -38,7 +38,6 @@ _log_pages: dict[int, int] = {}
 def prepare(connection: apsw.Connection) -> None:
     """Gives a connection the policy of the index: what it writes can be computed again, so it does not wait for the disk."""
     connection.set_busy_timeout(BUSY_TIMEOUT_MS)
-    connection.setlk_timeout(0, 0)  # it gives way
     connection.pragma("synchronous", "normal")
     connection.pragma("cache_size", -CACHE_KB)
     connection.set_wal_hook(_note_log)  # in place of SQLite's own checkpoints
