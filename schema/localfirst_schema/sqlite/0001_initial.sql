@@ -57,6 +57,8 @@ CREATE TABLE work_items (
     deleted_at TEXT
 ) STRICT;
 CREATE INDEX work_items_changed ON work_items (updated_at) WHERE deleted_at IS NULL;
+-- The usual list, whose count needs no row.
+CREATE INDEX work_items_current ON work_items (updated_at) WHERE deleted_at IS NULL AND archived_at IS NULL;
 CREATE INDEX work_items_parent ON work_items (parent_id) WHERE parent_id IS NOT NULL;
 
 CREATE TABLE work_item_dependencies (
