@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from localfirst_schema.author import fitting_author
 from localfirst_schema.errors import LocalfirstError, UnavailableError
 
 from localfirst.reading.freshness import Freshness
@@ -139,7 +140,7 @@ class Session:
 
     def who(self, *given: str | None) -> str | None:
         """Who writes: what the call says, else the setting, else the client's own name."""
-        return next((name for name in given if name), self.settings.client or (self.client_name or "")[:100] or None)
+        return next((name for name in given if name), self.settings.client or fitting_author(self.client_name))
 
     @contextmanager
     def act(self, *by: str | None) -> Iterator[Act]:

@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 import platformdirs
+from localfirst_schema.author import check_author
 from localfirst_schema.errors import ValidationError
+from localfirst_schema.values import check_text
 
 from localfirst.project import find_root, name_from_git
 
@@ -63,8 +65,13 @@ def load(directory: Path | None = None, environment: Mapping[str, str] | None = 
         return environment.get(f"LOCALFIRST_{name.upper()}") or file.get(name) or None
 
     project = setting("project") or name_from_git(root)
-    if project is not None and not 1 <= len(project) <= 200:
-        raise ValidationError("LOCALFIRST_PROJECT", "must have 1 to 200 characters")
+    if project is not None:
+        if not 1 <= len(project) <= 200:
+            raise ValidationError("LOCALFIRST_PROJECT", "must have 1 to 200 characters")
+        check_text("LOCALFIRST_PROJECT", project)
+    client = setting("client")
+    if client is not None:
+        check_author("LOCALFIRST_CLIENT", client)
     replica, markdown = setting("replica"), setting("markdown")
     read_from = setting("read_from") or "server"
     if read_from not in ("server", "replica"):
@@ -74,7 +81,7 @@ def load(directory: Path | None = None, environment: Mapping[str, str] | None = 
         replica=_path(root, replica) if replica else default_replica(root, project),
         markdown=_path(root, markdown) if markdown else root / ".project_status.md",
         project=project,
-        client=setting("client"),
+        client=client,
         database_url=setting("database_url"),
         read_from=read_from,
         embedding=setting("embedding") or "builtin",

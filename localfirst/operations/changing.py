@@ -9,6 +9,7 @@ from localfirst_schema.errors import InvalidStateError, NotFoundError, Validatio
 from localfirst_schema.wire import Row
 
 from localfirst.operations.present import present
+from localfirst.replica.act import Act
 from localfirst.replica.rows import find
 from localfirst.session import Session
 
@@ -18,6 +19,15 @@ def require(session: Session, entity: Entity, row_id: str) -> Row:
     row = find(session.replica, entity, row_id)
     if row is None and session.catch_up():
         row = find(session.replica, entity, row_id)
+    return _there(entity, row_id, row)
+
+
+def require_still(act: Act, entity: Entity, row_id: str) -> Row:
+    """The row as it is within an act; a pull may have taken it away since it was found. Raises NotFoundError."""
+    return _there(entity, row_id, find(act.connection, entity, row_id))
+
+
+def _there(entity: Entity, row_id: str, row: Row | None) -> Row:
     if row is None:
         raise NotFoundError(
             f"there is no {entity.name.replace('_', ' ')} {row_id} in this project; list or search to find its id.",

@@ -10,9 +10,8 @@ from localfirst_schema.errors import InvalidStateError, ValidationError
 from localfirst_schema.results import WorkItemWritten
 from localfirst_schema.wire import Row
 
-from localfirst.operations.changing import check_not_deleted, require, written
+from localfirst.operations.changing import check_not_deleted, require, require_still, written
 from localfirst.operations.operation import Operation
-from localfirst.replica.rows import find
 from localfirst.session import Session
 
 CONFIRM_BUDGET_S = 1.0
@@ -24,8 +23,7 @@ def claim(session: Session, arguments: ClaimWorkItem) -> dict[str, Any]:
     require(session, WORK_ITEM, arguments.id)
     session.catch_up()
     with session.act(who) as act:
-        row = find(act.connection, WORK_ITEM, arguments.id)
-        assert row is not None
+        row = require_still(act, WORK_ITEM, arguments.id)
         check_not_deleted(WORK_ITEM, row, {})
         _refuse_other(row, who)
         if row["status"] == "completed":
@@ -34,7 +32,7 @@ def claim(session: Session, arguments: ClaimWorkItem) -> dict[str, Any]:
             row = act.change(WORK_ITEM, row, {"claimed_by": who})
     confirmed = session.link is not None and session.link.sync(CONFIRM_BUDGET_S) is not None
     if confirmed:
-        row = find(session.replica, WORK_ITEM, arguments.id) or row
+        row = require(session, WORK_ITEM, arguments.id)  # its creation may have been refused just now
         _refuse_other(row, who)
     return written(session, WORK_ITEM, row) | {"pending_sync": session.link is not None and not confirmed}
 
@@ -44,8 +42,7 @@ def release(session: Session, arguments: ClaimWorkItem) -> dict[str, Any]:
     who = _claimant(session, arguments)
     require(session, WORK_ITEM, arguments.id)
     with session.act(who) as act:
-        row = find(act.connection, WORK_ITEM, arguments.id)
-        assert row is not None
+        row = require_still(act, WORK_ITEM, arguments.id)
         check_not_deleted(WORK_ITEM, row, {})
         _refuse_other(row, who)
         if row["claimed_by"] is not None:

@@ -10,7 +10,15 @@ from localfirst_schema.errors import NotFoundError
 from localfirst_schema.identifiers import natural_id
 from localfirst_schema.results import ConfigurationRead, ConfigurationWritten
 
-from localfirst.operations.changing import catch_up_with, check_version, refuse_null, require, require_some, written
+from localfirst.operations.changing import (
+    catch_up_with,
+    check_version,
+    refuse_null,
+    require,
+    require_some,
+    require_still,
+    written,
+)
 from localfirst.operations.operation import Operation
 from localfirst.operations.present import present
 from localfirst.replica.rows import find
@@ -43,8 +51,7 @@ def update(session: Session, arguments: UpdateProjectConfiguration) -> dict[str,
     refuse_null(changes, "active_context_type", "default_token_budget")
     catch_up_with(session, CONFIGURATION, _id(session), arguments.version)
     with session.act(arguments.updated_by) as act:
-        row = find(act.connection, CONFIGURATION, _id(session))
-        assert row is not None
+        row = require_still(act, CONFIGURATION, _id(session))
         check_version(CONFIGURATION, row, arguments.version)
         current = changes.get("current_session_id")
         if current is not None:

@@ -16,11 +16,12 @@ from localfirst.operations.changing import (
     refuse_null,
     require,
     require_some,
+    require_still,
     written,
 )
 from localfirst.operations.operation import Operation
 from localfirst.operations.present import present
-from localfirst.replica.rows import find, select
+from localfirst.replica.rows import select
 from localfirst.session import Session
 
 _FIELDS = ("title", "description", "priority", "status", "target_quarter", "requires_constitutional_principles")
@@ -46,8 +47,7 @@ def update(session: Session, arguments: UpdateEnhancement) -> dict[str, Any]:
     catch_up_with(session, ENHANCEMENT, arguments.id, arguments.version)
     require(session, ENHANCEMENT, arguments.id)
     with session.act(arguments.updated_by) as act:
-        row = find(act.connection, ENHANCEMENT, arguments.id)
-        assert row is not None
+        row = require_still(act, ENHANCEMENT, arguments.id)
         check_version(ENHANCEMENT, row, arguments.version)
         check_not_deleted(ENHANCEMENT, row, changes)
         values = {name: value for name, value in changes.items() if name != "deleted"}

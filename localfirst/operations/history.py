@@ -12,10 +12,9 @@ from localfirst_schema.json_merge import ABSENT, merge
 from localfirst_schema.results import History, WorkItemWritten
 from localfirst_schema.wire import Fields, Row, decode_fields, decode_json
 
-from localfirst.operations.changing import check_not_deleted, check_version, require, written
+from localfirst.operations.changing import check_not_deleted, check_version, require, require_still, written
 from localfirst.operations.operation import Operation
 from localfirst.operations.work_items import apply_changes
-from localfirst.replica.rows import find
 from localfirst.session import Session
 
 _CHANGES = """
@@ -110,8 +109,7 @@ def revert(session: Session, arguments: RevertWorkItem) -> dict[str, Any]:
     if arguments.to_version >= arguments.version:
         raise ValidationError("to_version", "must be lower than version")
     with session.act(arguments.updated_by) as act:
-        row = find(act.connection, WORK_ITEM, arguments.id)
-        assert row is not None
+        row = require_still(act, WORK_ITEM, arguments.id)
         check_version(WORK_ITEM, row, arguments.version)
         check_not_deleted(WORK_ITEM, row, {})
         earlier = _content_at(session, row, arguments.to_version)

@@ -14,7 +14,7 @@ from localfirst_schema.metadata import VendorMetadata
 from localfirst_schema.results import VendorPage, VendorRead, VendorWritten
 from localfirst_schema.wire import Row, decode_json
 
-from localfirst.operations.changing import check_not_deleted, check_version, refuse_null, require_some, written
+from localfirst.operations.changing import check_not_deleted, check_version, refuse_null, require_some, require_still, written
 from localfirst.operations.operation import Operation
 from localfirst.operations.present import present
 from localfirst.replica.rows import find, select
@@ -84,8 +84,7 @@ def update(session: Session, arguments: UpdateVendorStatus) -> dict[str, Any]:
     if _require(session, arguments.name, vendor_id)["version"] < arguments.version:
         session.catch_up()
     with session.act(arguments.updated_by) as act:
-        row = find(act.connection, VENDOR, vendor_id)
-        assert row is not None
+        row = require_still(act, VENDOR, vendor_id)
         check_not_deleted(VENDOR, row, {})
         check_version(VENDOR, row, arguments.version)
         operational = changes.get("operational", bool(row["operational"]))

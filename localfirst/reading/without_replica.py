@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from localfirst_schema.author import fitting_author
 from localfirst_schema.errors import LocalfirstError, UnavailableError
 
 from localfirst.reading.freshness import Freshness
@@ -85,7 +86,7 @@ class SessionWithoutReplica:
 
     def who(self, *given: str | None) -> str | None:
         """Who would write."""
-        return next((name for name in given if name), self.settings.client or self.client_name)
+        return next((name for name in given if name), self.settings.client or fitting_author(self.client_name))
 
     def refusal(self) -> UnavailableError:
         """Why nothing can be written."""

@@ -9,6 +9,7 @@ from typing import Any
 
 import apsw
 from localfirst_schema import timestamps
+from localfirst_schema.author import check_author
 from localfirst_schema.entities import WORK_ITEM, Entity
 from localfirst_schema.json_merge import difference
 from localfirst_schema.wire import Fields, Row, decode_json, encode_json
@@ -34,11 +35,13 @@ class Act:
     Attributes:
         by: who does it.
         at: when, by this machine's clock.
+
+    Raises ValidationError for a name that the server would refuse.
     """
 
     def __init__(self, connection: apsw.Connection, by: str | None) -> None:
         self.connection = connection
-        self.by = by
+        self.by = None if by is None else check_author("by", by)
         self.at = timestamps.now()
         self._txn = self._number = connection.execute(_NEXT_NUMBER).get
 

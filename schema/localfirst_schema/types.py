@@ -8,6 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from localfirst_schema import timestamps, values
+from localfirst_schema.author import AUTHOR_MAX
 from localfirst_schema.errors import ValidationError
 from localfirst_schema.identifiers import canonical_uuid
 
@@ -76,7 +77,7 @@ Quarter = Annotated[str, AfterValidator(_quarter), Field(description="for exampl
 Title = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_text)]
 VendorName = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_text), AfterValidator(_name)]
 BranchName = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_text)]
-Who = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_text)]
+Who = Annotated[str, Field(min_length=1, max_length=AUTHOR_MAX), AfterValidator(_text)]
 Query = Annotated[str, Field(min_length=1, max_length=10_000), AfterValidator(_text)]
 Body = Annotated[str, Field(min_length=1, max_length=100_000), AfterValidator(_text)]
 Description = Annotated[str, Field(max_length=10_000), AfterValidator(_text)]
