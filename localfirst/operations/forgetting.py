@@ -16,6 +16,7 @@ from localfirst_schema.results import IndexForgotten
 from localfirst.code_index.file_name import as_text
 from localfirst.code_index.jobs import table
 from localfirst.code_index.jobs.target import known_root
+from localfirst.code_index.shared.key import is_own
 from localfirst.code_index.store import forgetting
 from localfirst.code_index.store.transaction import writing
 from localfirst.operations.operation import Operation
@@ -98,7 +99,7 @@ def _withdraw(session: Session, key: str | None) -> OnServer:
 
     if key is None or (shared := shared_index(session.settings, session.replica)) is None:
         return "none"
-    if not key.startswith(f"{str(session.replica.execute(_REPLICA_ID).get)[:8]}/"):
+    if not is_own(key, str(session.replica.execute(_REPLICA_ID).get)):
         return "kept"
     if session.link is None or not session.link.is_online():
         return "unreachable"

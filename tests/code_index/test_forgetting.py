@@ -94,6 +94,27 @@ def test_with_the_last_repository_the_index_is_as_it_began(indexed: Indexed, roo
     searched.close()
 
 
+def published(session: Session, *roots: Path) -> None:
+    for root in roots:
+        call(session, "index_repository", repo_path=str(root))
+    is_unpublished = "SELECT EXISTS (SELECT 1 FROM index_jobs WHERE to_publish = 1)"
+    until(lambda: not session.replica.execute(is_unpublished).get, 30, "all are on the server")
+
+
+@pytest.fixture
+def shelf(tmp_path: Path) -> Path:
+    shelf = (tmp_path / "shelf" / "dup").resolve()
+    write(shelf, {"a.py": "def cellist(player):\n    return player\n"})
+    return shelf
+
+
+@pytest.fixture
+def wall(tmp_path: Path) -> Path:
+    wall = (tmp_path / "wall" / "dup").resolve()
+    write(wall, {"a.py": "def violinist(player):\n    return player\n"})
+    return wall
+
+
 @pytest.fixture
 def session(tmp_path: Path, database_url: str) -> Iterator[Session]:
     replica = tmp_path / "data" / "replica.sqlite3"
@@ -115,10 +136,7 @@ def test_jobs_vector_file_and_what_only_this_replica_had_shared_go_too(
 ) -> None:
     write(root, FILES)
     write(other, {"b.py": "def violinist(player):\n    return player\n"})
-    for each in (root, other):
-        call(session, "index_repository", repo_path=str(each))
-    is_unpublished = "SELECT EXISTS (SELECT 1 FROM index_jobs WHERE to_publish = 1)"
-    until(lambda: not session.replica.execute(is_unpublished).get, 30, "both are on the server")
+    published(session, root, other)
     folder = session.settings.replica.parent
     assert call(session, "search_code", query="violinist")["results"]
     assert sizes(folder) != []
@@ -133,6 +151,47 @@ def test_jobs_vector_file_and_what_only_this_replica_had_shared_go_too(
     assert sizes(folder) == []
     assert call(session, "list_indexing_jobs")["total_count"] == 0
     assert call(session, "search_code", query="violinist")["index_warnings"] == ["index_missing"]
+
+
+def test_two_repositories_of_one_directory_name_are_two_to_the_team(session: Session, shelf: Path, wall: Path) -> None:
+    published(session, shelf, wall)
+
+    def found(query: str, **more: str) -> list[tuple[str, str]]:
+        results = call(session, "search_code", query=query, scope="team", **more)["results"]
+        return [(one["symbol"], one["repository"]) for one in results]
+
+    cellist, violinist = found("cellist")[0], found("violinist")[0]
+    assert (cellist[0], violinist[0]) == ("cellist", "violinist")
+    assert cellist[1] != violinist[1]
+    assert found("player", repo_path=str(shelf)) == [cellist]
+    assert found("player", repo_path=str(wall)) == [violinist]
+    assert call(session, "forget_index", repository=str(shelf))["on_server"] == "removed"
+    assert found("player") == [violinist]
+
+
+def test_what_two_of_one_name_had_published_together_goes_with_the_last_of_them(
+    session: Session, shelf: Path, wall: Path, database_url: str
+) -> None:
+    published(session, shelf, wall)
+    old = f"{str(session.replica.execute('SELECT replica_id FROM replica').get)[:8]}/dup"
+    # As an earlier version had left it: one name and one tree for both.
+    session.replica.execute("UPDATE code_repositories SET shared_key = ?", (old,))
+    with psycopg.connect(database_url) as server:
+        server.execute("DELETE FROM localfirst.code_repositories")
+        server.execute(
+            "INSERT INTO localfirst.code_repositories (project_id, repository, name) SELECT id, %s, 'dup' FROM localfirst.projects",
+            (old,),
+        )
+    published(session, shelf)
+    assert old in names_on(database_url)
+    published(session, wall)
+    assert old not in names_on(database_url)
+    assert len(names_on(database_url)) == 2
+
+
+def names_on(url: str) -> list[str]:
+    with psycopg.connect(url) as server:
+        return [str(name) for (name,) in server.execute("SELECT repository FROM localfirst.code_repositories")]
 
 
 def test_it_is_refused_while_a_job_is_at_it_and_for_what_nobody_knows(indexed: Indexed, root: Path, other: Path) -> None:

@@ -15,8 +15,8 @@ from localfirst.code_index.search.excerpt import Excerpt, excerpt
 from localfirst.code_index.search.quantise import quantised
 from localfirst.code_index.search.query import CodeQuery, understood
 from localfirst.code_index.search.scope import as_sqlite, language_named
+from localfirst.code_index.shared.key import key_at
 from localfirst.code_index.shared.server import shared_index
-from localfirst.project import find_root, name_from_git
 
 if TYPE_CHECKING:
     from localfirst_schema.arguments import SearchCode
@@ -43,7 +43,7 @@ def search_team(session: Session | SessionWithoutReplica, arguments: SearchCode,
             words=[word for word in asked.terms if word.isalnum()],
             model=model,
             vector=vector,
-            repository=_repository(arguments.repo_path),
+            repository=_repository(session, arguments.repo_path),
             language=language_named(arguments.language) if arguments.language is not None else None,
         )
     if arguments.path_glob is not None:
@@ -84,11 +84,9 @@ def _vector(session: Session | SessionWithoutReplica, query: str, engine: CodeEn
     return (provider.model, quantised(vector)[0].tobytes()) if vector.any() else (None, None)
 
 
-def _repository(repo_path: str | None) -> str | None:
-    """The name by which the team knows a repository: that of its git remote; as it was given where it is no directory."""
-    if repo_path is None:
-        return None
-    return name_from_git(find_root(Path(repo_path))) or repo_path
+def _repository(session: Session | SessionWithoutReplica, repo_path: str | None) -> str | None:
+    """The name by which the team knows a repository; as it was given where nothing of that directory was shared."""
+    return None if repo_path is None else key_at(session.replica, Path(repo_path)) or repo_path
 
 
 def _ranked(session: Session | SessionWithoutReplica, asked: CodeQuery, found: list[Candidate]) -> list[tuple[float, int]]:

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 import apsw
 
 from localfirst.code_index.chunk import Chunk
+from localfirst.code_index.shared.key import is_own, shared_key
+from localfirst.code_index.shared.withdraw import withdraw
 from localfirst.code_index.store import models, repositories
 from localfirst.code_index.store.compression import unpack
 from localfirst.code_index.words import words_of
-from localfirst.project import name_from_git
 from localfirst.replica.connection import snapshot
 from localfirst.search.extension import ensure_loaded
 
@@ -49,7 +50,11 @@ _IS_WAITING = """
         JOIN code_unembedded AS u ON u.model_id = ?2 AND u.chunk_id = p.chunk_id WHERE f.repository_id = ?1
     )
 """
-_SHARED_KEY = "UPDATE code_repositories SET shared_key = ?2 WHERE repository_id = ?1 AND shared_key IS NOT ?2"
+_KNOWN_AS = """
+    SELECT shared_key, (SELECT count(*) FROM code_repositories AS o WHERE o.shared_key = r.shared_key)
+    FROM code_repositories AS r WHERE repository_id = ?
+"""
+_SHARED_KEY = "UPDATE code_repositories SET shared_key = ?2 WHERE repository_id = ?1"
 
 _Item = TypeVar("_Item")
 
@@ -74,8 +79,8 @@ def publish(
     repository = repositories.find(replica, root)
     if repository is None:
         return 0
-    key = name_from_git(root) or f"{replica_id[:8]}/{repository.name}"
-    replica.execute(_SHARED_KEY, (repository.repository_id, key))
+    key = shared_key(repository, replica_id)
+    _rename(replica, server, project_id, replica_id, repository.repository_id, key)
     model = next((kept for kept in models.kept(replica) if kept.active == models.ACTIVE), None)
     code_set.note_repository(server, project_id, key, repository.name, by)
     there = code_set.files_of(server, project_id, key)
@@ -89,6 +94,21 @@ def publish(
         _complete(replica, server, project_id, key, repository.repository_id, model)
         code_set.ensure_vector_index(server, model.model)
     return len(changed)
+
+
+def _rename(
+    replica: apsw.Connection, server: Connection, project_id: str, replica_id: str, repository_id: int, key: str
+) -> None:
+    """Notes the repository's name on the server; what this replica had published of it under another one is taken off first.
+
+    A name that several repositories had (they overwrote one another) goes with the last of them that gets its own.
+    """
+    known_as, having_it = replica.execute(_KNOWN_AS, (repository_id,)).fetchall()[0]
+    if known_as == key:
+        return
+    if known_as is not None and having_it == 1 and is_own(str(known_as), replica_id):
+        withdraw(server, project_id, str(known_as))
+    replica.execute(_SHARED_KEY, (repository_id, key))
 
 
 def _send_files(

@@ -1,0 +1,46 @@
+"""The name by which the team's server knows a repository: that of its git remote, else one of this replica and this place.
+
+A repository with a remote is the team's: whoever indexes a checkout of it publishes the same tree. One without is its owner's,
+and two of one directory name on one machine are two: `be4f3d69/notes-3c01a9f2` is the notes at one place, known to one replica.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import apsw
+
+from localfirst.code_index.store.repositories import Repository, root_text
+from localfirst.project import find_root, name_from_git
+
+_OWNER = 8
+"""Characters of the replica's id that stand before the name."""
+
+_PLACE_BYTES = 4
+
+_KEY_OF = "SELECT shared_key FROM code_repositories WHERE root = ?"
+
+
+def shared_key(repository: Repository, replica_id: str) -> str:
+    """The repository's name on the server as it has to be by now; it may have been published under another one."""
+    place = hashlib.blake2b(repository.root.encode(), digest_size=_PLACE_BYTES).hexdigest()
+    return name_from_git(Path(repository.root)) or f"{_owner(replica_id)}{repository.name}-{place}"
+
+
+def is_own(key: str, replica_id: str) -> bool:
+    """Whether this replica alone publishes under this name."""
+    return key.startswith(_owner(replica_id))
+
+
+def key_at(connection: apsw.Connection, directory: Path) -> str | None:
+    """Under which name the repository that holds this directory was published from here, else what its git remote says."""
+    here = directory.resolve()
+    for root in (here, *here.parents):
+        if key := connection.execute(_KEY_OF, (root_text(root),)).get:
+            return str(key)
+    return name_from_git(find_root(here))
+
+
+def _owner(replica_id: str) -> str:
+    return f"{replica_id[:_OWNER]}/"
