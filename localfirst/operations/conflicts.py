@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from localfirst_schema.arguments import ListConflicts, ResolveConflict
-from localfirst_schema.entities import ENTITY, PART_OF, WORK_ITEM
+from localfirst_schema.entities import ENTITIES, ENTITY, PART_OF
 from localfirst_schema.errors import InvalidStateError, NotFoundError, ValidationError
 from localfirst_schema.results import ConflictResolved, Conflicts
 from localfirst_schema.wire import Row, decode_json, encode_json
@@ -13,7 +13,7 @@ from localfirst_schema.wire import Row, decode_json, encode_json
 from localfirst.operations.operation import Operation
 from localfirst.operations.present import present
 from localfirst.operations.settled_fields import check_given
-from localfirst.operations.settling import settled_values, settled_work_item
+from localfirst.operations.settling import settled_row
 from localfirst.replica.rows import find
 from localfirst.session import Session
 
@@ -88,23 +88,35 @@ def resolve(session: Session, arguments: ResolveConflict) -> dict[str, Any]:
         check_given(ENTITY[conflict["entity"]], conflict, arguments.fields)
     shown: dict[str, Any] = {}
     with session.act(arguments.resolved_by) as act:
-        for one in _select(session, _OF_ACT, conflict["act_id"]):
+        for one in _referenced_first(_select(session, _OF_ACT, conflict["act_id"])):
             entity = ENTITY[one["entity"]]
             before = find(act.connection, entity, one["id"])
             given = arguments.fields if one["conflict_id"] == arguments.conflict_id else {}
             after: Row | None = before
             if arguments.resolution == "theirs":
                 after = act.change(entity, before, {}) if before is not None else None
-            elif entity is WORK_ITEM:
-                after = settled_work_item(act, before, one, given)
             else:
-                after = act.change(entity, before, settled_values(entity, before, one, given))
+                after = settled_row(act, entity, before, one, given)
             act.settle(one["conflict_id"], arguments.resolution)
             if one["conflict_id"] == arguments.conflict_id and after is not None:
                 shown = present(entity, after)
     nobody = {"id": conflict["id"], "version": None}
     settled = {"conflict_id": arguments.conflict_id, "resolution": arguments.resolution, "entity": conflict["entity"]}
     return nobody | shown | settled | session.written(conflict["id"])
+
+
+def _referenced_first(act: list[Conflict]) -> list[Conflict]:
+    """The conflicts of an act in the order in which their rows can be written: what is referred to before what refers to it."""
+    parents = {one["id"]: one["mine"].get("parent_id") for one in act}
+
+    def place(one: Conflict) -> tuple[int, int]:
+        above, parent = set[str](), one["mine"].get("parent_id")
+        while parent in parents and parent not in above:
+            above.add(parent)
+            parent = parents[parent]
+        return ENTITIES.index(ENTITY[one["entity"]]), len(above)
+
+    return sorted(act, key=place)
 
 
 def _require_open(session: Session, conflict_id: str) -> Conflict:

@@ -15,7 +15,7 @@ from localfirst.operations.changing import require
 from localfirst.operations.operation import Operation
 from localfirst.operations.present import present
 from localfirst.replica.rows import find
-from localfirst.replica.structure import require_alive, waits_for
+from localfirst.replica.structure import require_alive, require_no_circle
 from localfirst.session import Session
 
 
@@ -35,16 +35,7 @@ def link(session: Session, arguments: LinkWorkItems) -> dict[str, Any]:
             require_alive(find(act.connection, WORK_ITEM, end), "work item", end)
         found = find(act.connection, WORK_ITEM_DEPENDENCY, _link_id(session, arguments))
         if found is None or found["deleted_at"] is not None:
-            waiting, awaited = arguments.source_id, arguments.target_id
-            if arguments.dependency_type == "blocks":
-                waiting, awaited = awaited, waiting
-            if waits_for(act.connection, awaited, waiting):
-                raise CycleError(
-                    "this link would close a cycle: the one item waits for the other already, directly or through others;"
-                    " take one of those links away first, or leave this one out.",
-                    source_id=arguments.source_id,
-                    target_id=arguments.target_id,
-                )
+            require_no_circle(act.connection, arguments.source_id, arguments.target_id, arguments.dependency_type)
             if found is None:
                 values = {
                     "id": _link_id(session, arguments),

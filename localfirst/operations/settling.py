@@ -5,29 +5,52 @@ from __future__ import annotations
 from typing import Any
 
 from localfirst_schema import metadata
-from localfirst_schema.entities import DEPLOYMENT, VENDOR, WORK_ITEM, Entity, Role
+from localfirst_schema.entities import DEPLOYMENT, ENTITY, VENDOR, WORK_ITEM, WORK_ITEM_DEPENDENCY, Entity, Role
 from localfirst_schema.errors import InvalidStateError, ValidationError
 from localfirst_schema.json_merge import apply, merge_patch
 from localfirst_schema.metadata import DeploymentMetadata, VendorMetadata
 from localfirst_schema.wire import Row, decode_json
+from localfirst_sync.structure import OF_THE_PAST
 from pydantic import BaseModel
 
+from localfirst.operations.vendors import vendor_status
 from localfirst.operations.work_items import apply_changes
 from localfirst.replica.act import Act
 from localfirst.replica.rows import find
-from localfirst.replica.structure import place_under, require_alive
+from localfirst.replica.structure import place_under, require_alive, require_no_circle
 
 _METADATA: dict[str, type[BaseModel]] = {VENDOR.name: VendorMetadata, DEPLOYMENT.name: DeploymentMetadata}
 
 
-def settled_work_item(act: Act, row: Row | None, conflict: dict[str, Any], given: dict[str, Any] | None) -> Row:
-    """The work item after settling, under the same rules as any update."""
+def settled_row(act: Act, entity: Entity, row: Row | None, conflict: dict[str, Any], given: dict[str, Any] | None) -> Row:
+    """The row after settling, under the same rules as any write: what the server refused before is refused here at once."""
+    if entity is WORK_ITEM:
+        return _settled_work_item(act, row, conflict, given)
+    values = _settled_values(entity, row, conflict, given)
+    whole = {**(row or {}), **values}
+    if whole.get("deleted_at") is None and (row is None or row["deleted_at"] is not None):
+        _check_references(act, entity, whole)
+    status = {"status": vendor_status(bool(whole.get("operational")))} if entity is VENDOR else {}
+    return act.change(entity, row, values, **status)
+
+
+def _check_references(act: Act, entity: Entity, row: Row) -> None:
+    """What a row that comes to life refers to is there and alive (a deployment's links may be about what is deleted by now)."""
+    for column, name in entity.references.items():
+        found, what = find(act.connection, ENTITY[name], row[column]), name.replace("_", " ")
+        if found is None or entity not in OF_THE_PAST:
+            require_alive(found, what, row[column])
+    if entity is WORK_ITEM_DEPENDENCY:
+        require_no_circle(act.connection, row["work_item_id"], row["depends_on_id"], row["dependency_type"])
+
+
+def _settled_work_item(act: Act, row: Row | None, conflict: dict[str, Any], given: dict[str, Any] | None) -> Row:
     if row is None:
-        created = settled_values(WORK_ITEM, None, conflict, given)
+        created = _settled_values(WORK_ITEM, None, conflict, given)
         parent_id = created.get("parent_id")
         parent = require_alive(find(act.connection, WORK_ITEM, parent_id), "work item", parent_id) if parent_id else None
         return act.change(WORK_ITEM, None, created, **place_under(act.connection, created["id"], parent))
-    values = settled_values_of(row, conflict, given, WORK_ITEM.json_columns)
+    values = _settled_values_of(row, conflict, given, WORK_ITEM.json_columns)
     deleted_at = values.pop("deleted_at", row["deleted_at"])
     if row["deleted_at"] is not None and deleted_at == row["deleted_at"] and values:
         _require_brought_back(row, conflict)
@@ -39,7 +62,7 @@ def settled_work_item(act: Act, row: Row | None, conflict: dict[str, Any], given
     return apply_changes(act, row, values, metadata_whole=whole)
 
 
-def settled_values(entity: Entity, row: Row | None, conflict: dict[str, Any], given: dict[str, Any] | None) -> dict[str, Any]:
+def _settled_values(entity: Entity, row: Row | None, conflict: dict[str, Any], given: dict[str, Any] | None) -> dict[str, Any]:
     """The values to be written to a row of another entity, or to create a row that is not there."""
     for name in given or ():
         fixed = row is not None and name in entity.immutable
@@ -52,7 +75,7 @@ def settled_values(entity: Entity, row: Row | None, conflict: dict[str, Any], gi
                 id=conflict["id"],
             )
         return {"id": conflict["id"], **conflict["mine"], **(given or {})}
-    values = settled_values_of(row, conflict, given, entity.json_columns)
+    values = _settled_values_of(row, conflict, given, entity.json_columns)
     if row["deleted_at"] is not None and "deleted_at" not in values and values:
         _require_brought_back(row, conflict)
         values["deleted_at"] = None
@@ -69,7 +92,7 @@ def _require_brought_back(row: Row, conflict: dict[str, Any]) -> None:
         )
 
 
-def settled_values_of(
+def _settled_values_of(
     row: Row, conflict: dict[str, Any], given: dict[str, Any] | None, json_columns: frozenset[str]
 ) -> dict[str, Any]:
     """Column → value: mine where nothing was given; of JSON documents only the keys in question change."""

@@ -38,10 +38,10 @@ def create(session: Session, arguments: CreateVendor) -> dict[str, Any]:
                 "operational": arguments.operational,
                 "metadata": content,
             }
-            row = act.change(VENDOR, None, values, status=_status(arguments.operational))
+            row = act.change(VENDOR, None, values, status=vendor_status(arguments.operational))
         elif found["deleted_at"] is not None:
             values = {"operational": arguments.operational, "metadata": content, "deleted_at": None}
-            row = act.change(VENDOR, found, values, status=_status(arguments.operational))
+            row = act.change(VENDOR, found, values, status=vendor_status(arguments.operational))
         else:
             raise DuplicateError(
                 f"there is a vendor named {arguments.name!r} already; change it with update_vendor_status.",
@@ -53,7 +53,8 @@ def create(session: Session, arguments: CreateVendor) -> dict[str, Any]:
     return written(session, VENDOR, row)
 
 
-def _status(operational: bool) -> str:
+def vendor_status(operational: bool) -> str:
+    """The word that both stores derive from it."""
     return "operational" if operational else "broken"
 
 
@@ -91,7 +92,7 @@ def update(session: Session, arguments: UpdateVendorStatus) -> dict[str, Any]:
         if "metadata" in changes:
             patched = merge_patch(decode_json(row["metadata"]), changes["metadata"])
             changes["metadata"] = metadata.check(VendorMetadata, patched)
-        row = act.change(VENDOR, row, changes, status=_status(operational))
+        row = act.change(VENDOR, row, changes, status=vendor_status(operational))
     return written(session, VENDOR, row)
 
 

@@ -104,6 +104,18 @@ def waits_for(connection: apsw.Connection, waiting: str, target: str) -> bool:
     return bool(connection.execute(sql, (waiting, target)).get)
 
 
+def require_no_circle(connection: apsw.Connection, source_id: str, target_id: str, dependency_type: str) -> None:
+    """Raises CycleError if a link between these items would make one of them wait for itself."""
+    waiting, awaited = (source_id, target_id) if dependency_type == "depends_on" else (target_id, source_id)
+    if waits_for(connection, awaited, waiting):
+        raise CycleError(
+            "this link would close a cycle: the one item waits for the other already, directly or through others;"
+            " take one of those links away first, or leave this one out.",
+            source_id=source_id,
+            target_id=target_id,
+        )
+
+
 def require_alive(row: Row | None, what: str, row_id: str) -> Row:
     """The row. Raises NotFoundError if there is none, InvalidStateError if it is deleted."""
     if row is None:
