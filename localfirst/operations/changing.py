@@ -47,7 +47,7 @@ def catch_up_with(session: Session, entity: Entity, row_id: str, version: int) -
 def check_version(entity: Entity, row: Row, version: int) -> None:
     """Raises VersionMismatchError unless the caller read the present version."""
     if row["version"] != version:
-        raise VersionMismatchError(entity.name.replace("_", " "), row["id"], version, row["version"], row["updated_by"])
+        raise VersionMismatchError(entity.name, row["id"], version, row["version"], row["updated_by"])
 
 
 def check_not_deleted(entity: Entity, row: Row, changes: dict[str, Any]) -> None:

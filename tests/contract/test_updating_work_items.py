@@ -75,6 +75,8 @@ def test_a_version_that_is_not_the_current_one_is_a_mismatch(agent: Agent, name:
     refusal = agent.refused("update_work_item", id=item["id"], version=sent, title="late")
     assert refusal.kind == "VersionMismatchError"
     assert "version mismatch" in refusal.text
+    assert "work item" in refusal.text
+    assert refusal.details["entity"] == "work_item", "the name that every other error has"
     assert refusal.details["expected_version"] == sent
     assert refusal.details["actual_version"] == 2
     assert refusal.details["updated_by"] == "rival"
