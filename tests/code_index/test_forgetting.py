@@ -179,7 +179,8 @@ def test_what_two_of_one_name_had_published_together_goes_with_the_last_of_them(
     with psycopg.connect(database_url) as server:
         server.execute("DELETE FROM localfirst.code_repositories")
         server.execute(
-            "INSERT INTO localfirst.code_repositories (project_id, repository, name) SELECT id, %s, 'dup' FROM localfirst.projects",
+            "INSERT INTO localfirst.code_repositories (project_id, repository, name)"
+            " SELECT id, %s, 'dup' FROM localfirst.projects",
             (old,),
         )
     published(session, shelf)
