@@ -38,7 +38,7 @@ def keep_blind_update(session: Session, act: Act, item_id: str, version: int, ch
             f"there is no work item {item_id} in this project; list or search to find its id.", entity="work_item", id=item_id
         )
     if "metadata" in changes:
-        check_json("metadata", changes["metadata"])
+        changes = changes | {"metadata": check_json("metadata", changes["metadata"])}
     values = {name: value for name, value in changes.items() if name not in ("deleted", "metadata")}
     if "deleted" in changes:
         values["deleted_at"] = act.at if changes["deleted"] else None

@@ -80,7 +80,7 @@ def _settled_values(entity: Entity, row: Row | None, conflict: dict[str, Any], g
         _require_brought_back(row, conflict)
         values["deleted_at"] = None
     if "metadata" in values and entity.name in _METADATA:
-        metadata.check(_METADATA[entity.name], values["metadata"])
+        values["metadata"] = metadata.check_change(_METADATA[entity.name], decode_json(row["metadata"]), values["metadata"])
     return values
 
 

@@ -90,8 +90,9 @@ def update(session: Session, arguments: UpdateVendorStatus) -> dict[str, Any]:
         check_version(VENDOR, row, arguments.version)
         operational = changes.get("operational", bool(row["operational"]))
         if "metadata" in changes:
-            patched = merge_patch(decode_json(row["metadata"]), changes["metadata"])
-            changes["metadata"] = metadata.check(VendorMetadata, patched)
+            before = decode_json(row["metadata"])
+            patched = merge_patch(before, changes["metadata"])
+            changes["metadata"] = metadata.check_change(VendorMetadata, before, patched)
         row = act.change(VENDOR, row, changes, status=vendor_status(operational))
     return written(session, VENDOR, row)
 

@@ -102,10 +102,9 @@ def apply_changes(act: Act, row: Row, changes: dict[str, Any], *, metadata_whole
     values = {name: changes[name] for name in _PLAIN if name in changes}
     derived: dict[str, Any] = {}
     if "metadata" in changes:
-        patched = metadata_whole
-        if patched is None:
-            patched = merge_patch(decode_json(row["metadata"]), changes["metadata"])
-        values["metadata"] = metadata.check(metadata.OF_ITEM_TYPE[row["item_type"]], patched)
+        before = decode_json(row["metadata"])
+        patched = merge_patch(before, changes["metadata"]) if metadata_whole is None else metadata_whole
+        values["metadata"] = metadata.check_change(metadata.OF_ITEM_TYPE[row["item_type"]], before, patched)
     if "parent_id" in changes:
         parent = None
         if changes["parent_id"] is not None:

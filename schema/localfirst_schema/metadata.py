@@ -11,6 +11,7 @@ import pydantic
 from pydantic import BaseModel, ConfigDict, Field
 
 from localfirst_schema import values
+from localfirst_schema.json_merge import apply, difference
 from localfirst_schema.validation import as_validation_error
 
 _Count = Annotated[int, Field(ge=0, le=2**63 - 1)]
@@ -108,10 +109,24 @@ OF_ITEM_TYPE: dict[str, type[_Metadata]] = {
 
 
 def check(model: type[BaseModel], metadata: dict[str, Any]) -> dict[str, Any]:
-    """Returns the metadata (``-0.0`` made ``0.0``), or raises ValidationError naming the key and its rule."""
+    """Returns the metadata as both stores hold it (see `values.check_json`), or raises ValidationError naming the key."""
     checked: dict[str, Any] = values.check_json("metadata", metadata)
     try:
         model.model_validate(checked)
     except pydantic.ValidationError as error:
         raise as_validation_error(error, checked, prefix="metadata") from None
     return checked
+
+
+def check_change(model: type[BaseModel], before: dict[str, Any], metadata: dict[str, Any]) -> dict[str, Any]:
+    """The same for metadata that were `before`: only what differs is checked.
+
+    What is there already may break a rule (any SQL client may write what the server's constraints let pass, and rules change):
+    who changes another key has nothing to do with it.
+    """
+    parts = difference(before, metadata)
+    if parts is None:
+        return before
+    changed: dict[str, Any] = apply(parts[0], check(model, parts[1]), before)
+    values.check_growth("metadata", changed, before)
+    return changed

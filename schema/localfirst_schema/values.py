@@ -1,7 +1,8 @@
 """Values that one of the stores cannot hold are refused at the door, since a write that can never be pushed would be a lie.
 
 PostgreSQL refuses U+0000 and lone surrogates in text and jsonb, NaN and infinities in JSON, and integers beyond 64 bits in
-typed columns; it turns ``-0.0`` into ``0.0``. The same rules hold for every client, so that all replicas hold equal rows.
+typed columns; it turns ``-0.0`` into ``0.0``, and ``1e22`` into an integer. The same rules hold for every
+client, so that all replicas hold equal rows.
 """
 
 from __future__ import annotations
@@ -11,8 +12,16 @@ from typing import Any
 
 from localfirst_schema.errors import ValidationError
 
-INT64_MAX = 2**63 - 1
-INT64_MIN = -(2**63)
+INTEGER_DIGITS_MAX = 1000
+"""Of an integer in JSON. Both stores hold longer ones; programs that read them do not (Python stops at 4300 digits)."""
+
+_INTEGER_BOUND = 10**INTEGER_DIGITS_MAX
+_INT64_BITS = 63
+_DIGITS_PER_BIT = 0.302
+
+WHOLE_FROM = 1e16
+"""From here on a float is written with an exponent, and jsonb makes an integer of it; below it keeps its ``.0``."""
+
 JSON_DEPTH_MAX = 64
 JSON_BYTES_MAX = 1_000_000
 """A metadata document larger than this (in characters of text and keys) is refused: it would not be metadata."""
@@ -33,7 +42,10 @@ def check_text(field: str, text: str) -> str:
 
 
 def check_json(field: str, value: Any) -> Any:
-    """Returns `value` (with ``-0.0`` made ``0.0``), or raises `ValidationError` naming the path of the bad value."""
+    """Returns `value` as PostgreSQL would give it back (``-0.0`` is ``0.0``, whole floats from 1e16 on are integers).
+
+    Raises `ValidationError` naming the path of the bad value.
+    """
     budget = [JSON_BYTES_MAX]
     return _check(field, value, 0, budget)
 
@@ -52,12 +64,15 @@ def _check(path: str, value: Any, depth: int, budget: list[int]) -> Any:
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, int):
-        if not INT64_MIN <= value <= INT64_MAX:
-            raise ValidationError(path, "must be an integer of at most 64 bits")
+        if not -_INTEGER_BOUND < value < _INTEGER_BOUND:
+            raise ValidationError(path, f"must be an integer of at most {INTEGER_DIGITS_MAX} digits")
+        budget[0] -= _digits(value)
         return value
     if isinstance(value, float):
         if not math.isfinite(value):
             raise ValidationError(path, "must be a finite number")
+        if value.is_integer() and abs(value) >= WHOLE_FROM:
+            return int(value)  # equal to the float, as the digits that are written of it are not
         return value or 0.0
     if isinstance(value, list):
         return [_check(f"{path}[{i}]", item, depth + 1, budget) for i, item in enumerate(value)]
@@ -69,3 +84,27 @@ def _check(path: str, value: Any, depth: int, budget: list[int]) -> Any:
             budget[0] -= len(key)
         return {key: _check(f"{path}.{key}", item, depth + 1, budget) for key, item in value.items()}
     raise ValidationError(path, f"must be JSON, not {type(value).__name__}")
+
+
+def check_growth(field: str, value: Any, before: Any) -> None:
+    """Raises `ValidationError` if a document has grown (from `before`) to more than it may hold."""
+    size = _size(value)
+    if size > JSON_BYTES_MAX and size > _size(before):
+        raise ValidationError(field, f"must not be larger than {JSON_BYTES_MAX} characters in all")
+
+
+def _size(value: Any) -> int:
+    """What a document counts, as `check_json` counts it."""
+    if isinstance(value, str):
+        return JSON_NODE_COST + len(value)
+    if isinstance(value, list):
+        return JSON_NODE_COST + sum(map(_size, value))
+    if isinstance(value, dict):
+        return JSON_NODE_COST + sum(len(key) + _size(item) for key, item in value.items())
+    return JSON_NODE_COST + (_digits(value) if isinstance(value, int) else 0)
+
+
+def _digits(value: int) -> int:
+    """What an integer counts beside its place: about its digits, if it is more than a machine's."""
+    bits = value.bit_length()
+    return int(bits * _DIGITS_PER_BIT) if bits > _INT64_BITS else 0
