@@ -31,6 +31,9 @@ DEAF_POLL_S = 1.0
 BUSY_POLL_S = 0.5
 """How soon a push is tried again that had to give way to somebody else's locks."""
 
+HELD_S = 30.0
+"""After so long a wait for another process that syncs this replica, whoever waits for a round is told of it."""
+
 GATHER_S = 0.02
 """How long a round waits after a local write for more of them: an agent rarely writes once."""
 
@@ -41,6 +44,11 @@ many replicas that write would otherwise have each other pull every single chang
 
 MARK_S = 30.0
 """How often a replica that is level notes so; every time would be a write for nothing."""
+
+HELD_ELSEWHERE = (
+    "Another process has been syncing this replica for a long time (a first fill, or it was stopped)."
+    " Changes are kept in the replica and go out when it has ended."
+)
 
 _FIRST_PAUSE_S = 0.2
 _LONGEST_PAUSE_S = 3.0
@@ -86,6 +94,7 @@ class SyncLoop:
         self._poll_s = self._slow_poll_s = poll_s
         self._came_unannounced = False
         self._is_held_up = False
+        self._held_since: float | None = None
         self._local: LocalStore | None = None
         self._remote: RemoteStore | None = None
         self._wake = Wake()
@@ -162,7 +171,9 @@ class SyncLoop:
             self._answered_by_server()
             self._wake.set()  # the other process may have begun before what is waited for here
             time.sleep(random.uniform(0.02, 0.2))  # noqa: S311 - it spreads processes, it hides nothing
-            return
+            if not self._is_held_too_long():
+                return
+            self._held_up(HELD_ELSEWHERE)
         except LocalfirstError as error:
             if error.details.get("cause") == "busy":
                 self._held_up(error.message)
@@ -179,9 +190,16 @@ class SyncLoop:
             self._close()
         else:
             self._succeeded(result)
+        self._held_since = None
         with self._answers:
             self._answered = serving
             self._answers.notify_all()
+
+    def _is_held_too_long(self) -> bool:
+        now = time.monotonic()
+        if self._held_since is None:
+            self._held_since = now
+        return now - self._held_since >= HELD_S
 
     def _round(self, is_waited_for: bool) -> RoundResult:
         if self._local is None:

@@ -15,7 +15,7 @@ from localfirst_schema.errors import UnavailableError
 from reading.world import PROJECT, Reader, World
 
 CONNECT_S = 3.0
-SILENCE_S = 5.0
+SILENCE_S = 3.0
 BUSY_MACHINE_S = 1.5
 
 

@@ -45,7 +45,7 @@ class Psql:
             self._number()
             connection.commit()
         except (errors.IntegrityError, errors.RaiseException):
-            connection.pgconn.exec_(b"ROLLBACK")
+            connection.command(b"ROLLBACK")
             return False
         return True
 

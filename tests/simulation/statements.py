@@ -67,7 +67,6 @@ class Connection:
         self.held: set[Key] = set()
         self.on_commit = on_commit
         self.fate = fate
-        self.pgconn = SimpleNamespace(exec_=self._command)
         self._before: Tables | None = None
         self._savepoint: Tables | None = None
 
@@ -123,7 +122,8 @@ class Connection:
         self.tables.check_references()
         return []
 
-    def _command(self, command: bytes) -> SimpleNamespace:
+    def command(self, command: bytes) -> SimpleNamespace:
+        """A command past the driver: a rollback."""
         if command == b"ROLLBACK":
             if self._before is not None:
                 self.tables, self._before = self._before, None

@@ -157,6 +157,22 @@ def test_two_processes_of_one_replica_take_turns(laptop: Laptop, server: Connect
         loop.stop(1)
 
 
+def test_who_waits_for_a_process_that_does_not_end_its_round_is_told(
+    laptop: Laptop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("localfirst_sync.loop.HELD_S", 1.0)
+    loop = laptop.loop()
+    loop.start()
+    assert loop.request(5) is not None
+    with ReplicaLock(laptop.path.with_name(f"{laptop.path.name}.lock")).held(1):
+        laptop.create(WORK_ITEM, **task())
+        assert loop.request(20) is None
+        assert "Another process" in str(loop.last_error)
+    assert loop.request(5) is not None
+    assert (laptop.local.pending_count(), loop.last_error) == (0, None)
+    loop.stop(1)
+
+
 def test_notices_that_do_not_come_are_made_up_for_by_polling(
     laptop: Laptop, server: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,7 +1,7 @@
 """How a connection to PostgreSQL is made, and what is expected of it.
 
-Every wait has a bound: for the connection itself, for a dead network (TCP), for a lock, for a statement, and for a client
-that went to sleep within a transaction (so that it cannot keep the head of the project locked). Autocommit, since every
+Every wait has a bound: for the connection itself, for a dead network (TCP), for a silent server (`bounded`), for a lock,
+for a statement, and for a client that went to sleep within a transaction (so that it cannot keep the head of the project locked). Autocommit, since every
 transaction of the engine is written out in full.
 """
 
@@ -17,6 +17,7 @@ from localfirst_schema.errors import UnavailableError
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.pq import ExecStatus
 
+from localfirst_sync.postgres.bounded import BoundedConnection
 from localfirst_sync.postgres.failure import unavailable
 
 logger = logging.getLogger("localfirst.sync")
@@ -24,7 +25,7 @@ logger = logging.getLogger("localfirst.sync")
 # It warns of pipelines that fail, with the names of user and database; what fails is told by whoever asked.
 logging.getLogger("psycopg").setLevel(logging.ERROR)
 
-Connection: TypeAlias = psycopg.Connection[tuple[object, ...]]
+Connection: TypeAlias = BoundedConnection
 
 CONNECT_TIMEOUT_S = 3
 PREPARED_MAX = 200
@@ -48,11 +49,13 @@ def connect(dsn: str, *, connect_timeout_s: int = CONNECT_TIMEOUT_S) -> Connecti
     """A new connection in autocommit mode. Raises `UnavailableError`, which never repeats anything of `dsn`."""
     try:
         try:
-            connection = psycopg.connect(conninfo(dsn, connect_timeout_s=connect_timeout_s), autocommit=True)
+            connection = BoundedConnection.connect(conninfo(dsn, connect_timeout_s=connect_timeout_s), autocommit=True)
         except psycopg.Error as error:
             if not _pooler_refuses_options(error):
                 raise
-            connection = psycopg.connect(conninfo(dsn, connect_timeout_s=connect_timeout_s, options=False), autocommit=True)
+            connection = BoundedConnection.connect(
+                conninfo(dsn, connect_timeout_s=connect_timeout_s, options=False), autocommit=True
+            )
     except psycopg.Error as error:
         raise unavailable(error) from None
     # Only what says so is prepared: a statement that psycopg prepares by itself within a pipeline that then fails is
@@ -87,7 +90,7 @@ def roll_back(connection: Connection, to_savepoint: str | None = None) -> None:
     It goes past psycopg, which forgets all prepared statements when it sees a rollback.
     """
     command = "ROLLBACK" if to_savepoint is None else f"ROLLBACK TO SAVEPOINT {to_savepoint}"
-    if connection.pgconn.exec_(command.encode()).status != ExecStatus.COMMAND_OK:
+    if connection.command(command.encode()).status != ExecStatus.COMMAND_OK:
         raise psycopg.OperationalError("the transaction could not be rolled back")
 
 

@@ -25,7 +25,10 @@ _QUERY = b"SELECT head, tag FROM localfirst.project_heads WHERE project_id = $1"
 
 def prepare(connection: Connection) -> None:
     """Prepares the question, once a connection. Raises `UnavailableError`."""
-    result = connection.pgconn.prepare(_STATEMENT, _QUERY)
+    try:
+        result = connection.prepare(_STATEMENT, _QUERY)
+    except psycopg.Error as error:
+        raise unavailable(error) from None
     if result.status != ExecStatus.COMMAND_OK:
         raise UnavailableError("PostgreSQL lacks tables that localfirst needs; they are made at the next sync.", cause="schema")
 

@@ -13,7 +13,7 @@ from localfirst_sync.postgres import head, listen, migrate, pull, push, restore,
 from localfirst_sync.postgres.connection import Connection, close_quietly, closed_on_failure, connect
 from localfirst_sync.wake import Wake
 
-HEAD_BUDGET_MS = 5_000
+HEAD_BUDGET_MS = 3_000
 
 
 class PostgresStore:
