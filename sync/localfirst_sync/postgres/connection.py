@@ -1,8 +1,8 @@
 """How a connection to PostgreSQL is made, and what is expected of it.
 
-Every wait has a bound: for the connection itself, for a dead network (TCP), for a silent server (`bounded`), for a lock,
-for a statement, and for a client that went to sleep within a transaction (so that it cannot keep the head of the project locked). Autocommit, since every
-transaction of the engine is written out in full.
+Every wait has a bound: for the connection itself, for a dead network (TCP), for a silent server (`bounded`), for a lock, for a
+statement, and for a client that went to sleep within a transaction (so that it cannot keep the head of the project locked).
+Autocommit, since every transaction of the engine is written out in full.
 """
 
 from __future__ import annotations
