@@ -12,7 +12,7 @@ from localfirst_schema.wire import Row, decode_json, encode_json
 
 from localfirst.operations.operation import Operation
 from localfirst.operations.present import present
-from localfirst.operations.settled_fields import check_given
+from localfirst.operations.settled_fields import checked_given
 from localfirst.operations.settling import settled_row
 from localfirst.replica.rows import find
 from localfirst.session import Session
@@ -84,14 +84,14 @@ def resolve(session: Session, arguments: ResolveConflict) -> dict[str, Any]:
         raise ValidationError("fields", f"is required with merge: the values of {', '.join(conflict['fields'])}")
     if arguments.resolution != "merge" and arguments.fields is not None:
         raise ValidationError("fields", "is for merge alone")
-    if arguments.fields:
-        check_given(ENTITY[conflict["entity"]], conflict, arguments.fields)
     shown: dict[str, Any] = {}
     with session.act(arguments.resolved_by) as act:
         for one in _referenced_first(_select(session, _OF_ACT, conflict["act_id"])):
             entity = ENTITY[one["entity"]]
             before = find(act.connection, entity, one["id"])
-            given = arguments.fields if one["conflict_id"] == arguments.conflict_id else {}
+            given = None  # of the rest of an act that is settled by merging, mine stands: it was one act
+            if arguments.fields is not None and one["conflict_id"] == arguments.conflict_id:
+                given = checked_given(entity, before, one, arguments.fields)
             after: Row | None = before
             if arguments.resolution == "theirs":
                 after = act.change(entity, before, {}) if before is not None else None
@@ -151,7 +151,8 @@ OPERATIONS = (
         "resolve_conflict",
         "Settle a conflict",
         "Settles an open conflict for everyone: `mine` takes my values of the clashing fields, `theirs` leaves the row as it"
-        " stands, `merge` takes the values given in `fields`.",
+        " stands, `merge` takes the values given in `fields`, for"
+        " every field that clashes.",
         ResolveConflict,
         ConflictResolved,
         resolve,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from localfirst_schema import metadata
-from localfirst_schema.entities import DEPLOYMENT, ENTITY, VENDOR, WORK_ITEM, WORK_ITEM_DEPENDENCY, Entity, Role
+from localfirst_schema.entities import DEPLOYMENT, ENTITY, VENDOR, WORK_ITEM, WORK_ITEM_DEPENDENCY, Entity
 from localfirst_schema.errors import InvalidStateError, ValidationError
 from localfirst_schema.json_merge import apply, merge_patch
 from localfirst_schema.metadata import DeploymentMetadata, VendorMetadata
@@ -13,6 +13,7 @@ from localfirst_schema.wire import Row, decode_json
 from localfirst_sync.structure import OF_THE_PAST
 from pydantic import BaseModel
 
+from localfirst.operations.settled_fields import checked_mine
 from localfirst.operations.vendors import vendor_status
 from localfirst.operations.work_items import apply_changes
 from localfirst.replica.act import Act
@@ -50,7 +51,7 @@ def _settled_work_item(act: Act, row: Row | None, conflict: dict[str, Any], give
         parent_id = created.get("parent_id")
         parent = require_alive(find(act.connection, WORK_ITEM, parent_id), "work item", parent_id) if parent_id else None
         return act.change(WORK_ITEM, None, created, **place_under(act.connection, created["id"], parent))
-    values = _settled_values_of(row, conflict, given, WORK_ITEM.json_columns)
+    values = _settled_values_of(WORK_ITEM, row, conflict, given)
     deleted_at = values.pop("deleted_at", row["deleted_at"])
     if row["deleted_at"] is not None and deleted_at == row["deleted_at"] and values:
         _require_brought_back(row, conflict)
@@ -64,24 +65,30 @@ def _settled_work_item(act: Act, row: Row | None, conflict: dict[str, Any], give
 
 def _settled_values(entity: Entity, row: Row | None, conflict: dict[str, Any], given: dict[str, Any] | None) -> dict[str, Any]:
     """The values to be written to a row of another entity, or to create a row that is not there."""
-    for name in given or ():
-        fixed = row is not None and name in entity.immutable
-        if name not in entity.by_name or entity.by_name[name].role is not Role.DATA or fixed:
-            raise ValidationError(f"fields.{name}", f"is not a field of a {entity.name} that can be changed")
     if row is None:
         if conflict["base_version"] != 0:
             raise InvalidStateError(
                 "the row of this conflict is not there any more, so my change of it cannot be taken; settle it with theirs.",
                 id=conflict["id"],
             )
-        return {"id": conflict["id"], **conflict["mine"], **(given or {})}
-    values = _settled_values_of(row, conflict, given, entity.json_columns)
+        created = {"id": conflict["id"], **checked_mine(entity, {**conflict["mine"], **(given or {})})}
+        for name in (*sorted(entity.immutable), "title"):
+            if name in entity.by_name and created.get(name) is None:
+                raise ValidationError(f"mine.{name}", "is missing, so my row cannot be made; settle this with theirs")
+        if "metadata" in entity.by_name:
+            created["metadata"] = metadata.check(_metadata_of(entity, created), created.get("metadata", {}))
+        return created
+    values = _settled_values_of(entity, row, conflict, given)
     if row["deleted_at"] is not None and "deleted_at" not in values and values:
         _require_brought_back(row, conflict)
         values["deleted_at"] = None
-    if "metadata" in values and entity.name in _METADATA:
-        values["metadata"] = metadata.check_change(_METADATA[entity.name], decode_json(row["metadata"]), values["metadata"])
+    if "metadata" in values:
+        values["metadata"] = metadata.check_change(_metadata_of(entity, row), decode_json(row["metadata"]), values["metadata"])
     return values
+
+
+def _metadata_of(entity: Entity, row: Row) -> type[BaseModel]:
+    return metadata.OF_ITEM_TYPE[row["item_type"]] if entity is WORK_ITEM else _METADATA[entity.name]
 
 
 def _require_brought_back(row: Row, conflict: dict[str, Any]) -> None:
@@ -92,19 +99,17 @@ def _require_brought_back(row: Row, conflict: dict[str, Any]) -> None:
         )
 
 
-def _settled_values_of(
-    row: Row, conflict: dict[str, Any], given: dict[str, Any] | None, json_columns: frozenset[str]
-) -> dict[str, Any]:
+def _settled_values_of(entity: Entity, row: Row, conflict: dict[str, Any], given: dict[str, Any] | None) -> dict[str, Any]:
     """Column → value: mine where nothing was given; of JSON documents only the keys in question change."""
     values: dict[str, Any] = {}
     if given is None:
-        for name, mine in conflict["mine"].items():
-            if name in json_columns and isinstance(mine, dict):
+        for name, mine in checked_mine(entity, conflict["mine"]).items():
+            if name in entity.json_columns and isinstance(mine, dict):
                 values[name] = apply(conflict["base"].get(name) or {}, mine, decode_json(row[name] or "{}"))
             else:
                 values[name] = mine
         return values
     for name, value in given.items():
-        patched = name in json_columns and isinstance(value, dict)
+        patched = name in entity.json_columns and isinstance(value, dict)
         values[name] = merge_patch(decode_json(row[name] or "{}"), value) if patched else value
     return values

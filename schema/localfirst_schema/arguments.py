@@ -33,6 +33,7 @@ from localfirst_schema.types import (
     Status,
     Text,
     Title,
+    TokenBudget,
     VendorName,
     Version,
     Who,
@@ -284,7 +285,7 @@ class UpdateProjectConfiguration(Arguments):
     current_session_id: Id | None = None
     git_branch: GitBranch | None = None
     git_head_commit: CommitHash | None = None
-    default_token_budget: Annotated[int, Field(ge=1000, le=1_000_000)] | None = None
+    default_token_budget: TokenBudget | None = None
     updated_by: Who | None = None
 
 
@@ -308,7 +309,9 @@ class ResolveConflict(Arguments):
 
     conflict_id: Id
     resolution: Literal["mine", "theirs", "merge"]
-    fields: Annotated[Json | None, Field(description="with merge: field → value; metadata as a JSON merge patch")] = None
+    fields: Annotated[
+        Json | None, Field(description="with merge: every clashing field → value; metadata as a JSON merge patch")
+    ] = None
     resolved_by: Who | None = None
 
 

@@ -5,9 +5,15 @@ from __future__ import annotations
 import pytest
 from contract.agent import Answer, Refusal, working
 from contract.laptop import Laptop
+from localfirst_schema.entities import WORK_ITEM
+from localfirst_schema.errors import ValidationError
+from reading.world import call as calling
 
 from end_to_end.conftest import NewLaptop
 from end_to_end.stores import replica_rows, server_rows
+from localfirst.replica.rows import find
+from localfirst.session import Session
+from localfirst.settings import load
 
 AWAY = {"LOCALFIRST_DATABASE_URL": ""}
 
@@ -43,7 +49,7 @@ def test_anyone_settles_a_conflict_once_for_everyone(
         assert set(conflict["fields"]) == {"title", "metadata.priority"}
         before = on_a.call("query_work_item", id=task["id"])
         assert before["status"] == "blocked", "what did not clash is merged"
-        more = {"fields": {"title": "Agreed"}} if resolution == "merge" else {}
+        more = {"fields": {"title": "Agreed", "metadata": {"priority": "medium"}}} if resolution == "merge" else {}
         settled = on_a.call("resolve_conflict", conflict_id=conflict["conflict_id"], resolution=resolution, **more)
         assert settled["version"] == before["version"] + 1
         on_a.call("sync_now")
@@ -127,6 +133,56 @@ def test_two_settle_the_same_conflict_while_apart_and_the_first_stands(new_lapto
             "the later one's words are kept, in a conflict of their own"
         )
     assert replica_rows(a) == replica_rows(b) == server_rows(database_url)
+
+
+def test_a_merge_decides_every_field_that_clashes(new_laptop: NewLaptop, database_url: str) -> None:
+    a, b = new_laptop("a"), new_laptop("b")
+    of_a = {"title": "From A", "metadata": {"priority": "medium", "deep": {"a": 1, "b": 1}}, "commit_hash": "a" * 40}
+    of_b = {"title": "From B", "metadata": {"priority": "high", "deep": {"a": 2, "b": 2}}, "commit_hash": "b" * 40}
+    task = clash(a, b, of_a=of_a, of_b=of_b)
+    with working(a) as agent:
+        (conflict,) = agent.call("list_conflicts")["conflicts"]
+        call = {"conflict_id": conflict["conflict_id"], "resolution": "merge"}
+        for fields, missing in (
+            ({"title": "Agreed", "commit_hash": None}, ["metadata.deep.a", "metadata.deep.b", "metadata.priority"]),
+            ({"metadata": {"priority": "low", "deep": {"b": 3}}}, ["commit_hash", "metadata.deep.a", "title"]),
+            ({"title": "Agreed", "commit_hash": None, "metadata": {"deep": 1}}, ["metadata.priority"]),
+        ):
+            refusal = agent.refused("resolve_conflict", **call, fields=fields)
+            assert (refusal.kind, refusal.details["missing"]) == ("ValidationError", missing), refusal
+            assert all(name in refusal.text for name in missing)
+        assert agent.call("query_work_item", id=task["id"])["title"] == "From A"
+        metadata = {"priority": None, "deep": {"a": 3, "b": None}}
+        agent.call("resolve_conflict", **call, fields={"title": "Agreed", "commit_hash": "C" * 40, "metadata": metadata})
+        agent.call("sync_now")
+        item = agent.call("query_work_item", id=task["id"])
+        assert (item["title"], item["metadata"]) == ("Agreed", {"deep": {"a": 3}, "kept": 1})
+        assert item["commit_hash"] == "c" * 40, "as every other tool writes it, and PostgreSQL takes it"
+        assert agent.call("list_conflicts")["total_count"] == 0
+    assert replica_rows(a) == server_rows(database_url)
+
+
+def test_my_value_that_the_server_has_refused_is_not_sent_to_it_again(new_laptop: NewLaptop, database_url: str) -> None:
+    laptop = new_laptop("a")
+    session = Session(load(laptop.project, laptop.environment))
+    assert session.link is not None
+    try:
+        item = calling(session, "create_work_item", item_type="task", title="Short")["id"]
+        with session.act("another version") as act:
+            act.change(WORK_ITEM, find(act.connection, WORK_ITEM, item), {"title": "long" * 60})
+        assert session.link.sync(60) is not None
+        (conflict,) = calling(session, "list_conflicts")["conflicts"]
+        assert conflict["reason"].startswith("constraint")
+        settling = {"conflict_id": conflict["conflict_id"], "resolution": "mine"}
+        with pytest.raises(ValidationError, match=r"mine\.title .*settle this with theirs, or merge"):
+            calling(session, "resolve_conflict", **settling)
+        assert calling(session, "list_conflicts")["total_count"] == 1
+        calling(session, "resolve_conflict", **settling | {"resolution": "merge", "fields": {"title": "Shorter"}})
+        assert session.link.sync(60) is not None
+        assert calling(session, "list_conflicts")["total_count"] == 0
+        assert server_rows(database_url)["work_items"][item]["title"] == "Shorter"
+    finally:
+        session.close()
 
 
 def test_wrong_ways_to_settle_are_refused(new_laptop: NewLaptop) -> None:

@@ -6,10 +6,11 @@ from collections.abc import Callable
 from random import Random
 from typing import Any
 
-from localfirst_schema.entities import ENHANCEMENT, ENTITY, VENDOR, WORK_ITEM, WORK_ITEM_DEPENDENCY, Entity
+from localfirst_schema.entities import ENHANCEMENT, ENTITY, VENDOR, WORK_ITEM, WORK_ITEM_DEPENDENCY, Entity, Role
 from localfirst_schema.errors import LocalfirstError, UnavailableError
 from localfirst_schema.identifiers import natural_id
-from localfirst_schema.wire import Row
+from localfirst_schema.json_merge import merge_patch
+from localfirst_schema.wire import Row, decode_json
 from pydantic import ValidationError
 
 from localfirst.operations.registry import BY_NAME
@@ -22,6 +23,7 @@ STATUSES = ("active", "completed", "blocked")
 NAMES = ("Alder", "Birch", "Cedar")
 ATTEMPTS = 6
 
+Content = dict[str, Any]
 Choice = tuple[str, dict[str, Any]] | None
 """An operation and its arguments, or None where there is nothing to do it with."""
 
@@ -256,18 +258,33 @@ def _revert(machine: Machine, dice: Random, number: int) -> Choice:
 
 
 def _resolve(machine: Machine, dice: Random, number: int) -> Choice:
-    query = "SELECT id, fields FROM conflicts WHERE resolved_at IS NULL ORDER BY id"
+    query = "SELECT id, fields, entity, base, mine, theirs FROM conflicts WHERE resolved_at IS NULL ORDER BY id"
     found = machine.connection.execute(query).fetchall()
     if not found:
         return None
-    conflict_id, fields = dice.choice(found)
+    conflict_id, fields, entity, *sides = dice.choice(found)
     resolution = dice.choice(("mine", "theirs", "merge"))
     arguments = {"conflict_id": conflict_id, "resolution": resolution}
     if resolution == "merge":
         options = (("title", f"merged {number}"), ("status", "active"), ("description", f"merged {number}"))
         merged = {name: value for name, value in options if f'"{name}"' in str(fields)}
-        arguments["fields"] = merged or {"metadata": {"note": f"merged {number}"}}
+        merged = merged or {"metadata": {"note": f"merged {number}"}}
+        base, mine, theirs = (decode_json(str(side)) for side in sides)
+        arguments["fields"] = merge_patch(_left_as_it_stands(ENTITY[str(entity)], base, mine, theirs), merged)
     return "resolve_conflict", arguments
+
+
+def _left_as_it_stands(entity: Entity, base: Content, mine: Content, theirs: Content) -> Content:
+    """The clashing fields with the values of the row, as far as they may be given."""
+    named = [name for name in {**base, **mine} if name in theirs and name not in entity.immutable]
+    given = [name for name in named if entity.by_name[name].role is Role.DATA]
+    return {name: _as_patch(base.get(name), mine.get(name), theirs[name]) for name in given}
+
+
+def _as_patch(base: Any, mine: Any, theirs: Any) -> Any:
+    if not (isinstance(base, dict) and isinstance(mine, dict) and isinstance(theirs, dict)):
+        return theirs
+    return {key: _as_patch(base.get(key), mine.get(key), theirs.get(key)) for key in {**base, **mine}}
 
 
 def _act_of_several(machine: Machine, dice: Random, number: int) -> Choice:
