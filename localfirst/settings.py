@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import platformdirs
 from localfirst_schema.author import check_author
-from localfirst_schema.errors import ValidationError
+from localfirst_schema.errors import UnavailableError, ValidationError
 from localfirst_schema.values import check_text
 
 from localfirst.project import find_root, name_from_git
@@ -58,7 +58,7 @@ class Settings(NamedTuple):
 def load(directory: Path | None = None, environment: Mapping[str, str] | None = None) -> Settings:
     """The settings for `directory` (default: the current one). Raises ValidationError for a file that makes no sense."""
     environment = os.environ if environment is None else environment
-    root = find_root(directory or Path.cwd())
+    root = find_root(directory or _here())
     file = _read_file(root / FILE_NAME)
 
     def setting(name: str) -> str | None:
@@ -145,3 +145,10 @@ def _read_file(path: Path) -> dict[str, str]:
         if not isinstance(value, str):
             raise ValidationError(f"{FILE_NAME}:{key}", "must be text")
     return content
+
+
+def _here() -> Path:
+    try:
+        return Path.cwd()
+    except FileNotFoundError:
+        raise UnavailableError("the current directory does not exist any more: change to one that is there.") from None

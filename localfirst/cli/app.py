@@ -7,6 +7,7 @@ is run is loaded: a person waits for it. Whatever a command raises ends in `fail
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from collections.abc import Iterable
 from importlib import import_module
@@ -52,15 +53,15 @@ class _Program(TyperGroup):
 def run() -> None:
     """Runs the command that the arguments name, and exits with its status."""
     arguments = sys.argv[1:]
-    if arguments == ["--version"]:
-        _show_version(True)
     _prepare_streams()
     try:
+        if arguments == ["--version"]:
+            _show_version(True)
         command = typer.main.get_command(build(_needed(arguments)))
         status = command.main(arguments, prog_name="localfirst", standalone_mode=False)
         sys.stdout.flush()
     except typer.Exit as exit_:
-        sys.exit(exit_.exit_code)
+        sys.exit(failure.flushed(exit_.exit_code))
     except BaseException as error:  # noqa: BLE001 (whatever it is, a person gets a sentence and the log the rest)
         sys.exit(failure.report(error, as_json=failure.wants_json(arguments)))
     sys.exit(status if isinstance(status, int) else 0)
@@ -104,7 +105,12 @@ def _program(
 
 
 def _prepare_streams() -> None:
-    """A character that the terminal does not know, or a log that cannot be written, is no reason to fail."""
+    """A character that the terminal does not know, or a log that cannot be written, is no reason to fail; no output is one."""
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w")  # noqa: PTH123, SIM115 - for as long as the program lives
+    if sys.stdout is None:
+        sys.stderr.write("Error: standard output is closed: let it lead to a terminal, a file or a program.\n")
+        sys.exit(failure.FAILED)
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")

@@ -8,9 +8,12 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from contextlib import suppress
 
 import typer
 from localfirst_schema.errors import LocalfirstError, UnavailableError, ValidationError
+
+from localfirst.disk_words import in_words
 
 FAILED, MISUSED, INTERRUPTED = 1, 2, 130
 
@@ -26,12 +29,21 @@ def wants_json(arguments: list[str]) -> bool:
 def report(error: BaseException, *, as_json: bool) -> int:
     """Tells what went wrong and returns the exit status. An error that nobody foresaw goes to the log with its traceback."""
     if isinstance(error, SystemExit):
-        return error.code if isinstance(error.code, int) else FAILED
+        return flushed(error.code if isinstance(error.code, int) else FAILED)
     if isinstance(error, KeyboardInterrupt | typer.Abort):
         return INTERRUPTED
     if isinstance(error, BrokenPipeError):
         _forget_output()
         return FAILED
+    if flushed(0) != 0:
+        return FAILED
+    try:
+        return _tell(error, as_json=as_json)
+    except OSError:
+        return flushed(FAILED)  # it is the telling that failed
+
+
+def _tell(error: BaseException, *, as_json: bool) -> int:
     if isinstance(error, typer.TyperException):
         _tell_misuse(error, as_json=as_json)
         return error.exit_code
@@ -44,6 +56,21 @@ def report(error: BaseException, *, as_json: bool) -> int:
     else:
         _print_sentence(error)
     return FAILED
+
+
+def flushed(status: int) -> int:
+    """The exit status, once standard output has taken all that was written; if it cannot, that is said and is the failure."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _forget_output()
+        return FAILED
+    except OSError as error:
+        _forget_output()
+        with suppress(OSError):
+            sys.stderr.write(f"Error: standard output cannot be written: {in_words(error)}.\n")
+        return FAILED
+    return status
 
 
 def _tell_misuse(error: typer.TyperException, *, as_json: bool) -> None:

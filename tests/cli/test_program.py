@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pty
 import re
+import shlex
 import subprocess
 
 import pytest
@@ -122,6 +123,41 @@ def test_a_reader_that_goes_away_is_no_error(shell: Shell) -> None:
     process = shell.start("export", stdout=writing)
     os.close(writing)
     assert process.communicate(timeout=60)[1] == ""
+
+
+@pytest.mark.parametrize(
+    "arguments", [("item", "list", "--json"), ("item", "list"), ("status",), ("item", "show", "nope", "--json"), ("--version",)]
+)
+def test_an_output_that_takes_nothing_is_named_in_one_sentence(shell: Shell, arguments: tuple[str, ...]) -> None:
+    shell.item("Task")
+    with open("/dev/full", "wb") as full:  # noqa: PTH123 - a device
+        process = shell.start(*arguments, stdout=full)
+        said = process.communicate(timeout=60)[1]
+    assert (said, process.returncode) == ("Error: standard output cannot be written: the disk is full.\n", 1)
+
+
+def test_an_output_that_is_closed_is_named_before_anything_is_done(shell: Shell) -> None:
+    for command in ("item list", "item list --json", "item create Task", "--version"):
+        program = shlex.join(PROGRAM)
+        closed = subprocess.run(
+            ["sh", "-c", f"{program} {command} >&-"],
+            cwd=shell.project, env=shell.environment(), stderr=subprocess.PIPE, text=True, check=False,
+        )  # fmt: skip
+        said = "Error: standard output is closed: let it lead to a terminal, a file or a program.\n"
+        assert (closed.stderr, closed.returncode) == (said, 1)
+    assert shell.json("item", "list")["total_count"] == 0
+
+
+def test_a_current_directory_that_is_gone_is_said(shell: Shell) -> None:
+    gone = shell.project / "gone"
+    gone.mkdir()
+    program = shlex.join(PROGRAM)
+    done = subprocess.run(
+        ["sh", "-c", f"rmdir {shlex.quote(str(gone))}; exec {program} item list"],
+        cwd=gone, env=shell.environment(), capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert done.stderr == "Error: the current directory does not exist any more: change to one that is there.\n"
 
 
 def _on_a_terminal(shell: Shell, *arguments: str) -> str:
