@@ -51,7 +51,8 @@ class TreeWatch:
     def behind(self, connection: apsw.Connection, root: Path, *, wait_s: float = 0.0) -> int | None:
         """How many files of the tree are new, changed or gone since the index saw them.
 
-        None as long as that is not known (the first scan is under way, the tree is gone) or the tree was never indexed. Costs
+        None as long as that is not known (the first scan is under way, the tree is gone, a run has ended since the tree was
+        last compared with the index) or the tree was never indexed. Costs
         microseconds, and no more than `wait_s` for a first answer. `connection` is the caller's, on the replica's file.
         """
         root = Path(os.path.realpath(root))
@@ -64,7 +65,7 @@ class TreeWatch:
             if watched is None or not watched.is_alive():
                 watched = self._watched[key] = _Watched(root, connection.filename)
                 watched.start()
-        return watched.asked(connection.data_version(), wait_s)
+        return watched.asked(connection.data_version(), repository.indexed_at, wait_s)
 
     def close(self) -> None:
         """Ends the threads; waits for them for a second at most."""
@@ -87,20 +88,22 @@ class _Watched(threading.Thread):
         self._root = root
         self._replica = replica
         self._counted = threading.Event()
-        self._count: int | None = None
+        self._count: tuple[str | None, int | None] = (None, None)
+        """Which run was the last to have ended when the tree was compared, by its `indexed_at`, and how many files differed."""
         self._store_version: int | None = None
         self._counted_version: int | None = None
         self._last_asked = time.monotonic()
         # Files whose time says nothing, and whose content was compared: path -> (size, mtime_ns, inode), equal to this hash.
         self._compared: dict[str, tuple[tuple[int, int, int], bytes]] = {}
 
-    def asked(self, store_version: int, wait_s: float) -> int | None:
-        """The count as last known. `store_version` tells that the replica's file changed, perhaps the index in it."""
+    def asked(self, store_version: int, indexed_at: str | None, wait_s: float) -> int | None:
+        """The count since the run that ended then. `store_version`: the replica's file changed, perhaps the index in it."""
         self._last_asked = time.monotonic()
         self._store_version = store_version
         if wait_s > 0:
             self._counted.wait(wait_s)
-        return self._count
+        since, count = self._count
+        return count if since == indexed_at else None
 
     def run(self) -> None:
         """Counts, then counts again whenever the tree or the store has changed."""
@@ -121,7 +124,7 @@ class _Watched(threading.Thread):
                     self._recount(connection, found)
         except Exception:  # noqa: BLE001 - a thread has no caller to tell; the next question starts another
             _log.exception("watching %s ended", self._root)
-            self._count = None
+            self._count = (None, None)
         finally:
             self._counted.set()
             connection.close()
@@ -137,11 +140,12 @@ class _Watched(threading.Thread):
         self._counted_version = self._store_version
         repository = repositories.find(connection, self._root)
         if found is None or repository is None:
-            self._count = None
+            self._count = (None, None)
         else:
             different = differences(connection, self._root, repository.repository_id, found)
             touched = self._touched(connection, repository.repository_id, different, found)
-            self._count = len(different.new) + len(different.changed) + len(different.deleted) + touched
+            count = len(different.new) + len(different.changed) + len(different.deleted) + touched
+            self._count = (repository.indexed_at, count)
         self._counted.set()
 
     def _touched(self, connection: apsw.Connection, repository: int, different: Differences, found: list[FoundFile]) -> int:

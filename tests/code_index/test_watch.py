@@ -70,6 +70,16 @@ def test_a_change_is_told_and_the_run_that_takes_it_in_as_well(indexed: Indexed,
     eventually(ask, 1)
 
 
+def test_what_a_finished_run_has_taken_in_is_never_told_as_behind(indexed: Indexed, root: Path, trees: TreeWatch) -> None:
+    write(root, a="x = 1\n")
+    indexed.run(root)
+    write(root, b="x = 2\n", c="x = 3\n")
+    assert trees.behind(indexed.connection, root, wait_s=PATIENCE_S) == 2
+    indexed.run(root)
+    assert trees.behind(indexed.connection, root) in (None, 0)
+    eventually(lambda: trees.behind(indexed.connection, root), 0)
+
+
 def test_a_touched_file_is_not_behind(indexed: Indexed, root: Path, trees: TreeWatch) -> None:
     write(root, a="x = 1\n", b="x = 2\n")
     indexed.run(root)
