@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 from localfirst_schema.entities import VENDOR
+from localfirst_schema.errors import NotFoundError
 from localfirst_schema.identifiers import natural_id
 
 from localfirst.cli import history, metadata, options, terminal, wording
@@ -76,7 +77,12 @@ def history_(name: Name, limit: options.Limit = None, as_json: options.AsJson = 
     """Show who changed what in a vendor, newest change first."""
     with command(as_json=as_json) as this:
         vendor_id = natural_id(this.session.project_id, VENDOR.name, name)
-        this.answer(this.run("get_history", entity="vendor", id=vendor_id, **given(limit=limit)), history.view)
+        try:
+            changes = this.run("get_history", entity="vendor", id=vendor_id, **given(limit=limit))
+        except NotFoundError:
+            this.run("query_vendor_status", name=name)  # says it by the name that was given
+            raise
+        this.answer(changes, history.view)
 
 
 def _written(verb: str, vendor: Result) -> None:

@@ -375,7 +375,10 @@ class SearchCode(Arguments):
     ] = None
     language: Annotated[str, Field(min_length=1, max_length=50, description="python, typescript, go …")] | None = None
     path_glob: (
-        Annotated[Text, Field(min_length=1, max_length=1000, description="src/*.py, *_test.go, docs/; * crosses /")] | None
+        Annotated[
+            Text, Field(min_length=1, max_length=1000, description="src/*.py, *_test.go, docs/; * crosses /, \\[ is a bracket")
+        ]
+        | None
     ) = None
     limit: Limit = 10
     full_content: Annotated[bool, Field(description="whole pieces of code instead of their best lines")] = False

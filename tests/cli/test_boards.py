@@ -16,6 +16,7 @@ def test_a_vendor_breaks_and_works_again(shell: Shell) -> None:
     assert [one["name"] for one in shell.json("vendor", "list", "--status", "broken")["items"]] == ["Alder"]
     assert "10/12" in shell.ok("vendor", "list").out
     assert len(shell.json("vendor", "history", "Alder")["changes"]) == 2
+    assert "nope" in shell.error("vendor", "history", "nope")["message"]
     assert shell.error("vendor", "create", "Alder")["error"] == "DuplicateError"
     assert shell.error("vendor", "update", "Alder", "--operational", "--version", "1")["error"] == "VersionMismatchError"
     assert "`localfirst vendor list`" in shell.run("vendor", "show", "Nobody").err

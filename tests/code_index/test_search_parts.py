@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+
+import apsw
 import numpy as np
 import pytest
 
@@ -89,6 +92,23 @@ def test_globs_are_those_of_a_shell() -> None:
     assert as_sqlite("*.py") == ["*.py", "*/*.py"]
     assert as_sqlite("src/**/*.py") == ["src/*.py"]  # SQLite's * crosses /
     assert as_sqlite("docs/") == ["docs/*"]
+
+
+@pytest.mark.parametrize(
+    ("glob", "path"),
+    [
+        (r"\[x\]*.py", "[x]y.py"),
+        ("[[]x]*.py", "[x]y.py"),
+        (r"app/\[id\]/", "app/[id]/page.ts"),
+        (r"\**", "*.py"),
+        (r"a\\?", r"a\b"),
+    ],
+)
+def test_characters_that_mean_something_in_a_glob_can_be_escaped(glob: str, path: str) -> None:
+    with closing(apsw.Connection(":memory:")) as store:
+        found = [bool(store.execute("SELECT ? GLOB ?", (path, pattern)).get) for pattern in as_sqlite(glob)]
+        others = [bool(store.execute("SELECT ? GLOB ?", ("x/y.py", pattern)).get) for pattern in as_sqlite(glob)]
+    assert (any(found), any(others)) == (True, False)
 
 
 def test_a_language_may_be_named_by_the_ending_of_its_files() -> None:

@@ -11,6 +11,7 @@ from localfirst_schema.errors import ValidationError
 MOST_GLOBS = 64
 """So many patterns may come of the braces of one."""
 
+_ESCAPED = re.compile(r"\\([*?\[\]\\])")
 _BRACES = re.compile(r"\{([^{}]*,[^{}]*)\}")
 _FAMILIES = {"typescript": ("typescript", "tsx")}
 _SPOKEN = {"golang": "go", "c#": "csharp", "objective-c": "objc"}
@@ -80,7 +81,8 @@ def as_sqlite(glob: str) -> list[str]:
     """The patterns of SQLite's GLOB (whose ``*`` crosses ``/``) that stand for one of a shell's.
 
     ``src/*.py`` and ``src/**/*.py`` both find ``src/a/b.py``; a pattern without ``/`` is one of names in any folder, one
-    that ends with ``/`` is a folder. ``*.{py,go}`` is two patterns. Raises ValidationError for very many.
+    that ends with ``/`` is a folder. ``*.{py,go}`` is two patterns. A backslash makes ``* ? [ ]`` or a backslash stand for
+    itself. Raises ValidationError for very many.
     """
     patterns = [one for plain in _without_braces(glob) for one in _of_plain(plain)]
     return list(dict.fromkeys(patterns))
@@ -108,7 +110,7 @@ def _without_braces(glob: str) -> list[str]:
 
 
 def _of_plain(glob: str) -> list[str]:
-    pattern = glob.removeprefix("./").removeprefix("/")
+    pattern = _ESCAPED.sub(r"[\1]", glob.removeprefix("./").removeprefix("/"))
     if pattern.endswith("/"):
         pattern += "*"
     collapsed = pattern.replace("**/", "*").replace("**", "*")
