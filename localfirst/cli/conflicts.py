@@ -50,7 +50,8 @@ def resolve(
         str, typer.Argument(metavar="mine|theirs|merge", help="Whose values of the clashing fields to take.")
     ],
     fields: Annotated[
-        str | None, typer.Option("--fields", metavar="JSON", help='With merge: field → value, \'{"title":"Agreed"}\'.')
+        str | None,
+        typer.Option("--fields", metavar="JSON", help='With merge: every clashing field → value, \'{"title":"Agreed"}\'.'),
     ] = None,
     by: options.By = None,
     as_json: options.AsJson = False,

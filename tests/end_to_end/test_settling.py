@@ -185,6 +185,36 @@ def test_my_value_that_the_server_has_refused_is_not_sent_to_it_again(new_laptop
         session.close()
 
 
+@pytest.mark.parametrize("resolution", ["mine", "merge"])
+def test_my_act_is_taken_whole(resolution: str, new_laptop: NewLaptop, database_url: str) -> None:
+    laptop = new_laptop("a")
+    session = Session(load(laptop.project, laptop.environment))
+    assert session.link is not None
+    try:
+        ids = [calling(session, "create_work_item", item_type="task", title=title)["id"] for title in ("one", "other")]
+        with session.act("bob") as act:  # no tool changes two items at once; the write path can
+            for item, title in zip(ids, ("long" * 60, "by bob"), strict=True):
+                act.change(WORK_ITEM, find(act.connection, WORK_ITEM, item), {"title": title})
+        assert session.link.sync(60) is not None
+        clashes = {one["id"]: one for one in calling(session, "list_conflicts")["conflicts"]}
+        assert clashes.keys() == set(ids)
+        settling = {"conflict_id": clashes[ids[0]]["conflict_id"], "resolution": resolution}
+        if resolution == "mine":
+            with pytest.raises(ValidationError):
+                calling(session, "resolve_conflict", **settling)
+            assert calling(session, "list_conflicts")["total_count"] == 2, "all of it, or nothing"
+        else:
+            calling(session, "resolve_conflict", **settling, fields={"title": "short"})
+            assert session.link.sync(60) is not None
+            assert calling(session, "list_conflicts")["total_count"] == 0
+            assert {item: server_rows(database_url)["work_items"][item]["title"] for item in ids} == {
+                ids[0]: "short",
+                ids[1]: "by bob",
+            }
+    finally:
+        session.close()
+
+
 def test_wrong_ways_to_settle_are_refused(new_laptop: NewLaptop) -> None:
     a, b = new_laptop("a"), new_laptop("b")
     clash(a, b, of_a={"title": "From A"}, of_b={"title": "From B"})
