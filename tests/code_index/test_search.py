@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -48,6 +49,14 @@ def test_lines_and_content_are_those_of_the_file(searched: Searched, root: Path)
         lines = (root / found["file_path"]).read_text().split("\n")
         assert found["content"] == "\n".join(lines[found["start_line"] - 1 : found["end_line"]])
         assert found["repository"] == root.name
+
+
+def test_a_name_that_is_not_utf_8_is_shown_with_its_bytes_written_out(indexed: Indexed, root: Path) -> None:
+    Path(os.fsdecode(os.fsencode(root) + b"/caf\xe9.py")).write_text("def barista():\n    return 1\n")
+    indexed.run(root)
+    searched = Searched(indexed)
+    assert searched.paths("barista") == ["caf\\xe9.py"]
+    searched.close()
 
 
 def test_a_long_function_is_shown_by_its_best_lines_unless_all_of_it_is_asked_for(indexed: Indexed, root: Path) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import apsw
 
+from localfirst.code_index import file_name
 from localfirst.code_index.file_name import as_bytes, as_text
 from localfirst.code_index.search.excerpt import Excerpt, excerpt
 from localfirst.code_index.search.scope import Scope, as_sqlite, deepest, language_named
@@ -182,7 +183,7 @@ def _present(
     else:
         shown = excerpt(place.text, place.start_line, frozenset(answer.query.terms))
     return {
-        "file_path": place.path,
+        "file_path": file_name.shown(place.path),
         "start_line": shown.start_line,
         "end_line": shown.end_line,
         "symbol": place.symbol,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from localfirst_schema.errors import InvalidStateError
 
+from localfirst.code_index import file_name
 from localfirst.code_index.search import ranking
 from localfirst.code_index.search.candidates import Place, Stems, Wanted, counted
 from localfirst.code_index.search.excerpt import Excerpt, excerpt
@@ -124,7 +125,7 @@ def _present(score: float, one: Candidate, asked: CodeQuery, *, whole: bool) -> 
     else:
         shown = excerpt(one.text, one.start_line, frozenset(asked.terms))
     return {
-        "file_path": one.path,
+        "file_path": file_name.shown(one.path),
         "start_line": shown.start_line,
         "end_line": shown.end_line,
         "symbol": one.symbol,
