@@ -265,7 +265,7 @@ def test_a_rebuilt_replica_is_filled_by_the_server_before_it_answers(world: Worl
 def test_two_processes_that_meet_the_damage_rebuild_it_once(alone: Settings) -> None:
     filled(alone)
     leaves = pages_of(alone.replica, "work_items")
-    destroy(alone.replica, leaves[len(leaves) // 2])
+    destroy(alone.replica, leaves[-1])  # where the newest are, which a list shows first
     found: list[set[str]] = []
 
     def work() -> None:
@@ -281,6 +281,7 @@ def test_two_processes_that_meet_the_damage_rebuild_it_once(alone: Settings) -> 
     for thread in threads:
         thread.join()
     assert all(names >= {f"Item {n}" for n in range(ITEMS)} for names in found)
+    assert len(found) == len(threads)
     set_aside(alone)
     session = Session(alone)
     assert titles(session) >= {f"made by {n}" for n in range(3)} | {f"Item {n}" for n in range(ITEMS)}

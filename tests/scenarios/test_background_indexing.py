@@ -328,7 +328,7 @@ def test_index_repository_turns_itself_into_a_job_when_it_takes_long(agent: Agen
     root = laptop.directory / "code"
     root.mkdir()
     for number in range(20_000):
-        (root / f"m{number}.py").touch()
+        (root / f"m{number}.py").write_text(f"def made_{number}() -> int:\n    return {number}\n")
     began = time.monotonic()
     answer = agent.call("index_repository", repo_path=str(root))
     assert answer["estimated_duration_seconds"] > 60

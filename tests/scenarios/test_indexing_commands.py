@@ -121,16 +121,16 @@ class Terminal:
 
 
 def test_a_terminal_shows_a_bar_and_the_pace(shell: Shell, tmp_path: Path) -> None:
-    terminal = Terminal(shell, "index", str(repository(tmp_path / "code", files=3000)))
+    terminal = Terminal(shell, "index", str(repository(tmp_path / "code", files=6000, functions=12)))
     terminal.read_until("Chunking")
     terminal.read_until("files/s")
     terminal.read_until("left")
-    terminal.read_until("3000 files indexed", 120)
+    terminal.read_until("6000 files indexed", 120)
     assert terminal.end() == 0
 
 
 def test_ctrl_c_leaves_the_job_at_work(shell: Shell, tmp_path: Path) -> None:
-    terminal = Terminal(shell, "index", str(repository(tmp_path / "code", files=3000)))
+    terminal = Terminal(shell, "index", str(repository(tmp_path / "code", files=6000, functions=12)))
     terminal.read_until("Chunking")
     terminal.interrupt()
     terminal.read_until("goes on in the background")
@@ -140,7 +140,7 @@ def test_ctrl_c_leaves_the_job_at_work(shell: Shell, tmp_path: Path) -> None:
 
 
 def test_ctrl_c_twice_cancels_it(shell: Shell, tmp_path: Path) -> None:
-    terminal = Terminal(shell, "index", str(repository(tmp_path / "code", files=3000)))
+    terminal = Terminal(shell, "index", str(repository(tmp_path / "code", files=6000, functions=12)))
     terminal.read_until("Chunking")
     terminal.interrupt()
     terminal.read_until("once more")
