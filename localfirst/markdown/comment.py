@@ -16,6 +16,7 @@ from datetime import date
 from typing import Any, NamedTuple, TypeVar, get_type_hints
 
 import msgspec
+from localfirst_schema.values import WHOLE_FROM
 
 from localfirst.markdown.document import Entry
 
@@ -116,7 +117,8 @@ def differing(plain: E, wanted: E) -> dict[str, Any]:
 
 
 def same(one: object, other: object) -> bool:
-    """Equality that tells 1, 1.0 and True apart, at any depth."""
+    """Equality that tells 1, 1.0 and True apart, at any depth; whole floats are integers from where the stores make them so."""
+    one, other = _as_stored(one), _as_stored(other)
     if type(one) is not type(other):
         return False
     if isinstance(one, dict) and isinstance(other, dict):
@@ -124,6 +126,11 @@ def same(one: object, other: object) -> bool:
     if isinstance(one, list | tuple) and isinstance(other, list | tuple):
         return len(one) == len(other) and all(map(same, one, other))
     return one == other
+
+
+def _as_stored(value: object) -> object:
+    is_whole = isinstance(value, float) and value.is_integer() and abs(value) >= WHOLE_FROM
+    return int(value) if is_whole and isinstance(value, float) else value
 
 
 def is_plain(text: str) -> bool:
