@@ -1,0 +1,1 @@
+"""What a checkout may make this program do: nothing but have content."""
