@@ -81,7 +81,11 @@ class Pool:
         self.limit = processes or _processors()
         self.claimed: set[tuple[int, int]] = set()
         """(model, chunk) that a run of this pool is embedding; see `vectors`."""
-        self.changed = threading.Condition()
+        lock = threading.Lock()
+        self.claims_changed = threading.Condition(lock)
+        """Runs wait here for one another's claims. Feeders wait elsewhere: a wake-up that is meant for one of them must not be
+        taken by a run, which would leave the request lying."""
+        self._work = threading.Condition(lock)
         self._waiting: dict[int, deque[_Task]] = {}
         self._feeders: set[_Feeder] = set()
         self._is_closed = False
@@ -94,10 +98,11 @@ class Pool:
 
     def close(self) -> None:
         """Ends the processes; whatever they compute is dropped."""
-        with self.changed:
+        with self._work:
             self._is_closed = True
             feeders = list(self._feeders)
-            self.changed.notify_all()
+            self._work.notify_all()
+            self.claims_changed.notify_all()
         for feeder in feeders:
             feeder.kill()
         for feeder in feeders:
@@ -105,28 +110,28 @@ class Pool:
 
     def pids(self) -> list[int]:
         """The processes there are."""
-        with self.changed:
+        with self._work:
             return [feeder.pid for feeder in self._feeders if feeder.pid]
 
     def submit(self, request: Request, owner: int = 0) -> Future[Answer]:
         """The answer to come; `CrashedError` in its place if its process died. Owners take turns."""
         task = _Task(encode(request), Future())
-        with self.changed:
+        with self._work:
             if self._is_closed:
                 raise RuntimeError("the pool is closed")
             self._waiting.setdefault(owner, deque()).append(task)
             self._start_if_needed()
-            self.changed.notify()
+            self._work.notify()
         return task.future
 
     def withdraw(self, owner: int) -> None:
         """Forgets what an owner has not been answered yet, as far as it has not begun."""
-        with self.changed:
+        with self._work:
             self._waiting.pop(owner, None)
 
     def take(self, wait: bool) -> _Task | None:
         """The next request, for a feeder; None when there is none (if it does not wait), or the pool is closed."""
-        with self.changed:
+        with self._work:
             while not self._is_closed:
                 for owner, tasks in list(self._waiting.items()):
                     del self._waiting[owner]  # and back at the end: the next one is another owner's
@@ -135,14 +140,14 @@ class Pool:
                     return tasks.popleft()
                 if not wait:
                     return None
-                self.changed.wait()
+                self._work.wait()
             return None
 
     def give_back(self, task: _Task) -> None:
         """A request that was not begun."""
-        with self.changed:
+        with self._work:
             self._waiting.setdefault(-1, deque()).appendleft(task)
-            self.changed.notify()
+            self._work.notify()
 
     def _start_if_needed(self) -> None:
         waiting = sum(map(len, self._waiting.values()))
@@ -169,7 +174,7 @@ class _Feeder(threading.Thread):
             try:
                 self._send(first)
                 self._serve()
-            except (OSError, EOFError) as error:
+            except Exception as error:  # noqa: BLE001 (whatever it is, the request must be answered and the thread go on)
                 self._bury(error)
         self._end()
 

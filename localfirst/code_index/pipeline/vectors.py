@@ -151,8 +151,8 @@ class _Run:
             elif not any_waits:
                 return True
             else:
-                with self._pool.changed:  # another run is at the rest
-                    self._pool.changed.wait(LOOK_S)
+                with self._pool.claims_changed:  # another run is at the rest
+                    self._pool.claims_changed.wait(LOOK_S)
         return False
 
     def give_up_claims(self) -> None:
@@ -160,7 +160,7 @@ class _Run:
 
     def _claim_next(self, query: str, bindings: dict[str, int | None]) -> tuple[list[_Chunk], bool]:
         """The next chunks that no other run of this process is at, and whether there are any that wait."""
-        with self._pool.changed:
+        with self._pool.claims_changed:
             after, any_waits = 0, False
             while True:
                 rows = self._connection.execute(query, {**bindings, "after": after, "limit": ASKED_AT_ONCE})
@@ -175,10 +175,10 @@ class _Run:
             return free, any_waits
 
     def _release(self, chunk_ids: Sequence[int]) -> None:
-        with self._pool.changed:
+        with self._pool.claims_changed:
             self._pool.claimed.difference_update((self._model.model_id, chunk_id) for chunk_id in chunk_ids)
             self._mine.difference_update(chunk_ids)
-            self._pool.changed.notify_all()
+            self._pool.claims_changed.notify_all()
 
     def _embed(self, waiting: Sequence[_Chunk]) -> None:
         """Embeds what was claimed, as far as it is not stopped."""
