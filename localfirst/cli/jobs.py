@@ -42,11 +42,17 @@ def list_(
         this.answer(result, lambda page: _page(this, page, is_filtered=is_filtered))
 
 
-def show(job: JobId, as_json: options.AsJson = False) -> None:
+def show(
+    job: JobId,
+    skipped: Annotated[
+        str | None, typer.Option("--skipped", metavar="RULE", help="Name the files that this rule left out, such as minified.")
+    ] = None,
+    as_json: options.AsJson = False,
+) -> None:
     """Show how far a job is and what happened to it."""
     with command(as_json=as_json) as this:
         job_id = _resolve(this, job)
-        result = this.run("get_indexing_status", job_id=job_id)
+        result = this.run("get_indexing_status", job_id=job_id, **given(skipped_rule=skipped))
         events = [
             {"at": at, "event": event, "detail": detail} for at, event, detail in table.events(this.session.replica, job_id)
         ]
@@ -125,6 +131,10 @@ def _whole(result: Result) -> None:
     terminal.table(columns, ((wording.local_time(one["at"]), one["event"], one["detail"]) for one in result["events"]))
     for problem in result["problems"]:
         terminal.note(problem)
+    if result["skipped_files"]:
+        terminal.heading("Left out")
+        rows = ((one["file_path"], one["rule"], one["detail"]) for one in result["skipped_files"])
+        terminal.table((Column("file"), Column("rule", "word"), Column("what was seen", "faint")), rows)
 
 
 def _counts(result: Result) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import apsw
-from localfirst_schema.arguments import IndexRepository, ListIndexingJobs, OneIndexingJob, StartIndexing
+from localfirst_schema.arguments import IndexingStatusOf, IndexRepository, ListIndexingJobs, OneIndexingJob, StartIndexing
 from localfirst_schema.errors import InvalidStateError, UnavailableError
 from localfirst_schema.results import (
     IndexingCancelled,
@@ -17,6 +17,7 @@ from localfirst_schema.results import (
     RepositoryIndexed,
 )
 
+from localfirst.code_index.file_name import shown
 from localfirst.code_index.jobs import estimate, file_list, table, words
 from localfirst.code_index.jobs.job import Job
 from localfirst.code_index.jobs.states import FINAL, JobState
@@ -36,6 +37,9 @@ WAIT_S = 50.0
 """The longest wait: many clients give a call up after a minute."""
 
 LOOK_EVERY_S = 0.1
+
+SKIPPED_NAMED = 200
+"""Files that a rule left out, named at most at a time; `skipped_by_rule` counts all."""
 
 
 def start_indexing(session: Session, arguments: StartIndexing) -> dict[str, Any]:
@@ -74,14 +78,25 @@ def _started(job: Job, arguments: StartIndexing, *, is_new: bool) -> dict[str, A
     }
 
 
-def status(session: Session | SessionWithoutReplica, arguments: OneIndexingJob) -> dict[str, Any]:
+def status(session: Session | SessionWithoutReplica, arguments: IndexingStatusOf) -> dict[str, Any]:
     """How far a job is. Jobs are in the replica alone: where it cannot even be read, raises the error that says why."""
     if isinstance(session, SessionWithoutReplica) and not session.has_copy():
         raise session.refusal()
     job = table.find(session.replica, arguments.job_id)
     if job.status not in FINAL and isinstance(session, Session):
         worker.ensure(session.settings)
-    return _present(session.replica, job) | {"skipped_by_rule": _by_rule(session.replica, job)} | _source(session)
+    skipped = {
+        "skipped_by_rule": _by_rule(session.replica, job),
+        "skipped_files": _skipped_files(session.replica, job, arguments.skipped_rule),
+    }
+    return _present(session.replica, job) | skipped | _source(session)
+
+
+def _skipped_files(connection: apsw.Connection, job: Job, rule: str | None) -> list[dict[str, str]]:
+    if rule is None:
+        return []
+    found = file_list.skipped_files(connection, job.job_id, [rule], SKIPPED_NAMED)
+    return [{"file_path": shown(one.path), "rule": one.rule.value, "detail": one.detail} for one in found]
 
 
 def _source(session: Session | SessionWithoutReplica) -> dict[str, Any]:
@@ -218,8 +233,9 @@ OPERATIONS = (
     Operation(
         "get_indexing_status",
         "Status of an indexing job",
-        "How far an indexing job is: its phase, percentage, counts, the time that remains, and what went wrong.",
-        OneIndexingJob,
+        "How far an indexing job is: its phase, percentage, counts, the time that remains, and what went wrong. With"
+        " `skipped_rule` also which files that rule left out.",
+        IndexingStatusOf,
         IndexingStatus,
         status,
         "read",

@@ -30,6 +30,7 @@ from localfirst_schema.types import (
     Quarter,
     Query,
     RepoPath,
+    SkipRuleName,
     Status,
     Text,
     Title,
@@ -346,6 +347,12 @@ class OneIndexingJob(Arguments):
     """A job by its id."""
 
     job_id: JobId
+
+
+class IndexingStatusOf(OneIndexingJob):
+    """A job, and whether it is to name what a rule left out."""
+
+    skipped_rule: Annotated[SkipRuleName | None, Field(description="name the files that this rule left out")] = None
 
 
 class ListIndexingJobs(Arguments):

@@ -436,12 +436,21 @@ class IndexingJob(_Part):
     estimated_time_remaining_seconds: float | None
 
 
+class SkippedFile(_Part):
+    """A file that the index leaves out, and what was seen of it."""
+
+    file_path: str
+    rule: str
+    detail: str
+
+
 class IndexingStatus(IndexingJob, Result):
-    """One job, with how many files each rule left out."""
+    """One job, with how many files each rule left out; `skipped_files` names the first 200 of the rule that was asked for."""
 
     data_source: DataSource = "sqlite_cache"
     cache_age_minutes: float | None = None
     skipped_by_rule: dict[str, int]
+    skipped_files: list[SkippedFile] = []
 
 
 class IndexingCancelled(Result):

@@ -97,4 +97,8 @@ Priority = Literal["high", "medium", "low"]
 EnhancementStatus = Literal["planned", "approved", "implementing", "completed"]
 ContextType = Literal["feature", "maintenance", "research"]
 JobStatus = Literal["pending", "running", "blocked", "completed", "failed", "cancelled"]
+SkipRuleName = Literal[
+    "binary", "too large", "minified", "generated", "lock file", "secret", "link", "not a regular file", "empty",
+    "another repository", "filled by a program", "unreadable", "not text", "failed",
+]  # fmt: skip
 EntityName = Literal["work_item", "work_item_dependency", "vendor", "deployment", "enhancement", "configuration"]

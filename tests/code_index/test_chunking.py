@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from localfirst.code_index.chunk import Chunk
-from localfirst.code_index.chunking import CutFile, cut, grammar
+from localfirst.code_index.chunking import CutFile, cut, grammar, long_lines
 from localfirst.code_index.chunking.decoding import decoded
 from localfirst.code_index.chunking.languages import language_of
 from localfirst.code_index.chunking.partition import MAX_CHARACTERS, MAX_LINES, Cut, partition
@@ -34,11 +34,13 @@ def rule(path: str, content: str | bytes) -> SkipRule | None:
 
 
 def assert_covers(lines: list[str], made: tuple[Chunk, ...] | list[Chunk]) -> None:
-    """Every line that is not blank stands in exactly one chunk, as it is in the file."""
+    """Every line that is not blank stands in exactly one chunk, as it is in the file; a very long one by its beginning."""
     told: list[int] = []
     for chunk in made:
         inside = lines[chunk.start_line - 1 : chunk.end_line]
-        assert chunk.text == "\n".join(inside)
+        for found, line in zip(chunk.text.split("\n"), inside, strict=True):
+            is_cut = len(line) > long_lines.KEPT and found[:-1] == line[: len(found) - 1] and found.endswith(long_lines.MARK)
+            assert found == line or (is_cut and len(found) > long_lines.KEPT)
         assert inside[0].strip()
         assert inside[-1].strip()
         assert len(inside) <= MAX_LINES
@@ -267,6 +269,28 @@ def test_minified_code_is_left_out_and_long_paragraphs_are_not() -> None:
     assert rule("a.js", "// licence\n" * 30 + "var a=1;" * 2_000) == SkipRule.MINIFIED
     assert rule("a.md", "A long paragraph. " * 200) is None
     assert rule("a.py", "x = 1\n" * 2_000 + f"ICON = '{'A' * 3_000}'\n") is None
+    assert rule("a.js", "var a=1;" * 2_000 + "\n//# sourceMappingURL=a.js.map\n") == SkipRule.MINIFIED
+    assert rule("data.csv", ("1," * 200 + "\n") * 50) == SkipRule.MINIFIED
+
+
+@pytest.mark.parametrize(
+    "line", ["ICON = 'data:image/png;base64," + "A" * 6_000 + "'", f"PROMPT = '{'You are a poet. ' * 400}'"]
+)
+@pytest.mark.parametrize("path", ["icon.py", "icon.go", "icon.rb", "icon.js", "icon.ts"])
+def test_of_a_line_that_is_too_long_the_beginning_is_found_and_all_that_stands_around_it(path: str, line: str) -> None:
+    text = f"{line}\nfirst = 1\nsecond = first + 1\nthird = second + 1\n"
+    made = chunks(path, text)
+    found = "\n".join(chunk.text for chunk in made)
+    assert line[:1_000] in found
+    assert "third = second + 1" in found
+    assert max(map(len, found.split("\n"))) <= long_lines.KEPT + 1
+    assert (made[0].start_line, made[-1].end_line) == (1, 4)
+
+
+def test_a_file_that_is_one_long_value_is_found_by_its_name() -> None:
+    (made,) = chunks("prompts.py", f"GREETING = '{'hello ' * 1_500}'\n")
+    assert made.text.startswith("GREETING = 'hello hello")
+    assert len(made.text) == long_lines.KEPT + 1
 
 
 # --- hostile files --------------------------------------------------------------------------------------------------------

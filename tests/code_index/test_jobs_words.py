@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import subprocess
 from pathlib import Path
+from typing import get_args
 
 import apsw
 import pytest
 from localfirst_schema.errors import ValidationError
+from localfirst_schema.types import SkipRuleName
 
 from localfirst.code_index.jobs import estimate, file_list, table, words
 from localfirst.code_index.jobs.job import Job
@@ -151,3 +153,7 @@ def test_a_loop_of_links_is_refused(tmp_path: Path) -> None:
     (tmp_path / "loop").symlink_to(tmp_path / "loop")
     with pytest.raises(ValidationError):
         repository_root(str(tmp_path / "loop"))
+
+
+def test_every_rule_can_be_asked_for() -> None:
+    assert set(get_args(SkipRuleName)) == {rule.value for rule in SkipRule}

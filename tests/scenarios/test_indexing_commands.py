@@ -47,6 +47,20 @@ def test_a_relative_path_is_that_of_the_shell(shell: Shell) -> None:
     assert shell.json("index", "below", "--json")["repo_path"] == str(shell.project / "below")
 
 
+def test_what_a_rule_left_out_is_named(shell: Shell, tmp_path: Path) -> None:
+    root = repository(tmp_path / "code", files=2)
+    (root / "packed.js").write_text("var a=1;" * 2_000)
+    (root / "picture.png").write_bytes(b"\0")
+    shell.ok("index", str(root))
+    job_id = newest(shell)["job_id"]
+    asked = shell.json("jobs", "show", job_id, "--skipped", "minified", "--json")
+    assert [(one["file_path"], one["rule"]) for one in asked["skipped_files"]] == [("packed.js", "minified")]
+    assert "packed.js" in shell.ok("jobs", "show", job_id, "--skipped", "minified").out
+    assert shell.json("jobs", "show", job_id, "--json")["skipped_files"] == []
+    wrong = shell.run("jobs", "show", job_id, "--skipped", "ugly")
+    assert "minified" in wrong.err
+
+
 def test_a_wrong_path_is_told_in_a_sentence(shell: Shell) -> None:
     missing = shell.run("index", "nowhere")
     assert missing.status == 1

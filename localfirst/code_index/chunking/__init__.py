@@ -6,6 +6,7 @@
     grammar      parsers, with a bound on the work of a hostile file
     definitions  what each language calls a function, a class, and its name
     outline      a syntax tree as cuts between its definitions
+    long_lines   lines that are too long for a chunk, by their beginning
     headings     the same for prose with headings
     partition    cuts as chunks: small ones merged, large ones split, no line lost
     cut          all of it

@@ -11,6 +11,7 @@ from localfirst.code_index.chunking.decoding import decoded
 from localfirst.code_index.chunking.grammar import syntax_tree
 from localfirst.code_index.chunking.headings import HAVE_HEADINGS, headings
 from localfirst.code_index.chunking.languages import language_of
+from localfirst.code_index.chunking.long_lines import shortened
 from localfirst.code_index.chunking.outline import outline
 from localfirst.code_index.chunking.partition import Cut, partition
 from localfirst.code_index.chunking.refusal import refusal
@@ -20,7 +21,7 @@ _UNINDENTED = re.compile(r"\S")
 
 
 class CutFile(msgspec.Struct, frozen=True):
-    """A file's chunks, in order; every line that is not blank stands in exactly one."""
+    """A file's chunks, in order; every line that is not blank stands in exactly one, a very long one by its beginning."""
 
     language: str
     chunks: tuple[Chunk, ...]
@@ -37,7 +38,7 @@ def cut(path: str, content: bytes) -> CutFile | Skipped:
     if refused is not None:
         return Skipped(path, *refused)
     cuts, softer, filler = _cuts(language, text, lines)
-    chunks = partition(lines, cuts, softer, filler)
+    chunks = partition(shortened(lines, language), cuts, softer, filler)
     return CutFile(language, tuple(chunks)) if chunks else Skipped(path, SkipRule.EMPTY, "blank lines only")
 
 

@@ -29,10 +29,16 @@ _COMMENT = re.compile(
 _PRIVATE_KEY = re.compile(r"\A\s*-----BEGIN [A-Z0-9 ]*PRIVATE KEY")
 
 LONG_LINE = 1_000
-"""Characters; nobody writes such a line of code."""
+"""Characters; nobody writes such a line of code, though a prompt or a picture may stand in one."""
 
 _MEAN_LINE = 250
 _ENOUGH = 2_000
+
+_MINIFIED = frozenset(("javascript", "typescript", "tsx", "css", "scss", "less", "json", "xml", "vue", "svelte"))
+"""Languages that programs pack into long lines. In others a long line is a value, and the rest was written by somebody."""
+
+_WRITTEN_LINES = 3
+"""So many lines of code beside the long ones, and a file of such a language was written by somebody too."""
 
 
 def refusal(text: str, lines: list[str], language: str) -> tuple[SkipRule, str] | None:
@@ -48,11 +54,13 @@ def refusal(text: str, lines: list[str], language: str) -> tuple[SkipRule, str] 
                 return SkipRule.GENERATED, line.strip()[:100]
     if language in PROSE or len(text) < _ENOUGH:
         return None
-    if len(text) > _MEAN_LINE * len(lines):
-        return SkipRule.MINIFIED, f"{len(text) // max(len(lines), 1)} characters per line"
-    longest = max(map(len, lines))
-    if longest > LONG_LINE:
-        packed = sum(length for length in map(len, lines) if length > LONG_LINE)
-        if packed * 2 > len(text):
-            return SkipRule.MINIFIED, f"a line of {longest} characters"
+    short = [line for line in lines if len(line) <= LONG_LINE]
+    characters = sum(map(len, short))
+    if characters > max(_ENOUGH, _MEAN_LINE * len(short)):
+        return SkipRule.MINIFIED, f"{characters // len(short)} characters per line"
+    packed = len(text) - characters
+    if language in _MINIFIED and packed * 2 > len(text):
+        written = sum(1 for line in short if not _COMMENT.match(line))
+        if written < _WRITTEN_LINES:
+            return SkipRule.MINIFIED, f"a line of {max(map(len, lines))} characters"
     return None
