@@ -9,7 +9,7 @@ from localfirst_schema.wire import Row
 from localfirst.markdown.comment import same
 from localfirst.markdown.document import Deployment, Enhancement, Session, Vendor
 from localfirst.markdown.enhancement import PRIORITIES, read_quarter
-from localfirst.markdown.stored.as_written import cut
+from localfirst.markdown.stored.as_written import fitting_title
 from localfirst.markdown.stored.deployment import moment_of
 from localfirst.markdown.stored.enhancement import TITLE_LIMIT, enhancement_of
 from localfirst.markdown.stored.session import session_of
@@ -50,7 +50,7 @@ def enhancement_agrees(said: Enhancement, row: Row) -> bool:
     stored = enhancement_of(row)
     quarter = read_quarter(said.target_quarter) if said.target_quarter else None
     return (
-        stored.title == cut(said.title, TITLE_LIMIT)
+        stored.title == fitting_title(said.title, TITLE_LIMIT)
         and (stored.priority == said.priority or said.priority not in PRIORITIES)
         and stored.target_quarter == quarter
     )

@@ -33,6 +33,13 @@ def _text(value: str) -> str:
         raise ValueError(error.details["constraint"]) from None
 
 
+def _line(value: str) -> str:
+    try:
+        return values.check_line("title", value)
+    except ValidationError as error:
+        raise ValueError(error.details["constraint"]) from None
+
+
 def _uuid(value: str) -> str:
     try:
         return canonical_uuid(value)
@@ -74,7 +81,7 @@ Json = dict[str, Any]
 """Checked by `metadata.check`, which can name the key."""
 CommitHash = Annotated[str, AfterValidator(_commit), Field(description="40 hexadecimal digits")]
 Quarter = Annotated[str, AfterValidator(_quarter), Field(description="for example Q1 2026")]
-Title = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_text)]
+Title = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_line)]
 VendorName = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_text), AfterValidator(_name)]
 BranchName = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_text)]
 Who = Annotated[str, Field(min_length=1, max_length=AUTHOR_MAX), AfterValidator(_text)]

@@ -8,6 +8,7 @@ client, so that all replicas hold equal rows.
 from __future__ import annotations
 
 import math
+import re
 from typing import Any
 
 from localfirst_schema.errors import ValidationError
@@ -30,6 +31,9 @@ JSON_NODE_COST = 8
 """What each value counts beside its text, so that very many small values are too many as well."""
 
 
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
+
+
 def check_text(field: str, text: str) -> str:
     """Returns `text`, or raises `ValidationError` if PostgreSQL could not hold it."""
     if "\x00" in text:
@@ -39,6 +43,22 @@ def check_text(field: str, text: str) -> str:
     except UnicodeEncodeError:
         raise ValidationError(field, "must not contain a lone surrogate (it is not valid Unicode)") from None
     return text
+
+
+def check_line(field: str, text: str) -> str:
+    """Returns `text`, or raises `ValidationError` if it is no title: one line, of which something can be seen."""
+    check_text(field, text)
+    if _CONTROL.search(text):
+        raise ValidationError(field, "must be one line, without control characters such as a line end or a tab")
+    if not text.strip():
+        raise ValidationError(field, "must not consist of blanks alone")
+    return text
+
+
+def fitting_line(text: str, otherwise: str) -> str:
+    """The text as `check_line` takes it: blanks for control characters; `otherwise` for what has nothing to be seen."""
+    line = _CONTROL.sub(" ", text)
+    return line if line.strip() else otherwise
 
 
 def check_json(field: str, value: Any) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cli.shell import Shell
+from localfirst.replica.connection import connect
 
 
 def test_an_item_is_created_and_shown(shell: Shell) -> None:
@@ -182,7 +183,12 @@ def test_search_finds_words(shell: Shell) -> None:
 
 
 def test_titles_of_others_cannot_steer_the_terminal(shell: Shell) -> None:
-    shell.item("\x1b[2J[bold red]Danger[/] :smile:\x07")
+    title = "\x1b[2J[bold red]Danger[/] :smile:\x07"
+    assert shell.error("item", "create", title)["error"] == "ValidationError"
+    item = shell.item("x")
+    replica = connect(shell.replica)
+    replica.execute("UPDATE work_items SET title = ? WHERE id = ?", (title, item))  # of a server that took it once
+    replica.close()
     shown = shell.ok("item", "list").out
     assert "\x1b" not in shown
     assert "[bold red]Danger[/] :smile:" in shown

@@ -54,6 +54,7 @@ OPTIONAL = {
 }
 
 TEXT: list[Any] = [5, True, ["x"], {"x": 1}]
+LINE: list[Any] = ["", " ", "\u3000 \u00a0", "a\x00b", "\x00", "a\nb", "a\tb", "a\r", "\x1b[31mred", "a\x7f", "a\u0085b", "\n"]
 NUMBER: list[Any] = ["5", True, 1.5, [1], {"x": 1}, 2**63, -(2**63) - 1, 2**70]
 UUID: list[Any] = ["", "x", 5, True, NOBODY + "0", NOBODY[:-1], "../../etc/passwd", "\u0660" * 36]
 COMMITS: list[Any] = ["", "a" * 39, "a" * 41, "g" * 40, "a" * 39 + " ", "a" * 39 + "\n", "0x" + "a" * 38, 5, "\u0661" * 40]
@@ -73,7 +74,7 @@ OBJECT: list[Any] = ["{}", 5, [], [["a", 1]], True]
 
 ILL_TYPED: list[tuple[str, str, list[Any]]] = [
     ("create_work_item", "item_type", [*TEXT, "", "epic", "Task", " task"]),
-    ("create_work_item", "title", [*TEXT, "", "x" * 201, "a\x00b"]),
+    ("create_work_item", "title", [*TEXT, *LINE, "x" * 201]),
     ("create_work_item", "id", UUID),
     ("create_work_item", "parent_id", UUID),
     ("create_work_item", "status", [*TEXT, "", "done", "ACTIVE"]),
@@ -85,7 +86,7 @@ ILL_TYPED: list[tuple[str, str, list[Any]]] = [
     ("create_work_item", "created_at", TIME),
     ("update_work_item", "id", UUID),
     ("update_work_item", "version", [*NUMBER, 0, -1, None]),
-    ("update_work_item", "title", [*TEXT, "", "x" * 201, "\x00"]),
+    ("update_work_item", "title", [*TEXT, *LINE, "x" * 201]),
     ("update_work_item", "status", [*TEXT, "done"]),
     ("update_work_item", "parent_id", UUID),
     ("update_work_item", "metadata", OBJECT),
@@ -137,7 +138,7 @@ ILL_TYPED: list[tuple[str, str, list[Any]]] = [
     ("list_deployments", "since", TIME),
     ("list_deployments", "limit", [*NUMBER, 0]),
     ("list_deployments", "offset", [*NUMBER, -1]),
-    ("create_enhancement", "title", [*TEXT, ""]),
+    ("create_enhancement", "title", [*TEXT, *LINE]),
     ("create_enhancement", "description", TEXT),
     ("create_enhancement", "priority", [*TEXT, "", "urgent", "High"]),
     ("create_enhancement", "status", [*TEXT, "", "active"]),

@@ -253,7 +253,7 @@ def test_earlier_versions_of_the_protocol_are_agreed_to(laptop: Laptop, version:
 def test_nothing_but_protocol_is_printed(laptop: Laptop) -> None:
     with Wire(laptop) as wire:
         wire.request("tools/list", {})
-        wire.call("create_work_item", item_type="task", title="a\nb\u2028c\u0085d")
+        wire.call("create_work_item", item_type="task", title="a\u2028c", metadata={"description": "a\nb\u2028c\u0085d"})
         wire.call("create_work_item", item_type="epic", title="")
         wire.call("list_work_items")
         wire.call("sync_now")

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from localfirst_schema.values import fitting_line
 from localfirst_schema.wire import Row, decode_json
 from markdown.markdown_documents import documents, objects, plain, texts
 
@@ -33,6 +34,8 @@ slow = settings(
 storable = texts.map(lambda text: text.replace("\0", ""))
 titles = (storable.map(lambda text: text[:200]) | plain).filter(bool)
 names = titles.map(str.strip).filter(bool)
+lines = titles.map(lambda text: fitting_line(text, "x"))
+"""Titles as the door takes them."""
 
 
 def clean(value: Any) -> Any:
@@ -86,7 +89,7 @@ deployments = st.fixed_dictionaries(
     },
 )
 enhancements = st.fixed_dictionaries(
-    {"title": titles},
+    {"title": lines},
     optional={
         "description": storable,
         "priority": st.sampled_from(["high", "medium", "low"]),
@@ -114,7 +117,7 @@ columns = {
     "created_at": st.sampled_from(["2025-10-01", "2025-10-01T12:00:00Z"]),
 }
 sessions = st.fixed_dictionaries(
-    {"item_type": st.just("session"), "title": titles},
+    {"item_type": st.just("session"), "title": lines},
     optional={
         **columns,
         "metadata": metadata(
@@ -130,7 +133,7 @@ sessions = st.fixed_dictionaries(
     },
 )
 tasks = st.fixed_dictionaries(
-    {"item_type": st.sampled_from(["project", "task", "research"]), "title": titles},
+    {"item_type": st.sampled_from(["project", "task", "research"]), "title": lines},
     optional={**columns, "metadata": unknown},
 )
 

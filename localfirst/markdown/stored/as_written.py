@@ -99,6 +99,15 @@ def cut(text: str, limit: int) -> str:
     return text if len(text) <= limit else f"{text[: limit - 1].rstrip()}…"
 
 
+UNTITLED = "Untitled"
+"""The title of an entry that shows none."""
+
+
+def fitting_title(text: str, limit: int) -> str:
+    """As much of a title as the store takes: one line, of which something can be seen."""
+    return cut(values.fitting_line(checked("title", text), UNTITLED), limit)
+
+
 def checked(field: str, text: str) -> str:
     """The text. Raises ValidationError if no store can hold it."""
     return values.check_text(field, text)

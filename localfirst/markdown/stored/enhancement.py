@@ -13,7 +13,7 @@ from localfirst_schema.wire import Row, decode_json
 
 from localfirst.markdown.document import Enhancement
 from localfirst.markdown.enhancement import PRIORITIES, read_quarter
-from localfirst.markdown.stored.as_written import Mapped, Stored, checked, cut
+from localfirst.markdown.stored.as_written import Mapped, Stored, checked, cut, fitting_title
 
 TITLE_LIMIT = 200
 DESCRIPTION_LIMIT = 10_000
@@ -45,7 +45,7 @@ def enhancement_columns(enhancement: Enhancement) -> Stored:
     status = enhancement.status if enhancement.status in STATUSES else "planned"
     principles = _principles(enhancement.record)
     columns: dict[str, Any] = {
-        "title": cut(checked("title", title), TITLE_LIMIT),
+        "title": fitting_title(title, TITLE_LIMIT),
         "description": None if description is None else cut(checked("description", description), DESCRIPTION_LIMIT),
         "priority": priority_of(enhancement.priority),
         "status": status,

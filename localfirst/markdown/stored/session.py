@@ -11,14 +11,14 @@ import re
 from datetime import UTC, date, datetime
 from typing import Any
 
-from localfirst_schema import timestamps
+from localfirst_schema import timestamps, values
 from localfirst_schema.metadata import SessionMetadata
 from localfirst_schema.wire import Row, decode_json
 
 from localfirst.markdown.comment import same
 from localfirst.markdown.document import Session
 from localfirst.markdown.front_matter import write_front_matter
-from localfirst.markdown.stored.as_written import SUFFIX, Mapped, Stored, checked, cut, fit, keeps_rule, put_notes
+from localfirst.markdown.stored.as_written import SUFFIX, Mapped, Stored, cut, fit, fitting_title, keeps_rule, put_notes
 from localfirst.markdown.stored.work_item import PLAIN_COLUMNS, STATUSES, TITLE_LIMIT, plain_columns, put_created_at
 
 SHORT_TITLE_LIMIT = 120
@@ -94,7 +94,7 @@ def session_columns(session: Session, notes: list[str]) -> Stored:
     if not (isinstance(title, str) and title):
         title = derived_title(session.front_matter, session.prompt, session.date)
     status = record.pop("status", "active")
-    columns: dict[str, Any] = {"item_type": "session", "title": cut(checked("title", title), TITLE_LIMIT)}
+    columns: dict[str, Any] = {"item_type": "session", "title": fitting_title(title, TITLE_LIMIT)}
     if columns["title"] != title:
         metadata[f"title{SUFFIX}"] = title
     columns["status"] = status if status in STATUSES else "active"
@@ -152,9 +152,9 @@ def _with_text_version(session: Session, mapped: list[Mapped]) -> dict[str, Any]
 def derived_title(front_matter: Any, prompt: str | None, day: date | None) -> str:
     """A title for a session that was given none: the front matter's, else the prompt's first line, else its date."""
     title = front_matter.get("title") if isinstance(front_matter, dict) else None
-    if isinstance(title, str) and title.strip() and len(title) <= TITLE_LIMIT:
-        return title
+    if isinstance(title, str) and len(title) <= TITLE_LIMIT and (line := values.fitting_line(title, "")):
+        return line
     for line in (prompt or "").split("\n"):
-        if words := line.strip(" \t\r#*->`").strip():
+        if words := values.fitting_line(line, "").strip(" #*->`").strip():
             return cut(words, SHORT_TITLE_LIMIT)
     return f"Session {day.isoformat()}" if day else "Session"

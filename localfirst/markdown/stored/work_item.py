@@ -10,7 +10,7 @@ from localfirst_schema.metadata import OF_ITEM_TYPE
 from localfirst_schema.wire import Row, decode_json
 
 from localfirst.markdown.document import WorkItem
-from localfirst.markdown.stored.as_written import SUFFIX, Mapped, Stored, checked, cut, fit, put_notes
+from localfirst.markdown.stored.as_written import SUFFIX, Mapped, Stored, checked, fit, fitting_title, put_notes
 
 TITLE_LIMIT = 200
 STATUSES = ("active", "completed", "blocked")
@@ -96,7 +96,7 @@ def put_created_at(columns: dict[str, Any], text: Any, record: dict[str, Any]) -
 
 
 def _title(text: str, metadata: dict[str, Any], mapped: list[Mapped]) -> str:
-    title = cut(checked("title", text), TITLE_LIMIT)
+    title = fitting_title(text, TITLE_LIMIT)
     if title != text:
         metadata[f"title{SUFFIX}"] = text
         mapped.append(Mapped("title", text, title))
