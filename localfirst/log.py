@@ -1,16 +1,15 @@
-"""The log: a rotating file in the platform's log directory (MCP clients hide standard error), without secrets."""
+"""The log: one file in the log directory (MCP clients hide standard error), shared by all processes, without secrets."""
 
 from __future__ import annotations
 
 import logging
 import os
 import re
-from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
 import platformdirs
 
-from localfirst.private_files import create_folder
+from localfirst.shared_log_file import SharedLogFile
 
 MAX_BYTES = 1_000_000
 BACKUPS = 3
@@ -33,20 +32,13 @@ def log_path() -> Path:
     return Path(platformdirs.user_log_dir("localfirst", appauthor=False)) / "localfirst.log"
 
 
-class _PrivateFile(RotatingFileHandler):
-    def _open(self):  # type: ignore[no-untyped-def]  # the base's type is not public
-        os.close(os.open(self.baseFilename, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600))
-        return super()._open()
-
-
 def log_to_file() -> None:
     """Sends the log to the file; where that cannot be written, warnings go to standard error as usual."""
     logger = logging.getLogger("localfirst")
     logger.setLevel(os.environ.get("LOCALFIRST_LOG_LEVEL", "INFO").upper())
     path = log_path()
     try:
-        create_folder(path.parent)
-        handler = _PrivateFile(path, maxBytes=MAX_BYTES, backupCount=BACKUPS, delay=True, encoding="utf-8")
+        handler = SharedLogFile(path, MAX_BYTES, BACKUPS)
     except OSError:
         return
     handler.setFormatter(WithoutSecrets("%(asctime)s %(process)d %(levelname)s %(name)s: %(message)s"))
