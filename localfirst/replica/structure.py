@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable
 
 import apsw
@@ -20,9 +21,9 @@ _CHILDREN = "SELECT id FROM work_items WHERE parent_id = ?"
 
 def derive_paths(connection: apsw.Connection, ids: Iterable[str]) -> None:
     """Brings path and depth of these items, and of all below them, in line with their parents."""
-    waiting, seen = list(ids), set[str]()
+    waiting, seen = deque(ids), set[str]()
     while waiting:
-        item = waiting.pop(0)
+        item = waiting.popleft()
         for path, depth, parent_path, parent_depth in connection.execute(_PLACE, (item,)):
             true_path = f"{parent_path}/{item}" if parent_path else item
             true_depth = parent_depth + 1 if parent_path else 0
@@ -87,21 +88,56 @@ def has_live_children(connection: apsw.Connection, item_id: str) -> bool:
     return bool(connection.execute(sql, (item_id,)).get)
 
 
+_WAITED_FOR = """
+    SELECT depends_on_id FROM work_item_dependencies
+    WHERE work_item_id = ?1 AND dependency_type = 'depends_on' AND deleted_at IS NULL
+    UNION ALL
+    SELECT work_item_id FROM work_item_dependencies
+    WHERE depends_on_id = ?1 AND dependency_type = 'blocks' AND deleted_at IS NULL
+"""
+_WAITING = """
+    SELECT work_item_id FROM work_item_dependencies
+    WHERE depends_on_id = ?1 AND dependency_type = 'depends_on' AND deleted_at IS NULL
+    UNION ALL
+    SELECT depends_on_id FROM work_item_dependencies
+    WHERE work_item_id = ?1 AND dependency_type = 'blocks' AND deleted_at IS NULL
+"""
+
+
 def waits_for(connection: apsw.Connection, waiting: str, target: str) -> bool:
-    """Whether `waiting` waits, directly or through others, for `target`."""
-    sql = """
-        WITH RECURSIVE reach (id) AS (
-            SELECT ?
-            UNION
-            SELECT CASE d.dependency_type WHEN 'depends_on' THEN d.depends_on_id ELSE d.work_item_id END
-            FROM reach JOIN work_item_dependencies AS d
-                ON d.deleted_at IS NULL AND (
-                    (d.dependency_type = 'depends_on' AND d.work_item_id = reach.id)
-                    OR (d.dependency_type = 'blocks' AND d.depends_on_id = reach.id)
-                )
-        ) SELECT EXISTS (SELECT 1 FROM reach WHERE id = ?)
+    """Whether `waiting` waits, directly or through others, for `target`.
+
+    Sought from both ends in turn: mostly one of them is the end of a chain, however long that is.
     """
-    return bool(connection.execute(sql, (waiting, target)).get)
+    if waiting == target:
+        return True
+    onward, back = _Search(connection, _WAITED_FOR, waiting), _Search(connection, _WAITING, target)
+    while onward.open and back.open:
+        if onward.step(back.seen) or back.step(onward.seen):
+            return True
+    return False
+
+
+class _Search:
+    """One way through the dependencies, item by item, each once."""
+
+    def __init__(self, connection: apsw.Connection, query: str, start: str) -> None:
+        self._connection = connection
+        self._query = query
+        self.seen = {start}
+        self.open = [start]
+
+    def step(self, sought: set[str]) -> bool:
+        """Looks at one more item; says whether one of those that are sought is next to it."""
+        if not self.open:
+            return False
+        for (item,) in self._connection.execute(self._query, (self.open.pop(),)):
+            if item in sought:
+                return True
+            if item not in self.seen:
+                self.seen.add(item)
+                self.open.append(item)
+        return False
 
 
 def require_no_circle(connection: apsw.Connection, source_id: str, target_id: str, dependency_type: str) -> None:

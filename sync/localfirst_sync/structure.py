@@ -19,6 +19,8 @@ from localfirst_schema.entities import (
 )
 from localfirst_schema.wire import Fields, Mutation, Row
 
+from localfirst_sync.waiting import Waiting
+
 Key: TypeAlias = tuple[str, str]
 """The name of an entity, and an id."""
 
@@ -49,11 +51,9 @@ class Structure:
         self._parents: dict[str, str | None] = {}
         self._children: defaultdict[str, set[str]] = defaultdict(set)
         self._live_parents = frozenset(live_parents)
-        self._waits: defaultdict[str, dict[str, str]] = defaultdict(dict)
+        self._waiting = Waiting(dependencies)
         for item, parent in parents.items():
             self._set_parent(item, parent)
-        for dependency_id, waiting, waited_for in dependencies:
-            self._waits[waiting][dependency_id] = waited_for
 
     def note(self, entity: Entity, row_id: str, row: Row | None) -> None:
         """From here on the row stands as given (None: it is not there)."""
@@ -62,11 +62,11 @@ class Structure:
             del self._alive[entity.name, row_id]
         if entity is WORK_ITEM:
             self._set_parent(row_id, None if row is None else row["parent_id"])
-        elif entity is WORK_ITEM_DEPENDENCY and row is not None:
-            waiting, waited_for = edge(row)
-            self._waits[waiting].pop(row_id, None)
-            if row["deleted_at"] is None:
-                self._waits[waiting][row_id] = waited_for
+        elif entity is WORK_ITEM_DEPENDENCY:
+            if row is not None and row["deleted_at"] is None:
+                self._waiting.add(row_id, *edge(row))
+            else:
+                self._waiting.remove(row_id)
 
     def objection(self, entity: Entity, old: Row | None, new: Row) -> str | None:
         """Why the row must not change from `old` to `new`, in one word, or None. Call it before `note`."""
@@ -87,7 +87,7 @@ class Structure:
                 return "reference_missing"
             if not alive and entity not in OF_THE_PAST:
                 return "reference_deleted"
-        if entity is WORK_ITEM_DEPENDENCY and self._closes_cycle(new):
+        if entity is WORK_ITEM_DEPENDENCY and self._waiting.closes_circle(*edge(new)):
             return "cycle"
         return None
 
@@ -129,18 +129,6 @@ class Structure:
         children = self._children.get(item, ())
         return item in self._live_parents or any(self._alive.get((WORK_ITEM.name, child)) for child in children)
 
-    def _closes_cycle(self, dependency: Row) -> bool:
-        start, first = edge(dependency)
-        seen, stack = set(), [first]
-        while stack:
-            item = stack.pop()
-            if item == start:
-                return True
-            if item not in seen:
-                seen.add(item)
-                stack.extend(self._waits[item].values() if item in self._waits else ())
-        return False
-
     def _set_parent(self, item: str, parent: str | None) -> None:
         before = self._parents.get(item)
         if before is not None:
@@ -157,7 +145,7 @@ class RememberedStructure(Structure):
         """See `Structure.objection`."""
         found = super().objection(entity, old, new)
         if found == "reference_deleted":
-            return "cycle" if entity is WORK_ITEM_DEPENDENCY and self._closes_cycle(new) else None
+            return "cycle" if entity is WORK_ITEM_DEPENDENCY and self._waiting.closes_circle(*edge(new)) else None
         return found
 
 

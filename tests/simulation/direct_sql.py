@@ -1,4 +1,4 @@
-"""Somebody with `psql`: what the triggers of `0002_direct_sql.sql` make of direct writes to the simulated server."""
+"""Somebody with `psql`: what the triggers of PostgreSQL make of direct writes to the simulated server."""
 
 from __future__ import annotations
 
@@ -120,6 +120,8 @@ class Psql:
             objection = broken_structure(tables)
             if objection is not None:
                 raise errors.CheckViolation(objection)
+            # Others may have moved what is above, or put something below, since the statements saw it.
+            tables.derive_paths([one.entity_id for one in self._pending if one.structural and one.entity is WORK_ITEM])
         tables.tag = self._connection.fate.dice.getrandbits(31)
         now = self._connection.fate.now()
         for one in self._pending:

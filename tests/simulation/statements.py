@@ -329,7 +329,9 @@ def _below(connection: Connection, a: Any) -> Answer:
 
 def _reachable(connection: Connection, a: Any) -> Answer:
     waits = connection.tables.waits()
-    reached, stack = set[str](), list(a["ids"])
+    awaited = {waited_for for _, _, waited_for in waits}
+    followed = [end for waiting, end in zip(a["waiting"], a["waited_for"], strict=True) if waiting in awaited]
+    reached, stack = set[str](), a["ids"] + followed
     while stack:
         item = stack.pop()
         if item not in reached:

@@ -60,8 +60,22 @@ CROSS JOIN LATERAL (
 ) AS e
 """
 
+# From the ends of new dependencies on. One whose beginning nobody waits for is the end of no circle, and not followed: most are
+# about an item that is new itself. `ids` are those whose beginning another new one waits for.
 _REACHABLE = f"""
 WITH RECURSIVE reach (item) AS (
+    SELECT n.waited_for
+    FROM unnest(%(waiting)s::uuid[], %(waited_for)s::uuid[]) AS n (waiting, waited_for)
+    WHERE EXISTS (
+        SELECT FROM localfirst.work_item_dependencies AS d
+        WHERE d.project_id = %(project)s AND d.depends_on_id = n.waiting
+            AND d.dependency_type = 'depends_on' AND d.deleted_at IS NULL OFFSET 0
+    ) OR EXISTS (
+        SELECT FROM localfirst.work_item_dependencies AS d
+        WHERE d.project_id = %(project)s AND d.work_item_id = n.waiting
+            AND d.dependency_type = 'blocks' AND d.deleted_at IS NULL OFFSET 0
+    )
+    UNION
     SELECT unnest(%(ids)s::uuid[])
     UNION
     SELECT e.waited_for FROM reach {_WAITS}
@@ -86,13 +100,13 @@ def load_structure(
     wanted = {key for change in structural for key in _named(change, rows.get(change.key))}
     deleted = [c.mutation.id for c in structural if c.entity is WORK_ITEM and "deleted_at" in c.fields and c.key in rows]
     moved = [c.mutation.id for c in structural if c.entity is WORK_ITEM and "parent_id" in c.fields and c.key in rows]
-    starts = [edge(row)[1] for c in structural if c.entity is WORK_ITEM_DEPENDENCY and (row := _dependency(c, rows))]
+    edges = [edge(row) for c in structural if c.entity is WORK_ITEM_DEPENDENCY and (row := _dependency(c, rows))]
     touched = [c.mutation.id for c in structural if c.entity is WORK_ITEM]
     with connection.pipeline():
         asked = [(name, _ask_referenced(connection, project_id, name, ids)) for name, ids in _by_entity(wanted - rows.keys())]
         live_parents = _ask(connection, _LIVE_PARENTS, deleted, project=project_id, touched=touched)
         below = _ask(connection, _BELOW, moved, project=project_id)
-        dependencies = _ask(connection, _REACHABLE, starts, project=project_id)
+        dependencies = _ask_reachable(connection, project_id, edges)
     alive: dict[Key, bool] = {}
     paths = [row["path"] for (name, _), row in rows.items() if name == WORK_ITEM.name]
     for name, cursor in asked:
@@ -143,6 +157,19 @@ def _ask_referenced(connection: Connection, project_id: str, name: str, ids: lis
 
 def _ask(connection: Connection, query: str, ids: list[str], **arguments: object) -> Any:
     return connection.execute(query, {"ids": ids, **arguments}, prepare=True) if ids else None
+
+
+def _ask_reachable(connection: Connection, project_id: str, edges: Sequence[tuple[str, str]]) -> Any:
+    if not edges:
+        return None
+    ends = {waited_for for _, waited_for in edges}
+    arguments = {
+        "project": project_id,
+        "ids": [waited_for for waiting, waited_for in edges if waiting in ends],
+        "waiting": [waiting for waiting, _ in edges if waiting not in ends],
+        "waited_for": [waited_for for waiting, waited_for in edges if waiting not in ends],
+    }
+    return connection.execute(_REACHABLE, arguments, prepare=True)
 
 
 def _rows(cursor: Any) -> list[tuple[Any, ...]]:
