@@ -5,9 +5,12 @@ from __future__ import annotations
 import gc
 from typing import NoReturn
 
+from localfirst.mcp_server.ending import leave_at_signals
+
 
 def main() -> NoReturn:
     """Serves until the client hangs up; does not return."""
+    leave_at_signals()
     gc.disable()  # nothing that is imported is garbage; `run` turns it on again
     from localfirst import settings
     from localfirst.code_index.worker import keeper

@@ -20,6 +20,7 @@ import msgspec
 import pydantic_core
 
 from localfirst.mcp_server.answers import Answer, varying
+from localfirst.mcp_server.wire import is_id, one_line
 
 CallTool = Callable[[str, dict[str, Any], str | None], Answer | None]
 """(tool, arguments, client's name) to the answer; None for a tool that cannot be called from here."""
@@ -66,6 +67,8 @@ class RepeatedCalls:
             call = _decoder.decode(line)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return None
+        if not is_id(call.id):
+            return None
         known = self._known
         if known is None or bytes(call.params.envelope) != known.envelope:
             self._passing = call
@@ -79,7 +82,7 @@ class RepeatedCalls:
         if answer is None:
             return None
         result = known.shape | varying(answer, with_structure="structuredContent" in known.shape)
-        return _encoder.encode({"jsonrpc": "2.0", "id": call.id, "result": result}) + b"\n"
+        return one_line(_encoder.encode({"jsonrpc": "2.0", "id": call.id, "result": result}))
 
     def is_called_by(self, client_name: str | None) -> None:
         """What the session logic says of the call that is on its way through it."""

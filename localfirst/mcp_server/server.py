@@ -11,8 +11,9 @@ foresaw goes to the log "localfirst" with its traceback, and to the client witho
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from typing import Any, Protocol
 
 import anyio.to_thread
@@ -193,16 +194,18 @@ async def serve(
     operations: Iterable[Operation],
     *,
     blocking: frozenset[str] = frozenset(),
+    until: asyncio.Event | None = None,
 ) -> None:
     """Serve one client on standard input and output until it closes its end, then close the session.
 
     `session_factory` is called once, right after the first answer, so that the handshake does not wait for it; if it
-    raises, the first tool calls it again and answers with the error. Ends the same way when cancelled.
+    raises, the first tool calls it again and answers with the error. Ends the same way when `until` is set, or when
+    cancelled.
     """
     session = OneSession(session_factory)
     try:
         if watchable(STDIN):
-            await _serve_on_event_loop(session, operations, blocking)
+            await _serve_on_event_loop(session, operations, blocking, until or asyncio.Event())
         else:
             server = build_server(Tools(session, operations, blocking))
             async with stdio_server() as (source, target):
@@ -212,7 +215,9 @@ async def serve(
         session.close()
 
 
-async def _serve_on_event_loop(session: OneSession, operations: Iterable[Operation], blocking: frozenset[str]) -> None:
+async def _serve_on_event_loop(
+    session: OneSession, operations: Iterable[Operation], blocking: frozenset[str], until: asyncio.Event
+) -> None:
     payloads = Payloads()
     tools = Tools(session, operations, blocking)
     repeated = RepeatedCalls(tools.call_at_once)
@@ -224,8 +229,23 @@ async def _serve_on_event_loop(session: OneSession, operations: Iterable[Operati
         if not opening:
             opening.append(loop.call_soon(session.open_early))
 
-    async with event_loop_stdio(payloads, repeated, on_answer) as (source, target):
+    async with event_loop_stdio(payloads, repeated, on_answer) as (source, target), _ended_by(until, source.end):
         await server.run(source, target, server.create_initialization_options())
+
+
+@contextlib.asynccontextmanager
+async def _ended_by(until: asyncio.Event, end: Callable[[], None]) -> AsyncIterator[None]:
+    """Calls `end` when `until` is set within the block."""
+
+    async def wait() -> None:
+        await until.wait()
+        end()
+
+    waiting = asyncio.ensure_future(wait())
+    try:
+        yield
+    finally:
+        waiting.cancel()
 
 
 def _client_name(context: ServerRequestContext[Any]) -> str | None:

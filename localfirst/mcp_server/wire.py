@@ -10,12 +10,13 @@ from __future__ import annotations
 import itertools
 import json
 import os
-import re
 from typing import Any, NamedTuple
 
 import mcp_types as types
 import msgspec
 from pydantic import ValidationError
+
+from localfirst.mcp_server.framing import has_id, outer_id
 
 _encoder = msgspec.json.Encoder()
 
@@ -68,81 +69,125 @@ def encode(message: types.JSONRPCMessage, payloads: Payloads) -> bytes:
         payloads.release(message.result)
         answer = {"jsonrpc": "2.0", "id": message.id, "result": message.result}
         try:
-            return _encoder.encode(answer) + b"\n"
+            return one_line(_encoder.encode(answer))
         except (TypeError, ValueError):
             # Something that only pydantic can write; tool results never hold such a thing.
             pass
-    return message.model_dump_json(by_alias=True, exclude_unset=True).encode() + b"\n"
+    try:
+        return one_line(message.model_dump_json(by_alias=True, exclude_unset=True).encode())
+    except ValueError:
+        # A lone surrogate, which no encoding can write: as an escape, the way in which it came.
+        return json.dumps(message.model_dump(by_alias=True, exclude_unset=True), default=str).encode() + b"\n"
+
+
+def one_line(text: bytes) -> bytes:
+    """JSON as a line, also for readers to whom U+0085, U+2028 and U+2029 end a line: these are written as escapes."""
+    if not text.isascii():
+        for separator, escape in _SEPARATORS:
+            if separator in text:
+                text = text.replace(separator, escape)
+    return text + b"\n"
+
+
+_SEPARATORS = tuple((chr(code).encode(), rb"\u%04x" % code) for code in (0x85, 0x2028, 0x2029))
+"""In JSON they stand within strings alone, where each may be escaped."""
+
+
+class Refused(Exception):
+    """A line that is no message; `answer` is what its sender is told, None where nobody waits for an answer."""
+
+    def __init__(self, answer: types.JSONRPCError | None) -> None:
+        super().__init__("a line that is no message")
+        self.answer = answer
 
 
 def decode(line: bytes | bytearray) -> types.JSONRPCMessage:
-    """The message in `line`, accepted and refused as the SDK's own transport does.
+    """The message in `line`. Raises `Refused`.
 
-    Raises `pydantic.ValidationError`; `refusal` says what to answer then.
+    Lone surrogates and deep nesting, which the SDK's parser takes for broken JSON, are let through in the arguments of a tool:
+    there they are refused with the name of the field. Elsewhere (an id, a method, a tool's name) they end here.
     """
     try:
         # Nearly every message is a request; trying the four kinds at once costs four times as much.
-        return types.JSONRPCRequest.model_validate_json(line, by_name=False)
-    except ValidationError as error:
-        if _is_json_invalid(error) and (value := _leniently(line)) is not None:
-            return types.jsonrpc_message_adapter.validate_python(value, by_name=False)
-        text = line.decode("utf-8", "replace")
-        return types.jsonrpc_message_adapter.validate_json(text, by_name=False)
+        request = types.JSONRPCRequest.model_validate_json(line, by_name=False)
+    except ValidationError:
+        return _decoded_in_full(line)
+    if not is_id(request.id):
+        raise Refused(_error(None, types.INVALID_REQUEST, _ID))
+    return request
 
 
-def _leniently(line: bytes | bytearray) -> Any:
-    """The line as Python's own parser reads it, or None: it takes lone surrogates and more nesting than pydantic's.
-
-    Such values are refused by the arguments' own checks, with the name of the field; here they would only be a line that is
-    not JSON, answered to nobody, and the caller would wait in vain.
-    """
+def _decoded_in_full(line: bytes | bytearray) -> types.JSONRPCMessage:
     try:
-        return json.loads(line)
+        value = json.loads(line.decode())
     except (ValueError, RecursionError):
-        return None
-
-
-def _is_json_invalid(error: ValidationError) -> bool:
-    return any(one["type"] == "json_invalid" for one in error.errors(include_url=False, include_input=False))
-
-
-def refusal(line: bytes | bytearray, error: ValidationError) -> types.JSONRPCError | None:
-    """The JSON-RPC answer to a line that is no message; `None` for a broken answer, which is never answered."""
-    if _is_json_invalid(error):
-        request_id = _outer_id(line)
-        if request_id is None:
-            return _error(None, types.PARSE_ERROR, "Parse error: the line is not valid JSON")
-        return _error(request_id, types.PARSE_ERROR, "Parse error: the message is nested too deeply, or not valid JSON")
-    try:
-        value = msgspec.json.decode(line)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        value = None
+        request_id = outer_id(line)
+        if request_id is None and has_id(line):
+            raise Refused(_error(None, types.INVALID_REQUEST, _ID)) from None
+        what = "the line" if request_id is None else "the message is nested too deeply, or"
+        raise Refused(_error(request_id, types.PARSE_ERROR, f"Parse error: {what} is not valid JSON")) from None
+    if not isinstance(value, dict):
+        raise Refused(_error(None, types.INVALID_REQUEST, "Invalid request: the line is not one JSON-RPC 2.0 message"))
+    is_answer = "method" not in value and ("result" in value or "error" in value)
     request_id = None
-    if isinstance(value, dict):
-        if "method" not in value and ("result" in value or "error" in value):
-            return None
-        given = value.get("id")
-        if isinstance(given, str) or (isinstance(given, int) and not isinstance(given, bool)):
-            request_id = given
-    return _error(request_id, types.INVALID_REQUEST, "Invalid request: the line is not a JSON-RPC 2.0 message")
+    if "id" in value and not is_answer:
+        if not is_id(value["id"]):
+            raise Refused(_error(None, types.INVALID_REQUEST, _ID))
+        request_id = value["id"]
+    try:
+        if not _is_unicode(value):
+            raise Refused(
+                None if is_answer else _error(request_id, types.INVALID_REQUEST, "Invalid request: a text is not valid Unicode")
+            )
+        if is_answer:
+            return types.jsonrpc_message_adapter.validate_python(value, by_name=False)
+        kind = types.JSONRPCNotification if request_id is None else types.JSONRPCRequest
+        return kind.model_validate(value, by_name=False)
+    except ValidationError:
+        raise Refused(
+            None
+            if is_answer
+            else _error(request_id, types.INVALID_REQUEST, "Invalid request: the line is not a JSON-RPC 2.0 message")
+        ) from None
 
 
-_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|[{}\[\]]|-?\d+')
+_ID = "Invalid request: the id must be a text or a whole number of at most 64 bits"
+ID_MAX = 2**63 - 1
 
 
-def _outer_id(line: bytes | bytearray) -> int | str | None:
-    """The request's id in a line that no parser takes, found by counting brackets."""
-    depth, key = 0, b""
-    for found in _TOKEN.finditer(line):
-        token = found[0]
-        if token in (b"{", b"["):
-            depth += 1
-        elif token in (b"}", b"]"):
-            depth -= 1
-        elif depth == 1 and key == b'"id"':
-            return int(token[:19]) if token[:1] != b'"' else token[1:-1].decode("utf-8", "replace")
-        key = token if depth == 1 else b""
+def is_id(value: Any) -> bool:
+    """Whether this may be the id of a request: JSON-RPC has texts and numbers, and MCP no null and no fractions."""
+    if isinstance(value, str):
+        return value.isascii() or _is_unicode(value)
+    return isinstance(value, int) and not isinstance(value, bool) and -ID_MAX - 1 <= value <= ID_MAX
+
+
+def _is_unicode(value: Any) -> bool:
+    """Whether no text in it has a lone surrogate. The arguments of a tool are left out: they are checked by their fields."""
+    if isinstance(value, dict) and isinstance(params := value.get("params"), dict) and "arguments" in params:
+        value = {**value, "params": {**params, "arguments": None}}
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except (UnicodeEncodeError, RecursionError):
+        return False
+    return True
+
+
+def cancelled_id(message: types.JSONRPCMessage) -> int | str | None:
+    """The id of the request that this message calls off."""
+    if isinstance(message, types.JSONRPCNotification) and message.method == "notifications/cancelled":
+        request_id = (message.params or {}).get("requestId")
+        return request_id if is_id(request_id) else None
     return None
+
+
+def refusal_of_length(request_id: int | str | None, limit_bytes: int) -> types.JSONRPCError:
+    """The answer to a line that is too long."""
+    return _error(
+        request_id,
+        types.INVALID_REQUEST,
+        f"Invalid request: the line is longer than {limit_bytes >> 20} MB, and was not read; send less in one message",
+    )
 
 
 def _error(request_id: int | str | None, code: int, message: str) -> types.JSONRPCError:

@@ -17,6 +17,7 @@ import pytest
 from mcp_server.pipe_client import INITIALIZED, SERVER, PipeClient, call, environment, initialize
 
 TEN_MEGABYTES = 10_000_000
+ODD_IDS = (b"1.5", b"1.0", b"1e400", b"NaN", b"null", b"true", b"{}", b"[1]", b"9223372036854775808", b"1" * 5000, b'"\\ud800"')
 
 
 def test_a_stray_print_write_or_child_never_reaches_the_client() -> None:
@@ -34,7 +35,8 @@ def test_a_stray_print_write_or_child_never_reaches_the_client() -> None:
 def test_a_line_of_ten_megabytes_arrives_and_returns_whole() -> None:
     text = 'ä✓\\"x' * (TEN_MEGABYTES // 8)
     with PipeClient() as client:
-        result = client.call("echo", text=text)
+        client.send_bytes(json.dumps(call(1, "echo", text=text), ensure_ascii=False).encode() + b"\n")
+        result = client.receive()["result"]
     assert result["structuredContent"]["text"] == text
     assert json.loads(result["content"][0]["text"])["text"] == text
 
@@ -69,6 +71,15 @@ def test_lines_may_come_in_any_pieces() -> None:
         (b"[]", -32600, None),
         (b'{"jsonrpc":"1.0","id":7,"method":"ping"}', -32600, 7),
         (b'{"jsonrpc":"2.0","id":7,"method":"ping","params":[1]}', -32600, 7),
+        *((b'{"jsonrpc":"2.0","id":%b,"method":"ping"}' % odd, -32600, None) for odd in ODD_IDS),
+        (b'{"jsonrpc":"2.0","id":7,"method":"\\ud800"}', -32600, 7),
+        (b'{"jsonrpc":"2.0","id":7,"method":"ping","params":{"\\udfff":1}}', -32600, 7),
+        (b'{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"\\ud800","arguments":{}}}', -32600, 7),
+        (b'{"jsonrpc":"2.0","id":7,"method":"initialize","params":{"clientInfo":{"name":"\\ud800"}}}', -32600, 7),
+        (b'{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"echo","arguments":{"text":"\xff"}}}', -32700, 7),
+        (b'{"jsonrpc":"2.0","id":"s","method":"ping","params":{"n":%b}}' % (b"[" * 100_000), -32700, "s"),
+        (b'{"jsonrpc":"2.0","id":7,"id":1.5,"method":"ping"}', -32600, None),
+        (b'[{"jsonrpc":"2.0","id":7,"method":"ping"}]', -32600, None),
     ],
 )
 def test_a_line_that_is_no_message_is_answered_with_an_error_and_serving_goes_on(
@@ -79,6 +90,27 @@ def test_a_line_that_is_no_message_is_answered_with_an_error_and_serving_goes_on
         answer = client.receive()
         assert (answer["error"]["code"], answer["id"]) == (code, number)
         assert client.call("noop")["isError"] is False
+
+
+@pytest.mark.parametrize(
+    "line", [b'{"jsonrpc":"2.0","id":%b,"method":"ping"}', b'\xef\xbb\xbf{"id":%b,"method":"ping","jsonrpc":"2.0"}\r']
+)
+@pytest.mark.parametrize("number", [0, -(2**63), 2**63 - 1, "", "ü", "x" * 10_000])
+def test_a_request_is_answered_under_its_id(line: bytes, number: int | str) -> None:
+    with PipeClient() as client:
+        client.send_bytes(line % json.dumps(number).encode() + b"\n")
+        assert client.receive() == {"jsonrpc": "2.0", "id": number, "result": {}}
+
+
+def test_no_character_of_an_answer_ends_a_line_for_any_reader() -> None:
+    text = "a\u2028b\u2029c\u0085d\r\x0b\x0c\x1c\x1ee \\u2028"
+    with PipeClient() as client:
+        for _ in range(2):  # by the session logic, and without it
+            client.send(call(1, "echo", text=text))
+            line = client.receive_line()
+            assert len(line.decode().splitlines()) == 1
+            answer = json.loads(line)["result"]
+            assert answer["structuredContent"]["text"] == json.loads(answer["content"][0]["text"])["text"] == text
 
 
 def test_a_broken_answer_is_not_answered() -> None:
