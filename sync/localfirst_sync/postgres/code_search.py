@@ -13,25 +13,30 @@ CANDIDATES = 200
 """So many chunks from each side go into the ranking."""
 
 _BY_WORDS = """
-    SELECT c.chunk_hash, ts_rank(c.words, q) AS words, NULL::float8 AS cosine
-    FROM localfirst.code_chunks AS c, to_tsquery('english', %(words)s) AS q
+    SELECT c.chunk_hash, pg_catalog.ts_rank(c.words, q) AS words, NULL::float8 AS cosine
+    FROM localfirst.code_chunks AS c, pg_catalog.to_tsquery('english'::regconfig, %(words)s) AS q
     WHERE c.project_id = %(project)s AND c.words @@ q ORDER BY words DESC LIMIT %(candidates)s
 """
 _NEAREST = """
-    SELECT chunk_hash, NULL::float4 AS words, 1 - (searchable::{home}.halfvec({dimensions}) <=> {vector}) AS cosine
+    SELECT chunk_hash, NULL::float4 AS words,
+        1 - (searchable::{home}.halfvec({dimensions}) OPERATOR({home}.<=>) {vector}) AS cosine
     FROM localfirst.code_vectors WHERE project_id = %(project)s AND model = {model}
-    ORDER BY searchable::{home}.halfvec({dimensions}) <=> {vector} LIMIT %(candidates)s
+    ORDER BY searchable::{home}.halfvec({dimensions}) OPERATOR({home}.<=>) {vector} LIMIT %(candidates)s
 """
 _PLACES = """
     SELECT p.repository, p.path, p.start_line, p.end_line, p.symbol, p.kind, f.language, c.text, found.words, found.cosine
     FROM (
-        SELECT chunk_hash, max(words) AS words, max(cosine) AS cosine FROM ({sides}) AS side GROUP BY chunk_hash
+        SELECT chunk_hash, pg_catalog.max(words) AS words, pg_catalog.max(cosine) AS cosine
+        FROM ({sides}) AS side GROUP BY chunk_hash
     ) AS found
     JOIN localfirst.code_chunks AS c ON c.project_id = %(project)s AND c.chunk_hash = found.chunk_hash
     JOIN localfirst.code_places AS p ON p.project_id = %(project)s AND p.chunk_hash = found.chunk_hash
     JOIN localfirst.code_files AS f ON f.project_id = p.project_id AND f.repository = p.repository AND f.path = p.path
     WHERE (%(repository)s::text IS NULL OR p.repository = %(repository)s)
         AND (%(language)s::text IS NULL OR f.language = %(language)s)
+"""
+_SETTINGS = """
+    SELECT pg_catalog.set_config('hnsw.ef_search', %s, true), pg_catalog.set_config('statement_timeout', '5000', true)
 """
 
 
@@ -87,8 +92,7 @@ def candidates(
         }  # fmt: skip
         with connection.transaction():
             # As many as are asked for, also where other projects' vectors lie between; and never long.
-            settings = "SELECT set_config('hnsw.ef_search', %s, true), set_config('statement_timeout', '5000', true)"
-            connection.execute(settings, (str(CANDIDATES),))
+            connection.execute(_SETTINGS, (str(CANDIDATES),))
             rows = connection.execute(query, parameters).fetchall()
         return [Candidate(*row) for row in rows]  # type: ignore[arg-type]  # the query's columns
 

@@ -28,54 +28,59 @@ _FETCH = """
     WHERE project_id = %s AND model = %s AND chunk_hash = ANY (%s)
 """
 _MISSING_CHUNKS = """
-    SELECT h FROM unnest(%(hashes)s::bytea[]) AS h WHERE NOT EXISTS (
+    SELECT h FROM pg_catalog.unnest(%(hashes)s::bytea[]) AS h WHERE NOT EXISTS (
         SELECT 1 FROM localfirst.code_chunks AS c WHERE c.project_id = %(project)s AND c.chunk_hash = h
     )
 """
 _MISSING_VECTORS = """
-    SELECT h FROM unnest(%(hashes)s::bytea[]) AS h WHERE NOT EXISTS (
+    SELECT h FROM pg_catalog.unnest(%(hashes)s::bytea[]) AS h WHERE NOT EXISTS (
         SELECT 1 FROM localfirst.code_vectors AS v WHERE v.project_id = %(project)s AND v.model = %(model)s AND v.chunk_hash = h
     )
 """
 _INCOMING = """
-    CREATE TEMPORARY TABLE incoming_chunks (chunk_hash bytea, text text, symbol_words text, body_words text) ON COMMIT DROP;
-    CREATE TEMPORARY TABLE incoming_vectors (chunk_hash bytea, embedding bytea) ON COMMIT DROP;
-    CREATE TEMPORARY TABLE incoming_files (path text, content_hash bytea, language text) ON COMMIT DROP;
-    CREATE TEMPORARY TABLE incoming_places
+    CREATE TEMPORARY TABLE pg_temp.incoming_chunks
+        (chunk_hash bytea, text text, symbol_words text, body_words text) ON COMMIT DROP;
+    CREATE TEMPORARY TABLE pg_temp.incoming_vectors (chunk_hash bytea, embedding bytea) ON COMMIT DROP;
+    CREATE TEMPORARY TABLE pg_temp.incoming_files (path text, content_hash bytea, language text) ON COMMIT DROP;
+    CREATE TEMPORARY TABLE pg_temp.incoming_places
         (path text, start_line integer, end_line integer, symbol text, kind text, chunk_hash bytea) ON COMMIT DROP
 """
 _TAKE_CHUNKS = """
     INSERT INTO localfirst.code_chunks (project_id, chunk_hash, text, words)
     SELECT %s, chunk_hash, text,
-        setweight(to_tsvector('english', symbol_words), 'A') || setweight(to_tsvector('english', body_words), 'D')
-    FROM incoming_chunks ORDER BY chunk_hash ON CONFLICT DO NOTHING
+        pg_catalog.setweight(pg_catalog.to_tsvector('english'::regconfig, symbol_words), 'A')
+            || pg_catalog.setweight(pg_catalog.to_tsvector('english'::regconfig, body_words), 'D')
+    FROM pg_temp.incoming_chunks ORDER BY chunk_hash ON CONFLICT DO NOTHING
 """
 _TAKE_VECTORS = """
     INSERT INTO localfirst.code_vectors (project_id, model, chunk_hash, embedding)
-    SELECT %s, %s, chunk_hash, embedding FROM incoming_vectors ORDER BY chunk_hash ON CONFLICT DO NOTHING
+    SELECT %s, %s, chunk_hash, embedding FROM pg_temp.incoming_vectors ORDER BY chunk_hash ON CONFLICT DO NOTHING
 """
 _TAKE_SEARCHABLE = """
     INSERT INTO localfirst.code_vectors (project_id, model, chunk_hash, embedding, searchable)
-    SELECT %s, %s, chunk_hash, embedding, searchable FROM incoming_vectors ORDER BY chunk_hash ON CONFLICT DO NOTHING
+    SELECT %s, %s, chunk_hash, embedding, searchable FROM pg_temp.incoming_vectors ORDER BY chunk_hash ON CONFLICT DO NOTHING
 """
 _TAKE_FILES = """
     INSERT INTO localfirst.code_files (project_id, repository, path, content_hash, language)
-    SELECT %s, %s, path, content_hash, language FROM incoming_files
+    SELECT %s, %s, path, content_hash, language FROM pg_temp.incoming_files
 """
 _TAKE_PLACES = """
     INSERT INTO localfirst.code_places (project_id, repository, path, start_line, end_line, symbol, kind, chunk_hash)
-    SELECT %s, %s, path, start_line, end_line, symbol, kind, chunk_hash FROM incoming_places
+    SELECT %s, %s, path, start_line, end_line, symbol, kind, chunk_hash FROM pg_temp.incoming_places
 """
 _DELETE_FILES = "DELETE FROM localfirst.code_files WHERE project_id = %s AND repository = %s AND path = ANY (%s)"
 _NOTE_REPOSITORY = """
     INSERT INTO localfirst.code_repositories (project_id, repository, name, published_by) VALUES (%s, %s, %s, %s)
     ON CONFLICT (project_id, repository) DO UPDATE
-    SET name = excluded.name, published_by = excluded.published_by, published_at = now()
+    SET name = excluded.name, published_by = excluded.published_by, published_at = pg_catalog.now()
 """
-_LOCK_REPOSITORY = "SELECT pg_advisory_xact_lock(hashtextextended(%s || ' ' || %s, 7))"
+_LOCK_REPOSITORY = (
+    "SELECT pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended(%s::text || ' ' || %s::text, 7::bigint))"
+)
+_INDEX_VECTORS = "SELECT localfirst.index_code_vectors(%s::text, %s::text, %s::bigint)"
 _HALFVEC = """
-    SELECT n.nspname FROM pg_attribute AS a JOIN pg_type AS t ON t.oid = a.atttypid
-    JOIN pg_namespace AS n ON n.oid = t.typnamespace
+    SELECT n.nspname FROM pg_catalog.pg_attribute AS a JOIN pg_catalog.pg_type AS t ON t.oid = a.atttypid
+    JOIN pg_catalog.pg_namespace AS n ON n.oid = t.typnamespace
     WHERE a.attrelid = 'localfirst.code_vectors'::regclass AND a.attname = 'searchable' AND NOT a.attisdropped
 """
 
@@ -144,7 +149,7 @@ def put_chunks(connection: Connection, project_id: str, chunks: Sequence[SharedC
     """Adds chunks; those that are there already stay as they are. Raises UnavailableError."""
     with postgres_errors(), connection.transaction():
         connection.execute(_INCOMING.encode())
-        _copy(connection, "incoming_chunks", ("bytea", "text", "text", "text"), chunks)
+        _copy(connection, "pg_temp.incoming_chunks", ("bytea", "text", "text", "text"), chunks)
         connection.execute(_TAKE_CHUNKS, (project_id,))
 
 
@@ -155,12 +160,12 @@ def put_vectors(connection: Connection, project_id: str, model: str, vectors: Se
         with connection.transaction():
             connection.execute(_INCOMING.encode())
             if home is None:
-                _copy(connection, "incoming_vectors", ("bytea", "bytea"), vectors)
+                _copy(connection, "pg_temp.incoming_vectors", ("bytea", "bytea"), vectors)
                 connection.execute(_TAKE_VECTORS, (project_id, model))
                 return
             searchable = sql.Identifier(home, "halfvec")
-            connection.execute(sql.SQL("ALTER TABLE incoming_vectors ADD COLUMN searchable {}").format(searchable))
-            _copy(connection, "incoming_vectors", ("bytea", "bytea", "halfvec"), _with_halves(vectors))
+            connection.execute(sql.SQL("ALTER TABLE pg_temp.incoming_vectors ADD COLUMN searchable {}").format(searchable))
+            _copy(connection, "pg_temp.incoming_vectors", ("bytea", "bytea", "halfvec"), _with_halves(vectors))
             connection.execute(_TAKE_SEARCHABLE, (project_id, model))
 
 
@@ -203,9 +208,9 @@ def put_files(
     with postgres_errors(), connection.transaction():
         connection.execute(_LOCK_REPOSITORY, (project_id, repository))
         connection.execute(_INCOMING.encode())
-        _copy(connection, "incoming_files", ("text", "bytea", "text"), (file[:3] for file in files))
+        _copy(connection, "pg_temp.incoming_files", ("text", "bytea", "text"), (file[:3] for file in files))
         places = ((file.path, *place) for file in files for place in file.places)
-        _copy(connection, "incoming_places", ("text", "int4", "int4", "text", "text", "bytea"), places)
+        _copy(connection, "pg_temp.incoming_places", ("text", "int4", "int4", "text", "text", "bytea"), places)
         connection.execute(_DELETE_FILES, (project_id, repository, [*deleted, *(file.path for file in files)]))
         connection.execute(_TAKE_FILES, (project_id, repository))
         connection.execute(_TAKE_PLACES, (project_id, repository))
@@ -213,34 +218,18 @@ def put_files(
 
 def ensure_vector_index(connection: Connection, model: str) -> bool:
     """Keeps a graph (HNSW) for a model that has many vectors; whether there is one. Raises UnavailableError."""
-    count = "SELECT count(*) FROM (SELECT 1 FROM localfirst.code_vectors WHERE model = %s LIMIT %s) AS v"
+    count = "SELECT pg_catalog.count(*) FROM (SELECT 1 FROM localfirst.code_vectors WHERE model = %s LIMIT %s) AS v"
     with postgres_errors():
-        home = searchable_schema(connection)
         row = connection.execute(count, (model, INDEX_FROM)).fetchone()
-        if home is None or row is None or row[0] != INDEX_FROM:
+        if row is None or row[0] != INDEX_FROM or searchable_schema(connection) is None:
             return False
         if _has_index(connection, model):
             return True
-        query = "SELECT octet_length(embedding) FROM localfirst.code_vectors WHERE model = %s LIMIT 1"
-        dimensions = connection.execute(query, (model,)).fetchone()
-        assert dimensions is not None
         with connection.transaction():
             # A minute and more for a million vectors; readers go on meanwhile.
-            connection.execute(
-                "SELECT set_config('statement_timeout', '0', true), set_config('maintenance_work_mem', '256MB', true)"
-            )
-            connection.execute(
-                sql.SQL(
-                    "CREATE INDEX IF NOT EXISTS {name} ON localfirst.code_vectors"
-                    " USING hnsw ((searchable::{home}.halfvec({dimensions})) {home}.halfvec_cosine_ops) WHERE model = {model}"
-                ).format(
-                    name=sql.Identifier(_index_name(model)),
-                    home=sql.Identifier(home),
-                    dimensions=sql.Literal(dimensions[0]),
-                    model=sql.Literal(model),
-                )
-            )
-        return True
+            connection.execute("SELECT pg_catalog.set_config('statement_timeout', '0', true)")
+            made = connection.execute(_INDEX_VECTORS, (model, _index_name(model), INDEX_FROM)).fetchone()
+        return made == (True,)
 
 
 def searchable_schema(connection: Connection) -> str | None:
@@ -250,8 +239,8 @@ def searchable_schema(connection: Connection) -> str | None:
 
 
 def _has_index(connection: Connection, model: str) -> bool:
-    query = "SELECT to_regclass(format('localfirst.%%I', %s::text)) IS NOT NULL"
-    row = connection.execute(query, (_index_name(model),)).fetchone()
+    query = "SELECT pg_catalog.to_regclass(%s::text) IS NOT NULL"
+    row = connection.execute(query, (f"localfirst.{_index_name(model)}",)).fetchone()
     return bool(row and row[0])
 
 

@@ -26,7 +26,7 @@ _GENERATED = {(VENDOR.name, "status")}
 
 def time_text(column: str) -> str:
     """A timestamp as canonical text."""
-    return f"to_char({column} AT TIME ZONE 'UTC', '{PG_FORMAT}')"
+    return f"pg_catalog.to_char({column} AT TIME ZONE 'UTC', '{PG_FORMAT}')"
 
 
 def read_list(entity: Entity, table: str) -> str:

@@ -32,6 +32,10 @@ def _type(name: str) -> str:
     return "text"
 
 
+def _written(name: str) -> str:
+    return "coalesce(r.created_at, pg_catalog.now())" if name == "created_at" else f"r.{name}"
+
+
 READ_LIST = ", ".join(map(_read, CONFLICT_COLUMNS))
 """The select list for `CONFLICT_COLUMNS` of ``localfirst.conflicts AS t``, as canonical text."""
 
@@ -41,7 +45,7 @@ READ_TYPES = tuple("int8" if name in _INTEGERS else "text" for name in CONFLICT_
 # The version of a conflict stands in the log alone.
 _FOUND = f"""
 SELECT {READ_LIST}, (
-    SELECT max(h.version) FROM localfirst.history AS h WHERE h.project_id = t.project_id AND h.entity_id = t.id
+    SELECT pg_catalog.max(h.version) FROM localfirst.history AS h WHERE h.project_id = t.project_id AND h.entity_id = t.id
 )
 FROM localfirst.conflicts AS t WHERE t.project_id = %s
 """
@@ -50,8 +54,8 @@ _OPEN = f"{_FOUND} AND t.entity_id = ANY(%s::uuid[]) AND t.resolved_at IS NULL A
 
 _WRITE = f"""
 INSERT INTO localfirst.conflicts (project_id, {", ".join(CONFLICT_COLUMNS)})
-SELECT %s::uuid, {", ".join("coalesce(r.created_at, now())" if c == "created_at" else f"r.{c}" for c in CONFLICT_COLUMNS)}
-FROM jsonb_to_recordset(%s::jsonb) AS r ({", ".join(f"{c} {_type(c)}" for c in CONFLICT_COLUMNS)})
+SELECT %s::uuid, {", ".join(map(_written, CONFLICT_COLUMNS))}
+FROM pg_catalog.jsonb_to_recordset(%s::jsonb) AS r ({", ".join(f"{c} {_type(c)}" for c in CONFLICT_COLUMNS)})
 ON CONFLICT (project_id, id) DO UPDATE
 SET {", ".join(f"{c} = excluded.{c}" for c in CONFLICT_COLUMNS if c not in ("id", "created_at"))}
 """

@@ -44,6 +44,9 @@ _SESSION = {
     "tcp_keepalives_count": 3,
 }
 
+SEARCH_PATH = "pg_catalog,pg_temp"
+"""Where our sessions look names up: what another user makes in `public` is never taken for PostgreSQL's own."""
+
 
 def connect(dsn: str, *, connect_timeout_s: int = CONNECT_TIMEOUT_S) -> Connection:
     """A new connection in autocommit mode. Raises `UnavailableError`, which never repeats anything of `dsn`."""
@@ -66,7 +69,10 @@ def connect(dsn: str, *, connect_timeout_s: int = CONNECT_TIMEOUT_S) -> Connecti
 
 
 def conninfo(dsn: str, *, connect_timeout_s: int = CONNECT_TIMEOUT_S, options: bool = True) -> str:
-    """`dsn` with the engine's settings; what `dsn` itself says of timeouts stands. Raises psycopg.ProgrammingError."""
+    """`dsn` with the engine's settings. What `dsn` itself says of timeouts stands, what it says of the search path does not.
+
+    Raises psycopg.ProgrammingError.
+    """
     given = conninfo_to_dict(dsn)
     settings: dict[str, str | int | None] = {
         "application_name": "localfirst",
@@ -80,7 +86,7 @@ def conninfo(dsn: str, *, connect_timeout_s: int = CONNECT_TIMEOUT_S, options: b
     settings |= given
     if options:
         ours = " ".join(f"-c {name}={value}" for name, value in _SESSION.items())
-        settings["options"] = f"{ours} {given.get('options') or ''}".strip()
+        settings["options"] = f"{ours} {given.get('options') or ''} -c search_path={SEARCH_PATH}"
     return make_conninfo("", **settings)
 
 

@@ -34,12 +34,14 @@ FROM localfirst.history AS h WHERE h.project_id = %s AND h.entity_id = ANY(%s::u
 """
 
 _VERSIONS = """
-SELECT h.entity, h.entity_id::text, max(h.version) FROM localfirst.history AS h
+SELECT h.entity, h.entity_id::text, pg_catalog.max(h.version) FROM localfirst.history AS h
 WHERE h.project_id = %s AND h.entity_id = ANY(%s::uuid[]) GROUP BY h.entity, h.entity_id
 """
 
 _COUNTS = """
-SELECT entity_id::text, count(*), count(*) FILTER (WHERE outcome = 'accepted'), sum(version)::bigint FROM localfirst.history
+SELECT entity_id::text, pg_catalog.count(*), pg_catalog.count(*) FILTER (WHERE outcome = 'accepted'),
+    pg_catalog.sum(version)::bigint
+FROM localfirst.history
 WHERE project_id = %s GROUP BY entity_id
 """
 
@@ -50,7 +52,7 @@ _HISTORY_COLUMNS = (
 _WRITE_HISTORY = """
 INSERT INTO localfirst.history (project_id, seq, tag, entity, entity_id, version, by, at, outcome, fields, replica_id, number)
 SELECT %s::uuid, r.seq, %s::integer, r.entity, r.entity_id, r.version, r.by, r.at, r.outcome, r.fields, %s::uuid, r.number
-FROM jsonb_to_recordset(%s::jsonb) AS r (
+FROM pg_catalog.jsonb_to_recordset(%s::jsonb) AS r (
     seq bigint, entity text, entity_id uuid, version bigint, by text, at timestamptz, outcome text, fields jsonb, number bigint
 )
 """
@@ -61,9 +63,10 @@ WITH moved_head AS (
     UPDATE localfirst.project_heads SET head = %(head)s, tag = %(tag)s WHERE project_id = %(project)s AND head <> %(head)s
 ), seen AS (
     INSERT INTO localfirst.replicas AS r (project_id, replica_id, epoch, last_number, last_hash, last_push_at)
-    VALUES (%(project)s, %(replica)s, %(epoch)s, %(last_number)s, %(last_hash)s, now())
+    VALUES (%(project)s, %(replica)s, %(epoch)s, %(last_number)s, %(last_hash)s, pg_catalog.now())
     ON CONFLICT (project_id, replica_id) DO UPDATE
-    SET epoch = excluded.epoch, last_number = excluded.last_number, last_hash = excluded.last_hash, last_push_at = now()
+    SET epoch = excluded.epoch, last_number = excluded.last_number, last_hash = excluded.last_hash,
+        last_push_at = pg_catalog.now()
 ), acknowledged AS (
     DELETE FROM localfirst.push_receipts
     WHERE project_id = %(project)s AND replica_id = %(replica)s AND last_number <= %(acked_number)s
@@ -71,7 +74,7 @@ WITH moved_head AS (
     INSERT INTO localfirst.push_receipts (project_id, replica_id, first_number, last_number, hashes, verdicts)
     VALUES (%(project)s, %(replica)s, %(first_number)s, %(last_number)s, %(hashes)s, %(verdicts)s)
 )
-SELECT pg_notify('localfirst_' || replace(%(project)s::uuid::text, '-', ''), '')
+SELECT pg_catalog.pg_notify('localfirst_' || pg_catalog.replace(%(project)s::uuid::text, '-', ''), '')
 """
 
 
@@ -84,7 +87,7 @@ _MOVE_HEAD = """
 WITH moved_head AS (
     UPDATE localfirst.project_heads SET head = %(head)s, tag = %(tag)s WHERE project_id = %(project)s
 )
-SELECT pg_notify('localfirst_' || replace(%(project)s::uuid::text, '-', ''), '')
+SELECT pg_catalog.pg_notify('localfirst_' || pg_catalog.replace(%(project)s::uuid::text, '-', ''), '')
 """
 
 

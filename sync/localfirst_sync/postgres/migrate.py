@@ -23,10 +23,27 @@ from localfirst_sync.postgres.failure import unavailable
 
 _LOCK = 0x6C6F63616C66  # "localf": any number that nobody else uses
 
-_INSTALLED = "SELECT max(number), max(protocol) FROM localfirst.schema_migrations"
+_INSTALLED = "SELECT pg_catalog.max(number), pg_catalog.max(protocol) FROM localfirst.schema_migrations"
 
+# A schema that somebody has made for us is used as it is: CREATE SCHEMA asks for CREATE on the database even if it is there.
+# pgvector is installed here, where its schema is named: what a migration makes must not depend on a search path.
 _PREPARE = """
-CREATE SCHEMA IF NOT EXISTS localfirst;
+DO $$
+BEGIN
+    IF pg_catalog.to_regnamespace('localfirst') IS NULL THEN
+        CREATE SCHEMA localfirst;
+    END IF;
+END
+$$;
+DO $$
+BEGIN
+    IF pg_catalog.to_regnamespace('public') IS NOT NULL THEN
+        CREATE EXTENSION IF NOT EXISTS vector SCHEMA public;
+    END IF;
+EXCEPTION WHEN insufficient_privilege OR undefined_file OR feature_not_supported THEN
+    NULL;
+END
+$$;
 CREATE TABLE IF NOT EXISTS localfirst.schema_migrations (
     number integer PRIMARY KEY,
     name text NOT NULL,
@@ -34,6 +51,22 @@ CREATE TABLE IF NOT EXISTS localfirst.schema_migrations (
     protocol integer NOT NULL, -- the oldest protocol that works with the schema from here on
     applied_at timestamptz NOT NULL DEFAULT now()
 )
+"""
+
+# What a migration brings gets owner, search path and rights like everything else.
+_SECURE = """
+DO $$
+BEGIN
+    IF pg_catalog.to_regprocedure('localfirst.secure()') IS NOT NULL THEN
+        PERFORM localfirst.secure();
+    END IF;
+END
+$$
+"""
+
+_PIN = """
+SELECT pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true),
+    pg_catalog.set_config('lock_timeout', '60s', true), pg_catalog.set_config('statement_timeout', '0', true)
 """
 
 _START_PROJECT = "INSERT INTO localfirst.projects (id, name) VALUES (%s, %s) ON CONFLICT DO NOTHING"
@@ -117,13 +150,14 @@ def _missing(connection: Connection) -> list[Migration]:
 def _apply(connection: Connection, migration: Migration) -> int:
     """Runs one migration unless another client did so meanwhile; returns how many it ran."""
     with connection.transaction():
-        connection.execute("SELECT set_config('lock_timeout', '60s', true), set_config('statement_timeout', '0', true)")
-        connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
+        connection.execute(_PIN)
+        connection.execute("SELECT pg_catalog.pg_advisory_xact_lock(%s::bigint)", (_LOCK,))
         connection.execute(_PREPARE)
         done = "SELECT 1 FROM localfirst.schema_migrations WHERE number >= %s"
         if connection.execute(done, (migration.number,)).fetchone():
             return 0
         connection.execute(migration.sql.encode())
+        connection.execute(_SECURE)
         connection.execute(
             "INSERT INTO localfirst.schema_migrations (number, name, sha256, protocol) VALUES (%s, %s, %s, %s)",
             (migration.number, migration.name, hashlib.sha256(migration.sql.encode()).hexdigest(), migration.protocol),

@@ -30,7 +30,7 @@ HISTORY_DAYS = 90
 """How much of the past a new replica gets; changes that are pulled later are kept as long as the replica likes."""
 
 BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
-PATIENT = "SELECT set_config('statement_timeout', '0', true)"
+PATIENT = "SELECT pg_catalog.set_config('statement_timeout', '0', true)"
 
 HEAD = """
 SELECT p.head, p.tag, EXISTS (
@@ -45,7 +45,7 @@ FROM localfirst.history AS h WHERE h.project_id = %(project)s AND h.seq > %(seq)
 """
 _FEW_OF_LOG = f"{LOG} ORDER BY h.seq LIMIT {SMALL + 1}"
 _ALL_OF_LOG = f"{LOG} ORDER BY h.seq"
-_RECENT_LOG = f"{LOG} AND h.at >= now() - interval '{HISTORY_DAYS} days' ORDER BY h.seq"
+_RECENT_LOG = f"{LOG} AND h.at >= pg_catalog.now() - interval '{HISTORY_DAYS} days' ORDER BY h.seq"
 
 _CHANGED_IDS = """
 SELECT DISTINCT h.entity_id FROM localfirst.history AS h

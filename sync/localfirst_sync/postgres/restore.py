@@ -41,8 +41,9 @@ _LONGEST_PAUSE_S = 0.5
 
 _BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
 _AS_ENGINE = (
-    f"SELECT set_config('localfirst.engine', 'on', true), set_config('lock_timeout', '{LOCK_TIMEOUT_MS}ms', true),"
-    " set_config('idle_in_transaction_session_timeout', '120s', true)"
+    f"SELECT localfirst.act_as_engine(), pg_catalog.set_config('lock_timeout', '{LOCK_TIMEOUT_MS}ms', true),"
+    " pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true),"
+    " pg_catalog.set_config('idle_in_transaction_session_timeout', '120s', true)"
 )
 _DERIVE_PATHS = "SELECT localfirst.derive_paths(%s::uuid, %s::uuid[])"
 

@@ -41,7 +41,8 @@ def _insert(entity: Entity) -> str:
     columns = ", ".join(written_columns(entity))
     return (
         f"INSERT INTO localfirst.{entity.table} (project_id, {columns})"
-        f" SELECT %s::uuid, {columns} FROM jsonb_to_recordset(%s::jsonb) AS r ({record_type(entity, written_columns(entity))})"
+        f" SELECT %s::uuid, {columns}"
+        f" FROM pg_catalog.jsonb_to_recordset(%s::jsonb) AS r ({record_type(entity, written_columns(entity))})"
     )
 
 
@@ -49,14 +50,16 @@ def _insert(entity: Entity) -> str:
 def _update(entity: Entity, columns: tuple[str, ...]) -> str:
     return (
         f"UPDATE localfirst.{entity.table} AS t SET {assignments(columns)}"
-        f" FROM jsonb_to_recordset(%s::jsonb) AS r ({record_type(entity, ('id', *columns))})"
+        f" FROM pg_catalog.jsonb_to_recordset(%s::jsonb) AS r ({record_type(entity, ('id', *columns))})"
         " WHERE t.project_id = %s::uuid AND t.id = r.id"
     )
 
 
 @cache
 def _update_in_bulk(entity: Entity, columns: tuple[str, ...]) -> tuple[str, str]:
-    incoming = f"CREATE TEMPORARY TABLE incoming_{entity.table} ({record_type(entity, ('id', *columns))}) ON COMMIT DROP"
+    incoming = (
+        f"CREATE TEMPORARY TABLE pg_temp.incoming_{entity.table} ({record_type(entity, ('id', *columns))}) ON COMMIT DROP"
+    )
     return (
         incoming,
         f"UPDATE localfirst.{entity.table} AS t SET {assignments(columns)}"

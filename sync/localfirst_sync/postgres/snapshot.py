@@ -109,7 +109,7 @@ def _rows_sql(table: str, columns: str) -> str:
 
 HISTORY_QUERY = _Query(
     _HISTORY,
-    f"COPY ({LOG} AND h.seq <= %(last)s AND h.at >= now() - interval '{HISTORY_DAYS} days' ORDER BY h.seq)"
+    f"COPY ({LOG} AND h.seq <= %(last)s AND h.at >= pg_catalog.now() - interval '{HISTORY_DAYS} days' ORDER BY h.seq)"
     " TO STDOUT (FORMAT binary)",
     _HISTORY_TYPES,
 )

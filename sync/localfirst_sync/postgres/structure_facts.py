@@ -40,7 +40,7 @@ SELECT DISTINCT id::text, parent_id::text FROM below
 """
 
 _LIVE_PARENTS = """
-SELECT i.id::text FROM unnest(%(ids)s::uuid[]) AS i (id)
+SELECT i.id::text FROM pg_catalog.unnest(%(ids)s::uuid[]) AS i (id)
 WHERE EXISTS (
     SELECT FROM localfirst.work_items AS c
     WHERE c.project_id = %(project)s AND c.parent_id = i.id AND c.deleted_at IS NULL AND c.id <> ALL (%(touched)s::uuid[])
@@ -65,7 +65,9 @@ CROSS JOIN LATERAL (
 _REACHABLE = f"""
 WITH RECURSIVE reach (item) AS (
     SELECT n.waited_for
-    FROM unnest(%(waiting)s::uuid[], %(waited_for)s::uuid[]) AS n (waiting, waited_for)
+    FROM ROWS FROM (
+        pg_catalog.unnest(%(waiting)s::uuid[]), pg_catalog.unnest(%(waited_for)s::uuid[])
+    ) AS n (waiting, waited_for)
     WHERE EXISTS (
         SELECT FROM localfirst.work_item_dependencies AS d
         WHERE d.project_id = %(project)s AND d.depends_on_id = n.waiting
@@ -76,7 +78,7 @@ WITH RECURSIVE reach (item) AS (
             AND d.dependency_type = 'blocks' AND d.deleted_at IS NULL OFFSET 0
     )
     UNION
-    SELECT unnest(%(ids)s::uuid[])
+    SELECT pg_catalog.unnest(%(ids)s::uuid[])
     UNION
     SELECT e.waited_for FROM reach {_WAITS}
 )

@@ -29,7 +29,11 @@ from localfirst_sync.structure import Key
 LOCK_TIMEOUT_MS = 500
 
 _BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
-_AS_ENGINE = f"SELECT set_config('localfirst.engine', 'on', true), set_config('lock_timeout', '{LOCK_TIMEOUT_MS}ms', true)"
+# It fails for a role that may not act as the engine: nothing is written then that the triggers would write again.
+_AS_ENGINE = (
+    f"SELECT localfirst.act_as_engine(), pg_catalog.set_config('lock_timeout', '{LOCK_TIMEOUT_MS}ms', true),"
+    " pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true)"
+)
 _DERIVE_PATHS = "SELECT localfirst.derive_paths(%s::uuid, %s::uuid[])"
 
 
