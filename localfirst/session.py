@@ -9,8 +9,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from localfirst_schema.author import fitting_author
-from localfirst_schema.errors import LocalfirstError, UnavailableError
+from localfirst_schema.errors import CallerError, LocalfirstError, StateError, UnavailableError
 
+from localfirst.acknowledgement import tried
 from localfirst.reading.freshness import Freshness
 from localfirst.replica import outbox
 from localfirst.replica.act import Act, act
@@ -52,9 +53,11 @@ class Session:
         link: the link to the server; None without one configured.
         client_name: what the MCP client calls itself; the name that changes carry where a call gives none.
         acts: how many acts were carried out.
+        committed: the last of them; None where the server has decided against it.
     """
 
     acts = 0
+    committed: Act | None = None
     _is_open = True
     _announcement: str | None = None
     _layers: Layers | None = None
@@ -153,8 +156,18 @@ class Session:
                     yield open_act
                     break
         self.acts += 1
+        self.committed = open_act
         if self.link is not None:
-            self.link.wake()
+            tried(self.link.wake, None, [])
+
+    @contextmanager
+    def verdict(self) -> Iterator[None]:
+        """What the server has made of the last act is looked at: an error in here is the act's own answer."""
+        try:
+            yield
+        except (CallerError, StateError):
+            self.committed = None
+            raise
 
     def read(self, row_id: str | None = None) -> dict[str, Any]:
         """To be called before a read: makes the replica as fresh as the server allows, and says where the answer is from.
@@ -222,17 +235,17 @@ class Session:
 
     def written(self, row_id: str | None = None) -> dict[str, Any]:
         """The fields that every result of a write has. While the server is away the status file is refreshed too."""
-        warnings = []
-        is_away = self.link is not None and self.link.is_known_away()
+        warnings: list[str] = []
+        is_away = self.link is not None and tried(self.link.is_known_away, False, warnings)
         if is_away:
             warnings.append("database_unavailable")
-        if row_id is not None and self._freshness.has_conflict(row_id):
+        if row_id is not None and tried(lambda: self._freshness.has_conflict(row_id), False, warnings):
             warnings.append("conflict_pending")
         return {
             "success": True,
             "warnings": warnings,
             "wrote_to_cache": True,
-            "wrote_to_markdown": is_away and self._mirror_store(),
+            "wrote_to_markdown": is_away and tried(self._mirror_store, False, warnings),
             "pending_sync": self.link is not None,
         }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import logging
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ from localfirst_schema.errors import LocalfirstError, VersionMismatchError
 from localfirst_schema.validation import as_validation_error
 
 from localfirst import settings
+from localfirst.acknowledgement import tried
 from localfirst.cli import ids, terminal, wording
 from localfirst.log import log_to_file
 from localfirst.operations.registry import BY_NAME
@@ -23,6 +25,8 @@ from localfirst.replica.connection import connect, sqlite_errors
 from localfirst.session import Session
 
 Result: TypeAlias = dict[str, Any]
+
+logger = logging.getLogger("localfirst")
 
 ATTEMPTS = 5
 """How often a change of the present version is tried again when somebody else's comes between reading and writing."""
@@ -72,6 +76,17 @@ class Command:
 
     def answer(self, result: Result, view: Callable[[Result], None]) -> None:
         """Prints the result: as it is for a program, by `view` and with its warnings in words for a person."""
+        try:
+            self._show(result, view)
+        except OSError:  # standard output cannot be written
+            raise
+        except Exception as error:
+            if not self.wrote:
+                raise
+            logger.error("the result of a write could not be shown; the write is stored", exc_info=error)
+            terminal.note("It is done, and could not be shown: see the log.")
+
+    def _show(self, result: Result, view: Callable[[Result], None]) -> None:
         if self._as_json:
             print_json(result)
             return
@@ -110,9 +125,18 @@ def command(*, as_json: bool) -> Iterator[Command]:
     try:
         yield opened
     finally:
-        session.close()
+        _close(opened)
     if opened.wrote:
-        _tell_unsent(session)
+        tried(lambda: _tell_unsent(session), None, [])
+
+
+def _close(opened: Command) -> None:
+    try:
+        opened.session.close()
+    except Exception as error:
+        if not opened.wrote:
+            raise
+        logger.error("the session did not close cleanly after a write; the write is stored", exc_info=error)
 
 
 def user_name() -> str | None:

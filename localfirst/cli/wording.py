@@ -16,6 +16,7 @@ _WARNINGS = {
     "using_markdown_fallback": "this comes from the status file",
     "pending_local_changes": "some of it is not on the server yet",
     "conflict_pending": "a conflict is open (see `localfirst conflicts list`)",
+    "follow_up_failed": "it is stored, and something that follows a write was not done (see the log)",
 }
 _COMMANDS = {
     "create_work_item": "item create",

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import msgspec
 from localfirst_schema.errors import LocalfirstError, UnavailableError
 
+from localfirst.acknowledgement import FOLLOW_UP_FAILED
 from localfirst.mcp_server.wire import Payload, Payloads
 
 _encoder = msgspec.json.Encoder()
@@ -32,6 +33,13 @@ def success(result: dict[str, Any], announcement: str | None) -> Answer:
         result = result | {"announcement": announcement}
     structured = _encoder.encode(result)
     return Answer(structured, structured.decode(), is_error=False)
+
+
+def plain_success(result: dict[str, Any]) -> Answer:
+    """The answer for the result of a write that `success` could not take, with a warning."""
+    told = result | {"warnings": [*result.get("warnings", ()), FOLLOW_UP_FAILED]}
+    text = json.dumps(told, default=str)
+    return Answer(text.encode(), text, is_error=False)
 
 
 def failure(error: LocalfirstError) -> Answer:

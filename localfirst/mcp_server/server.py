@@ -26,7 +26,7 @@ from mcp.server.stdio import stdio_server
 from mcp.shared.exceptions import MCPError
 
 import localfirst
-from localfirst.mcp_server.answers import Answer, as_result, failure, internal_error, success
+from localfirst.mcp_server.answers import Answer, as_result, failure, internal_error, plain_success, success
 from localfirst.mcp_server.arguments import checked
 from localfirst.mcp_server.descriptors import STDIN
 from localfirst.mcp_server.repeated_calls import RepeatedCalls
@@ -125,9 +125,13 @@ class Tools:
             model = checked(name, operation.arguments, arguments)
             opened = self._session.opened(client_name)
             run: Callable[..., dict[str, Any]] = operation.run
-            return success(run(opened, model), opened.take_announcement())
+            result = run(opened, model)
         except Exception as error:  # noqa: BLE001 - the client gets an answer, the log the cause
             return _failed(name, error)
+        try:
+            return success(result, opened.take_announcement())
+        except Exception as error:  # noqa: BLE001 - what was written is written
+            return _untold(operation, result, error)
 
     async def call_in_thread(self, operation: Operation, arguments: dict[str, Any], client_name: str | None) -> Answer:
         """The answer of a tool that waits for something: the event loop goes on meanwhile."""
@@ -136,9 +140,12 @@ class Tools:
             opened = self._session.opened(client_name)
             run: Callable[..., dict[str, Any]] = operation.run
             result = await anyio.to_thread.run_sync(run, opened, model, abandon_on_cancel=True)
-            return success(result, opened.take_announcement())
         except Exception as error:  # noqa: BLE001 - the same
             return _failed(operation.name, error)
+        try:
+            return success(result, opened.take_announcement())
+        except Exception as error:  # noqa: BLE001 - the same
+            return _untold(operation, result, error)
 
 
 def _failed(tool: str, error: Exception) -> Answer:
@@ -146,6 +153,14 @@ def _failed(tool: str, error: Exception) -> Answer:
         return failure(error)
     _log.error("the tool %s failed", tool, exc_info=error)
     return failure(internal_error(tool))
+
+
+def _untold(operation: Operation, result: dict[str, Any], error: Exception) -> Answer:
+    """The answer where a result could not be put into words: of a write it is told all the same."""
+    if operation.effect == "read":
+        return _failed(operation.name, error)
+    _log.error("the answer of %s could not be written as usual; the write is stored", operation.name, exc_info=error)
+    return plain_success(result)
 
 
 def build_server(

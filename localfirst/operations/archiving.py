@@ -27,8 +27,8 @@ def archive(session: Session, arguments: TriggerArchiving) -> dict[str, Any]:
     """Archives items created before the limit, but none that is above something current."""
     session.catch_up()
     with session.act() as act:
-        archived = archive_older(act, arguments.older_than_days)
-    return {"archived_count": archived} | session.written()
+        act.answer = answer = {"archived_count": archive_older(act, arguments.older_than_days)}
+    return answer | session.written()
 
 
 def archive_older(act: Act, days: int) -> int:

@@ -32,8 +32,9 @@ def claim(session: Session, arguments: ClaimWorkItem) -> dict[str, Any]:
             row = act.change(WORK_ITEM, row, {"claimed_by": who})
     confirmed = session.link is not None and session.link.sync(CONFIRM_BUDGET_S) is not None
     if confirmed:
-        row = require(session, WORK_ITEM, arguments.id)  # its creation may have been refused just now
-        _refuse_other(row, who)
+        with session.verdict():
+            row = require(session, WORK_ITEM, arguments.id)  # its creation may have been refused just now
+            _refuse_other(row, who)
     return written(session, WORK_ITEM, row) | {"pending_sync": session.link is not None and not confirmed}
 
 

@@ -25,6 +25,7 @@ from localfirst.replica.rows import find
 from localfirst.session import Session
 
 _FIELDS = ("active_context_type", "current_session_id", "git_branch", "git_head_commit", "default_token_budget")
+_UNKNOWN_HEALTH = {"database_healthy": None, "last_health_check_at": None}
 
 
 def _id(session: Session) -> str:
@@ -34,7 +35,7 @@ def _id(session: Session) -> str:
 def _health(session: Session) -> dict[str, Any]:
     """How the server was when this client last looked; it differs from client to client, so it is not stored."""
     if session.link is None:
-        return {"database_healthy": None, "last_health_check_at": None}
+        return _UNKNOWN_HEALTH
     return {"database_healthy": session.link.is_online(), "last_health_check_at": session.link.last_check_at()}
 
 
@@ -59,6 +60,7 @@ def update(session: Session, arguments: UpdateProjectConfiguration) -> dict[str,
             if item is None or item["item_type"] != "session":
                 raise NotFoundError(f"there is no session {current} in this project.", entity="work_item", id=current)
         row = act.change(CONFIGURATION, row, changes)
+        act.answer = present(CONFIGURATION, row) | _UNKNOWN_HEALTH
     return written(session, CONFIGURATION, row) | _health(session)
 
 

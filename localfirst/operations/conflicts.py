@@ -100,9 +100,10 @@ def resolve(session: Session, arguments: ResolveConflict) -> dict[str, Any]:
             act.settle(one["conflict_id"], arguments.resolution)
             if one["conflict_id"] == arguments.conflict_id and after is not None:
                 shown = present(entity, after)
-    nobody = {"id": conflict["id"], "version": None}
-    settled = {"conflict_id": arguments.conflict_id, "resolution": arguments.resolution, "entity": conflict["entity"]}
-    return nobody | shown | settled | session.written(conflict["id"])
+        nobody = {"id": conflict["id"], "version": None}
+        settled = {"conflict_id": arguments.conflict_id, "resolution": arguments.resolution, "entity": conflict["entity"]}
+        act.answer = answer = nobody | shown | settled
+    return answer | session.written(conflict["id"])
 
 
 def _referenced_first(act: list[Conflict]) -> list[Conflict]:

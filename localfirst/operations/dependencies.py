@@ -46,7 +46,8 @@ def link(session: Session, arguments: LinkWorkItems) -> dict[str, Any]:
                 found = act.change(WORK_ITEM_DEPENDENCY, None, values)
             else:
                 found = act.change(WORK_ITEM_DEPENDENCY, found, {"deleted_at": None})
-    return _shown(session, found)
+        act.answer = answer = _shown(found)
+    return answer | session.written(found["id"])
 
 
 def unlink(session: Session, arguments: LinkWorkItems) -> dict[str, Any]:
@@ -64,12 +65,12 @@ def unlink(session: Session, arguments: LinkWorkItems) -> dict[str, Any]:
                 dependency_type=arguments.dependency_type,
             )
         found = act.change(WORK_ITEM_DEPENDENCY, found, {"deleted_at": act.at})
-    return _shown(session, found)
+        act.answer = answer = _shown(found)
+    return answer | session.written(found["id"])
 
 
-def _shown(session: Session, row: Row) -> dict[str, Any]:
-    ends = {"source_id": row["work_item_id"], "target_id": row["depends_on_id"]}
-    return present(WORK_ITEM_DEPENDENCY, row) | ends | session.written(row["id"])
+def _shown(row: Row) -> dict[str, Any]:
+    return present(WORK_ITEM_DEPENDENCY, row) | {"source_id": row["work_item_id"], "target_id": row["depends_on_id"]}
 
 
 OPERATIONS = (

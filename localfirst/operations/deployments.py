@@ -55,7 +55,8 @@ def record(session: Session, arguments: RecordDeployment) -> dict[str, Any]:
             link, column = _link_of(entity)
             values = {"deployment_id": row["id"], column: end}
             act.change(link, None, {"id": natural_id(session.project_id, link.name, row["id"], end), **values})
-    return _shown(session, row) | session.written(row["id"])
+        act.answer = answer = _shown(session, row)
+    return answer | session.written(row["id"])
 
 
 def _distinct(ids: list[str]) -> list[str]:

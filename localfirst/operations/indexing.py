@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from localfirst_schema.results import (
     RepositoryIndexed,
 )
 
+from localfirst.acknowledgement import FOLLOW_UP_FAILED, tried
 from localfirst.code_index.file_name import shown
 from localfirst.code_index.jobs import estimate, file_list, table, words
 from localfirst.code_index.jobs.job import Job
@@ -29,6 +31,8 @@ from localfirst.operations.operation import Operation
 from localfirst.reading.without_replica import SessionWithoutReplica
 from localfirst.replica.connection import connect, immediate
 from localfirst.session import Session
+
+logger = logging.getLogger("localfirst")
 
 SMALL_S = 60.0
 """What is estimated to take longer is not waited for."""
@@ -48,8 +52,15 @@ def start_indexing(session: Session, arguments: StartIndexing) -> dict[str, Any]
     seconds = estimate.duration_s(session.replica, root, force=arguments.force_reindex)
     with session.act() as act:
         job, is_new, is_to_change = _note(act.connection, root, arguments, seconds)
-    (worker.ensure_another if is_to_change else worker.ensure)(session.settings)
-    return _started(job, arguments, is_new=is_new)
+        act.answer = answer = _started(job, arguments, is_new=is_new)
+    return answer | {"warnings": _ensured(session, is_to_change=is_to_change)}
+
+
+def _ensured(session: Session, *, is_to_change: bool) -> list[str]:
+    """Sees to it that a worker is there for a job that is noted. Returns warnings: without one the next client starts it."""
+    warnings: list[str] = []
+    tried(lambda: (worker.ensure_another if is_to_change else worker.ensure)(session.settings), None, warnings)
+    return warnings
 
 
 def _note(
@@ -110,8 +121,10 @@ def cancel(session: Session, arguments: OneIndexingJob) -> dict[str, Any]:
     """Cancels a job: at once for everybody who asks; the worker stops at its next transaction."""
     with session.act() as act:
         job = move_within(act.connection, arguments.job_id, JobState.CANCELLED)
-    sentence = f"the job was cancelled; {words.done(job)}, and what is in the index stays."
-    return {"success": True, "warnings": [], "job_id": job.job_id, "status": job.status.value, "message": sentence}
+        sentence = f"the job was cancelled; {words.done(job)}, and what is in the index stays."
+        answer = {"success": True, "warnings": [], "job_id": job.job_id, "status": job.status.value, "message": sentence}
+        act.answer = answer
+    return answer
 
 
 def list_jobs(session: Session | SessionWithoutReplica, arguments: ListIndexingJobs) -> dict[str, Any]:
@@ -136,18 +149,23 @@ def index_repository(session: Session, arguments: IndexRepository) -> dict[str, 
         seconds = estimate.duration_s(connection, root, force=arguments.force_reindex)
         with immediate(connection):
             job, _, is_to_change = _note(connection, root, arguments, seconds)
-        (worker.ensure_another if is_to_change else worker.ensure)(session.settings)
-        job = _wait(session, connection, job)
-        return (
-            {"success": True, "message": _outcome(job)}
-            | _present(connection, job)
-            | {
-                "estimated_duration_seconds": job.estimated_seconds,
-                "skipped_by_rule": _by_rule(connection, job),
-            }
-        )
+            noted = _whole(connection, job)
+        warnings = _ensured(session, is_to_change=is_to_change)
+        try:
+            return _whole(connection, _wait(session, connection, job)) | {"warnings": warnings}
+        except InvalidStateError:  # the job failed
+            raise
+        except Exception as error:
+            logger.error("a job that was noted cannot be followed", exc_info=error)
+            return noted | {"warnings": [FOLLOW_UP_FAILED]}
     finally:
         connection.close()
+
+
+def _whole(connection: apsw.Connection, job: Job) -> dict[str, Any]:
+    """A job as `index_repository` shows it."""
+    more = {"estimated_duration_seconds": job.estimated_seconds, "skipped_by_rule": _by_rule(connection, job)}
+    return {"success": True, "message": _outcome(job)} | _present(connection, job) | more
 
 
 def _wait(session: Session, connection: apsw.Connection, job: Job) -> Job:

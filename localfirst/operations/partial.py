@@ -45,4 +45,5 @@ def keep_blind_update(session: Session, act: Act, item_id: str, version: int, ch
     act.blind_change(WORK_ITEM, item_id, version, values, changes.get("metadata"))
     shown: dict[str, Any] = dict.fromkeys(WORK_ITEM.column_names)
     shown |= values | {"id": item_id, "version": version + 1, "updated_at": act.at, "updated_by": act.by}
-    return shown | session.written() | {"partial": True, "pending_sync": True}
+    act.answer = answer = shown | {"partial": True, "pending_sync": True}
+    return answer

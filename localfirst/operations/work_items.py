@@ -85,11 +85,12 @@ def update(session: Session, arguments: UpdateWorkItem) -> dict[str, Any]:
     with session.act(*by) as act:
         row = find(act.connection, WORK_ITEM, arguments.id)
         if row is None:
-            return keep_blind_update(session, act, arguments.id, arguments.version, changes)
-        check_version(WORK_ITEM, row, arguments.version)
-        check_not_deleted(WORK_ITEM, row, changes)
-        row = apply_changes(act, row, changes)
-    return written(session, WORK_ITEM, row)
+            partial = keep_blind_update(session, act, arguments.id, arguments.version, changes)
+        else:
+            check_version(WORK_ITEM, row, arguments.version)
+            check_not_deleted(WORK_ITEM, row, changes)
+            row = apply_changes(act, row, changes)
+    return session.written() | partial if row is None else written(session, WORK_ITEM, row)
 
 
 def apply_changes(act: Act, row: Row, changes: dict[str, Any], *, metadata_whole: dict[str, Any] | None = None) -> Row:

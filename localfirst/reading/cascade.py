@@ -18,6 +18,7 @@ from localfirst_schema.entities import DEPLOYMENT, ENHANCEMENT, ENTITY, VENDOR, 
 from localfirst_schema.errors import NotFoundError, UnavailableError
 from localfirst_schema.identifiers import natural_id
 
+from localfirst.acknowledgement import acknowledged
 from localfirst.reading.without_replica import SessionWithoutReplica
 from localfirst.replica.connection import ReplicaUnreadableError, sqlite_errors
 from localfirst.replica.rows import find
@@ -53,7 +54,7 @@ def carry_out(name: str, run: Run, *, reads: bool, session: Session | SessionWit
             raise session.refusal()
         return _sought(name, run, session, arguments)
     if not reads:
-        return _mending(session, lambda: run(session, arguments))
+        return acknowledged(session, lambda: _mending(session, lambda: run(session, arguments)))
     try:
         with sqlite_errors():
             stand_in = session.stand_in()

@@ -35,6 +35,8 @@ class Act:
     Attributes:
         by: who does it.
         at: when, by this machine's clock.
+        rows: what was changed so far, each row as it is then, in order.
+        answer: what the answer of this act says, but for what all answers of writes have; None: its first row.
 
     Raises ValidationError for a name that the server would refuse.
     """
@@ -43,6 +45,8 @@ class Act:
         self.connection = connection
         self.by = None if by is None else check_author("by", by)
         self.at = timestamps.now()
+        self.rows: list[tuple[Entity, Row]] = []
+        self.answer: dict[str, Any] | None = None
         self._txn = self._number = connection.execute(_NEXT_NUMBER).get
 
     def change(self, entity: Entity, before: Row | None, values: dict[str, Any], **derived: Any) -> Row:
@@ -59,6 +63,7 @@ class Act:
         if entity is WORK_ITEM and ("title" in fields or "metadata" in fields):
             fulltext.index(self.connection, local_id, row["title"], row["metadata"], is_new=before is None)
         self._record(entity.name, row["id"], before["version"] if before else 0, row["version"], fields)
+        self.rows.append((entity, row))
         return row
 
     def blind_change(

@@ -216,6 +216,10 @@ def snapshot(connection: apsw.Connection) -> Iterator[None]:
             yield
         finally:
             if connection.in_transaction:
-                connection.execute("COMMIT")
+                try:
+                    connection.execute("COMMIT")
+                finally:
+                    if connection.in_transaction:  # left open it would stop every write that follows
+                        connection.execute("ROLLBACK")
     except apsw.Error as error:
         raise in_words(error) from error

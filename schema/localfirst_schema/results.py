@@ -20,6 +20,7 @@ Warning_ = Literal[
     "stale_cache",
     "pending_local_changes",
     "conflict_pending",
+    "follow_up_failed",
 ]
 
 

@@ -27,6 +27,7 @@ WARNINGS = {
     "stale_cache",
     "pending_local_changes",
     "conflict_pending",
+    "follow_up_failed",
 }
 ERRORS = {
     "ValidationError",

@@ -6,10 +6,11 @@ value takes its own place again. Text that no store can hold (U+0000) is refused
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any, NamedTuple
 
 import msgspec
-from localfirst_schema import values
+from localfirst_schema import timestamps, values
 from localfirst_schema.errors import ValidationError
 from localfirst_schema.metadata import check
 from pydantic import BaseModel
@@ -97,6 +98,14 @@ def put_notes(metadata: dict[str, Any], notes: list[str]) -> None:
 def cut(text: str, limit: int) -> str:
     """The text, or as much of it as fits, ending in an ellipsis."""
     return text if len(text) <= limit else f"{text[: limit - 1].rstrip()}…"
+
+
+def day_of(moment: str) -> date | None:
+    """The day of a store's time; None for one that the calendar of a file does not have (SQL can write the year 10000)."""
+    try:
+        return timestamps.parse(moment).date()
+    except ValueError:
+        return None
 
 
 UNTITLED = "Untitled"

@@ -11,7 +11,7 @@ from localfirst_schema.metadata import DeploymentMetadata
 from localfirst_schema.wire import Row, decode_json
 
 from localfirst.markdown.document import Deployment
-from localfirst.markdown.stored.as_written import SUFFIX, Mapped, Stored, fit, put_notes, take
+from localfirst.markdown.stored.as_written import SUFFIX, Mapped, Stored, day_of, fit, put_notes, take
 
 MIDNIGHT = "T00:00:00.000000Z"
 _MOMENT = f"deployed_at{SUFFIX}"
@@ -28,8 +28,9 @@ def deployment_of(row: Row, vendor_names: Sequence[str], work_item_ids: Sequence
     date_text: str | None = None
     if _MOMENT in metadata and isinstance(metadata[_MOMENT], str | None):
         date_text = metadata.pop(_MOMENT)
+    elif (day := day_of(row["deployed_at"])) is None:
+        date_text = row["deployed_at"]
     else:
-        day = date.fromisoformat(row["deployed_at"][:10])
         moment = None if row["deployed_at"].endswith(MIDNIGHT) else row["deployed_at"]
     return Deployment(
         deployed_on=day,

@@ -18,7 +18,7 @@ from localfirst_schema.wire import Row, decode_json
 from localfirst.markdown.comment import same
 from localfirst.markdown.document import Session
 from localfirst.markdown.front_matter import write_front_matter
-from localfirst.markdown.stored.as_written import SUFFIX, Mapped, Stored, cut, fit, fitting_title, keeps_rule, put_notes
+from localfirst.markdown.stored.as_written import SUFFIX, Mapped, Stored, cut, day_of, fit, fitting_title, keeps_rule, put_notes
 from localfirst.markdown.stored.work_item import PLAIN_COLUMNS, STATUSES, TITLE_LIMIT, plain_columns, put_created_at
 
 SHORT_TITLE_LIMIT = 120
@@ -40,7 +40,7 @@ def session_of(row: Row) -> Session:
     if _DAY in rest and isinstance(rest[_DAY], str | None):
         date_text = rest.pop(_DAY)
     else:
-        day = date.fromisoformat(row["created_at"][:10])
+        day = day_of(row["created_at"])
     derived = _derived(front_matter, text, malformed, prompt)
     record: dict[str, Any] = {"id": row["id"], "version": row["version"]}
     if row["title"] != derived_title(front_matter, prompt, day):
