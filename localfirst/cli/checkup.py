@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from localfirst_schema import timestamps
 from localfirst_schema.errors import LocalfirstError
@@ -87,6 +88,8 @@ def _session(loaded: Settings) -> Iterator[Finding]:
         if state["last_recovery"] is not None:
             yield Finding("recovery", "ok", state["last_recovery"])
         yield _conflicts(state["open_conflicts"])
+        if state["set_aside"]["count"]:
+            yield _set_aside(state["set_aside"])
     finally:
         session.close()
 
@@ -113,6 +116,14 @@ def _unsent(session: Session, number: int, *, is_online: bool, problem: str | No
     why = problem or "the server gives no reason; `localfirst sync` tries at once, the log has the details"
     words = f"{changes} waiting although the server answers; the first is of {entity} {row_id}, made at {at}: {why}"
     return Finding("sync", "broken", words)
+
+
+def _set_aside(told: dict[str, Any]) -> Finding:
+    """What the server has and could not be taken here."""
+    named = "; ".join(f"{one['table']} {one['id']}: {one['reason']}" for one in told["first"])
+    more = f" and {told['count'] - len(told['first'])} more" if told["count"] > len(told["first"]) else ""
+    words = f"{told['count']} set aside, since this program cannot take them ({named}{more}); everything else goes on."
+    return Finding("set aside", "warning", f"{words} Mend them in PostgreSQL, or upgrade localfirst")
 
 
 def _conflicts(number: int) -> Finding:

@@ -9,7 +9,7 @@ from localfirst_schema.errors import UnavailableError
 from localfirst_schema.results import Synced, SyncStatus
 
 from localfirst.operations.operation import Operation
-from localfirst.replica import last_recovery, outbox
+from localfirst.replica import last_recovery, outbox, set_aside
 from localfirst.session import Session
 
 SYNC_TIMEOUT_S = 300.0
@@ -41,6 +41,7 @@ def sync_status(session: Session, arguments: Nothing) -> dict[str, Any]:
         "cursor": cursor,
         "server_head": head[0] if head is not None else None,
         "last_error": session.link.last_error() if session.link is not None else None,
+        "set_aside": set_aside.told(session.replica),
         "last_recovery": last_recovery.in_words(session.replica),
     }
 

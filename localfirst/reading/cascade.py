@@ -20,6 +20,7 @@ from localfirst_schema.identifiers import natural_id
 
 from localfirst.acknowledgement import acknowledged
 from localfirst.reading.without_replica import SessionWithoutReplica
+from localfirst.replica import set_aside
 from localfirst.replica.connection import ReplicaUnreadableError, sqlite_errors
 from localfirst.replica.rows import find
 from localfirst.session import Session
@@ -47,6 +48,17 @@ LISTS: dict[str, tuple[Entity, ...]] = {
 
 def carry_out(name: str, run: Run, *, reads: bool, session: Session | SessionWithoutReplica, arguments: Any) -> Answer:
     """Runs an operation on the first layer that can do it. An error of SQLite's never reaches a user as such."""
+    try:
+        return _carry_out(name, run, reads, session, arguments)
+    except NotFoundError as error:
+        # A row that came, and could not be taken, is not absent.
+        entity, row_id = error.details.get("entity"), error.details.get("id")
+        if entity is not None and row_id is not None and isinstance(session, Session):
+            set_aside.require_taken(session.replica, str(entity), str(row_id))
+        raise
+
+
+def _carry_out(name: str, run: Run, reads: bool, session: Session | SessionWithoutReplica, arguments: Any) -> Answer:
     if isinstance(session, SessionWithoutReplica):
         session = session.heal(now=not reads) or session
     if isinstance(session, SessionWithoutReplica):

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import apsw
 
-from localfirst.replica import outbox
+from localfirst.replica import outbox, set_aside
 
 if TYPE_CHECKING:
     from localfirst.server_link import ServerLink
@@ -28,18 +28,22 @@ PULL_BUDGET_S = 1.0
 STALE_AFTER_MINUTES = 30.0
 
 _STATE = """
-    SELECT last_sync_at, EXISTS (SELECT 1 FROM outbox), EXISTS (SELECT 1 FROM conflicts WHERE resolved_at IS NULL) FROM replica
+    SELECT last_sync_at, EXISTS (SELECT 1 FROM outbox), EXISTS (SELECT 1 FROM conflicts WHERE resolved_at IS NULL),
+        EXISTS (SELECT 1 FROM set_aside)
+    FROM replica
 """
 _CURSOR = "SELECT cursor_seq, cursor_tag FROM replica"
 _ROW_HAS_CONFLICT = "SELECT EXISTS (SELECT 1 FROM conflicts WHERE entity_id = ? AND resolved_at IS NULL)"
 
 
 class _State(NamedTuple):
-    """What a read has to know of the replica: when it last caught up, and whether a change or a conflict concerns the read."""
+    """What a read has to know of the replica: when it last caught up, and whether a change, a conflict, or something that was
+    set aside concerns the read."""
 
     last_sync_at: str | None
     waits: bool
     in_conflict: bool
+    is_set_aside: bool
 
 
 class Freshness:
@@ -62,7 +66,10 @@ class Freshness:
             return self._from_replica(state, ["database_unavailable", "using_fallback_cache"])
         if state.waits:
             return self._from_replica(state, [])
-        return {"success": True, "data_source": "postgresql", "warnings": ["conflict_pending"] if state.in_conflict else []}
+        warnings = ["conflict_pending"] if state.in_conflict else []
+        if state.is_set_aside:
+            warnings.append("set_aside")
+        return {"success": True, "data_source": "postgresql", "warnings": warnings}
 
     def _replica_first(self, row_id: str | None) -> dict[str, Any]:
         assert self._link is not None
@@ -79,6 +86,8 @@ class Freshness:
     def _from_replica(self, state: _State, warnings: list[str]) -> dict[str, Any]:
         if state.in_conflict:
             warnings.append("conflict_pending")
+        if state.is_set_aside:
+            warnings.append("set_aside")
         if self._link is None:
             return {"success": True, "data_source": "sqlite_cache", "warnings": warnings}
         if state.waits:
@@ -99,12 +108,13 @@ class Freshness:
     def _state(self, row_id: str | None) -> _State:
         """One query, whatever is asked for: reads during an outage cost what reads without a server cost."""
         found: list[Any] = self._replica.execute(_STATE).fetchall()
-        last_sync_at, waits, in_conflict = found[0]
+        last_sync_at, waits, in_conflict, is_set_aside = found[0]
         if row_id is not None:
             # Without a server everything waits, and nobody is told.
             waits = waits and self._link is not None and outbox.row_waits(self._replica, row_id)
             in_conflict = in_conflict and self.has_conflict(row_id)
-        return _State(last_sync_at, bool(waits), bool(in_conflict))
+            is_set_aside = is_set_aside and row_id in set_aside.ids(self._replica)
+        return _State(last_sync_at, bool(waits), bool(in_conflict), bool(is_set_aside))
 
     def _is_level(self) -> bool:
         """Whether the replica has everything that the server had when this was asked."""

@@ -14,7 +14,7 @@ from localfirst_schema.entities import WORK_ITEM, Entity
 from localfirst_schema.json_merge import difference
 from localfirst_schema.wire import Fields, Row, decode_json, encode_json
 
-from localfirst.replica import fulltext
+from localfirst.replica import fulltext, set_aside
 from localfirst.replica.connection import immediate
 
 _NEXT_NUMBER = """
@@ -58,6 +58,7 @@ class Act:
             derived: columns that are computed and never sent (`path`, `depth`).
         """
         fields = changed_fields(entity, before, values)
+        set_aside.require_taken(self.connection, entity.name, values["id"] if before is None else before["id"])
         row = self._next_row(entity, before, fields, values, derived)
         local_id = write_row(self.connection, entity, before, row)
         if entity is WORK_ITEM and ("title" in fields or "metadata" in fields):
@@ -74,6 +75,7 @@ class Act:
         Args:
             patch: a JSON merge patch of the metadata.
         """
+        set_aside.require_taken(self.connection, entity.name, row_id)
         fields: Fields = {name: {"blind": True, "old": None, "new": value} for name, value in values.items()}
         if patch is not None:
             fields["metadata"] = {"blind": True, "old": None, "new": patch}

@@ -17,11 +17,12 @@ from typing import Any
 import apsw
 from localfirst_schema.entities import ENTITIES, ENTITY, VENDOR, WORK_ITEM, Entity
 from localfirst_schema.wire import Row
+from localfirst_sync import sieve
 from localfirst_sync.conflict import CONFLICT
 from localfirst_sync.decision import rebase
 from localfirst_sync.ports import BEGINNING, CONFLICT_COLUMNS, CONFLICT_TABLE, Cursor, HistoryRow
 
-from localfirst.replica import fulltext, outbox
+from localfirst.replica import fulltext, outbox, set_aside
 from localfirst.replica.act import write_row, written_columns
 from localfirst.replica.connection import WAL_AUTOCHECKPOINT_PAGES, immediate
 from localfirst.replica.rows import find
@@ -81,6 +82,7 @@ class Bootstrap:
         """Makes the staged tables, empty."""
         with self._cheap_transaction():
             _drop_staged(self._connection)
+            set_aside.forget_all(self._connection)
             for table in _TABLES:
                 columns = self._sql("table", table)
                 self._connection.execute(f"CREATE TABLE staged_{table} {columns[columns.index('(') :]}")
@@ -98,18 +100,22 @@ class Bootstrap:
     def rows(self, table: str, rows: Sequence[tuple[Any, ...]]) -> None:
         """Stages a page of one table, by rising id."""
         last = str(rows[-1][0])
+        taken, aside = sieve.rows(table, rows)
         if table == VENDOR.table:
-            rows = [row[:_VENDOR_STATUS] + row[_VENDOR_STATUS + 1 :] for row in rows]
+            taken = [(*row[:_VENDOR_STATUS], *row[_VENDOR_STATUS + 1 :]) for row in taken]
         with self._cheap_transaction():
-            self._connection.executemany(_stage_sql(table), rows)
+            set_aside.keep(self._connection, aside)
+            self._connection.executemany(_stage_sql(table), taken)
             self._reached(table, last, 0)
 
     def history(self, rows: Sequence[HistoryRow]) -> None:
         """Stages a page of the history, by rising number."""
+        taken, aside = sieve.history(rows)
         with self._cheap_transaction():
+            set_aside.keep(self._connection, aside)
             if not outbox.is_empty(self._connection):
-                self._mark_told(rows)
-            self._connection.executemany(_stage_sql(HISTORY), [row[1:8] for row in rows if row.entity != CONFLICT])
+                self._mark_told(taken)
+            self._connection.executemany(_stage_sql(HISTORY), [row[1:8] for row in taken if row.entity != CONFLICT])
             self._reached(HISTORY, rows[-1].seq, sum(row.replica_id != self._own for row in rows))
 
     def _mark_told(self, rows: Sequence[HistoryRow]) -> None:

@@ -10,12 +10,14 @@ import apsw
 from localfirst_schema import timestamps
 from localfirst_schema.entities import ENTITIES, ENTITY, VENDOR, WORK_ITEM, Entity
 from localfirst_schema.errors import UnavailableError
+from localfirst_schema.limits import VERSION_MAX
 from localfirst_schema.wire import EMPTY_HASH, Mutation, Row, chain_hash, encode_json
 from localfirst_sync.decision import rebase
 from localfirst_sync.ports import (
     BEGINNING,
     CONFLICT_COLUMNS,
     CONFLICT_TABLE,
+    Again,
     Cursor,
     Fenced,
     Identity,
@@ -27,7 +29,7 @@ from localfirst_sync.ports import (
     Told,
 )
 
-from localfirst.replica import bootstrap, fulltext, outbox
+from localfirst.replica import bootstrap, fulltext, outbox, set_aside
 from localfirst.replica.act import upsert_sql, write_row, written_columns
 from localfirst.replica.bootstrap import Bootstrap
 from localfirst.replica.connection import immediate, sqlite_errors
@@ -145,7 +147,7 @@ class ReplicaStore:
                     # Until then it stays as it is: the server may have forgotten it by that time.
                     connection.execute(_AWAIT_HISTORY, (mutation.number,))
                     connection.execute(_DROP_HISTORY, (mutation.number,))
-                elif verdict.version != mutation.version:
+                elif mutation.version != verdict.version <= VERSION_MAX:
                     self._take_version(mutation.entity, mutation.id, verdict.version)
             connection.execute(
                 "DELETE FROM outbox WHERE history_id IN (SELECT history_id FROM outbox ORDER BY history_id LIMIT ?)",
@@ -189,6 +191,11 @@ class ReplicaStore:
         with immediate(self._connection):
             self._connection.execute("UPDATE replica SET last_sync_at = ?", (timestamps.now(),))
 
+    def set_aside_again(self) -> Again | None:
+        """What an older program could not take."""
+        with sqlite_errors():
+            return set_aside.again(self._connection)
+
     def begin_pull(self) -> Spool:
         """A spool for one pull."""
         return Spool()
@@ -202,6 +209,7 @@ class ReplicaStore:
             self._connection.execute("DELETE FROM history WHERE history_id IN (SELECT history_id FROM awaited)")
             self._connection.execute("DELETE FROM awaited")
             foreign = self._apply(sink, own, known=own)
+            set_aside.mark_asked(self._connection)
             self._connection.execute("DELETE FROM former_ids")
             self._set_cursor(reached)
         sink.close()
@@ -261,6 +269,7 @@ class ReplicaStore:
             self._check_fence()
             bootstrap.discard(self._connection)
             forget_told(self._connection, sink)
+            set_aside.forget_all(self._connection)
             (own,) = self._replica("replica_id")
             foreign = self._apply(sink, own, known=None, standing=sink.standing)
             self._become_new()
@@ -283,12 +292,17 @@ class ReplicaStore:
         """
         connection = self._connection
         foreign = 0
+        aside = spool.aside
+        set_aside.keep(connection, aside)
+        is_any_aside = set_aside.is_any(connection)
         self._mark_told(spool, own)
         waiting = outbox.waiting_rows(connection)
         mine = self._own_numbers(own, known)
         moved: set[str] = set()
         lost: set[tuple[str, str]] = set()
         for table, rows in spool.batches():
+            if is_any_aside:
+                self._take_back(table, rows)
             if table == HISTORY:
                 others = [r for r in rows if not (r[6] == "accepted" and mine.include(r[8], r[9]))]
                 foreign += sum(1 for r in others if r[8] != own)
@@ -303,9 +317,17 @@ class ReplicaStore:
                 moved |= self._apply_rows(_ENTITY_OF_TABLE[table], rows, waiting)
         if waiting:
             moved |= outbox.moved_items(connection)  # what came from the server stands below them, as it does there
+        standing = standing | {misfit.id for misfit in aside}
         self._drop_refused(spool, {key for key in lost - waiting if key[1] not in standing})
         derive_paths(connection, moved)
         return foreign
+
+    def _take_back(self, table: str, rows: Sequence[Sequence[Any]]) -> None:
+        """What has come and can be taken is set aside no more."""
+        if table == HISTORY:
+            set_aside.forget_lines(self._connection, [row[0] for row in rows])
+        else:
+            set_aside.forget_rows(self._connection, table, [str(row[0]) for row in rows])
 
     def _mark_told(self, spool: Spool | Snapshot, own: str) -> None:
         if outbox.is_empty(self._connection):

@@ -16,6 +16,7 @@ from localfirst_schema.json_merge import same
 from localfirst_schema.wire import Fields, Mutation, Row, decode_json
 from localfirst_sync.pasts import match, redone, says_the_same, undone
 from localfirst_sync.ports import CONFLICT_COLUMNS, CONFLICT_TABLE, HistoryRow, Line, Recollection, Remembered, Told
+from localfirst_sync.sieve import Misfit
 
 from localfirst.replica import outbox
 from localfirst.replica.connection import snapshot
@@ -63,6 +64,7 @@ class Snapshot:
         self._server: Spool | None = Spool()
         self._kept = Spool()
         self._added = Spool()
+        self._aside: list[Misfit] = []
         self._added_ids: set[object] = set()
         self.standing: set[str] = set()
 
@@ -78,6 +80,11 @@ class Snapshot:
         """Takes history rows."""
         (self._server or self._added).history(rows)
 
+    @property
+    def aside(self) -> list[Misfit]:
+        """What the server has and cannot be taken."""
+        return self._aside + (self._server.aside if self._server is not None else []) + self._added.aside
+
     def server(self) -> Batches:
         """The server as it was when the recovery began."""
         assert self._server is not None
@@ -87,9 +94,10 @@ class Snapshot:
         """Keeps what is not about these rows; from here on what comes is what was added since."""
         for table, rows in self.server():
             about = 2 if table == HISTORY else 0
-            if rest := [tuple(row) for row in rows if row[about] not in equal]:
-                self._kept.rows(table, rest)
+            if rest := [row for row in rows if row[about] not in equal]:
+                self._kept.keep(table, rest)
         assert self._server is not None
+        self._aside += self._server.aside
         self._server.close()
         self._server = None
 
@@ -99,12 +107,13 @@ class Snapshot:
             equal, _ = _compared(connection, self._added.batches())
             self.standing = equal
             added, self._added = self._added, Spool()
+            self._aside += added.aside
             for table, rows in added.batches():
                 if table == HISTORY:
-                    rest = [HistoryRow(*row) for row in rows if row[2] not in equal or not _is_told(connection, row)]
-                    self._added.history(rest)
+                    rest = [row for row in rows if row[2] not in equal or not _is_told(connection, row)]
+                    self._added.keep(table, rest)
                 else:
-                    self._added.rows(table, [tuple(row) for row in rows if row[0] not in equal])
+                    self._added.keep(table, [row for row in rows if row[0] not in equal])
         added.close()
 
     def batches(self) -> Batches:
@@ -139,6 +148,9 @@ def recollections(
         counts = {(entity, row_id): Told(*told) for entity, row_id, *told in connection.execute(_COUNTS)}
         places |= _longer_histories(counts, history_counts, {(ENTITIES[p.entity].name, p.id) for p in places})
         places |= _known_by_history(connection)
+        # What the server has in a state that cannot be taken is not lacking there, nor is it for this replica to decide.
+        aside = {misfit.id for misfit in server.aside}
+        places = {place for place in places if place.id not in aside}
         known = {row_id: told for (_, row_id), told in counts.items()}
         # Of an equal row too the server may tell more, or otherwise: what was merged or lost, and has not come here since.
         equal = {row_id for row_id in equal if history_counts.get(row_id, _NOTHING) == known.get(row_id, _NOTHING)}

@@ -10,25 +10,38 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
+from localfirst_sync import sieve
 from localfirst_sync.ports import HistoryRow
+from localfirst_sync.sieve import Misfit
 
 MEMORY_ROWS = 50_000
 """About 50 MB of rows as Python objects; a larger pull is written to the disk."""
 
-HISTORY = "history"
+HISTORY = sieve.HISTORY
 
 
 class Spool:
-    """A `PullSink`: batches of rows by table, read back in the order in which they came."""
+    """A `PullSink`: batches of rows by table, read back in the order in which they came.
+
+    Attributes:
+        aside: what came and cannot be taken.
+    """
 
     def __init__(self) -> None:
-        self._batches: list[tuple[str, Sequence[tuple[Any, ...]]]] = []
+        self.aside: list[Misfit] = []
+        self._batches: list[tuple[str, Sequence[Sequence[Any]]]] = []
         self._held = 0
         self._file: Any = None
         self._encoder = msgspec.msgpack.Encoder()
 
     def rows(self, table: str, rows: Sequence[tuple[object, ...]]) -> None:
         """Takes current rows of one table."""
+        taken, aside = sieve.rows(table, rows)
+        self.aside += aside
+        self.keep(table, taken)
+
+    def keep(self, table: str, rows: Sequence[Sequence[Any]]) -> None:
+        """Takes rows that were looked at already."""
         self._batches.append((table, rows))
         self._held += len(rows)
         if self._held > MEMORY_ROWS:
@@ -36,7 +49,9 @@ class Spool:
 
     def history(self, rows: Sequence[HistoryRow]) -> None:
         """Takes history rows."""
-        self.rows(HISTORY, rows)
+        taken, aside = sieve.history(rows)
+        self.aside += aside
+        self.keep(HISTORY, taken)
 
     def _spill(self) -> None:
         if self._file is None:

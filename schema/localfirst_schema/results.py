@@ -339,6 +339,23 @@ class Synced(Result):
     duration_ms: float
 
 
+class SetAsideOne(_Part):
+    """One row, line of the history, conflict or chunk that this program could not take, and why."""
+
+    kind: str
+    table: str
+    id: str
+    reason: str
+    at: str
+
+
+class SetAside(_Part):
+    """What the server has and this replica could not take: how many, and the first few of them."""
+
+    count: int
+    first: list[SetAsideOne]
+
+
 class SyncStatus(Read):
     """How this replica stands to the server."""
 
@@ -350,6 +367,7 @@ class SyncStatus(Read):
     cursor: int
     server_head: int | None
     last_error: str | None
+    set_aside: SetAside
     last_recovery: str | None = None
     """In words, when PostgreSQL had been set back to an older state and this replica brought it up to date."""
 

@@ -7,7 +7,7 @@ Pure: the rows and the structure are loaded by the caller, who also writes what 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from itertools import groupby
 from types import MappingProxyType
 from typing import Any, NamedTuple, TypeAlias
@@ -16,11 +16,15 @@ import msgspec
 from localfirst_schema import timestamps
 from localfirst_schema.entities import ENTITIES, ENTITY, Entity
 from localfirst_schema.identifiers import natural_id
+from localfirst_schema.limits import VERSION_GIVEN_MAX, VERSION_MAX
 from localfirst_schema.wire import Fields, Mutation, Row, decode_fields, encode_json
 
 from localfirst_sync.conflict import CONFLICT, Draft, Record, settles, trees
 from localfirst_sync.decision import Outcome, decide, raised, refused
 from localfirst_sync.structure import Key, Structure
+
+SET_ASIDE = "set_aside"
+"""The reason of a conflict about a row that no client can take."""
 
 _is_id = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}").fullmatch
 
@@ -88,6 +92,7 @@ class Batch:
         shown: mutation number → the version at which its replica shows the row by now.
         told: of rows that are not there, the highest version that the history tells.
         risen: mutation number → a version that the row has to come to stand past in any case (`Push.risen`).
+        aside: rows in a state that no client can take; nothing is decided on them, and they stay as they are.
     """
 
     def __init__(
@@ -98,7 +103,9 @@ class Batch:
         shown: Mapping[int, int] = _NO_VERSIONS,
         told: Mapping[Key, int] = _NO_VERSIONS,
         risen: Mapping[int, int] = _NO_VERSIONS,
+        aside: Set[Key] = frozenset(),
     ) -> None:
+        self._aside = aside
         self._shown = shown
         self._risen = risen
         self._told: dict[Key, int] = dict(told)
@@ -141,6 +148,8 @@ class Batch:
         if entity is None:
             return self._settle_conflict(change)
         key = change.key
+        if key in self._aside:
+            return self._conflicted(change, SET_ASIDE)
         current = self.rows.get(key)
         shown, risen = self._shown.get(mutation.number, 0), self._risen.get(mutation.number, 0)
         decision = decide(entity, mutation, fields, current, shown, self._told.get(key, 0), risen)
@@ -175,7 +184,7 @@ class Batch:
         mutation, entity, fields, unfit = change
         if mutation.entity == CONFLICT:
             return Settled(change, "lost", mutation.version, None)
-        current = self.rows.get(change.key)
+        current = None if change.key in self._aside else self.rows.get(change.key)
         if unfit is None and entity is not None:
             base, mine = trees(refused(entity, mutation, fields, current, reason).clashes)
         else:
@@ -217,7 +226,15 @@ def _read(mutation: Mutation) -> Change:
         return _unreadable(mutation, entity, "unreadable")
     if not _is_id(mutation.id):
         return _unreadable(mutation, entity, "invalid_id")
+    if not (0 <= mutation.base_version <= VERSION_MAX and 1 <= mutation.version <= VERSION_MAX):
+        # A row is raised past the versions of what clashes with it: never past all versions.
+        return Change(_with_versions_clipped(mutation), entity, fields, "invalid_version")
     return Change(mutation, entity, fields, _unfitness(mutation, entity, fields))
+
+
+def _with_versions_clipped(mutation: Mutation) -> Mutation:
+    base, version = (min(max(n, low), VERSION_GIVEN_MAX) for n, low in ((mutation.base_version, 0), (mutation.version, 1)))
+    return msgspec.structs.replace(mutation, base_version=base, version=version)
 
 
 def _unfitness(mutation: Mutation, entity: Entity | None, fields: Fields) -> str | None:

@@ -152,6 +152,13 @@ class Restored(NamedTuple):
     head: Cursor
 
 
+class Again(NamedTuple):
+    """What was set aside and is to be pulled once more, whether it has changed or not: ids by table, and numbers of lines."""
+
+    rows: Mapping[str, Sequence[str]]
+    lines: Sequence[int]
+
+
 class PullSink(Protocol):
     """Takes a pull in batches; nothing is visible to readers until `LocalStore.finish_pull`."""
 
@@ -259,6 +266,9 @@ class LocalStore(Protocol):
         `restored` changes were sent again: one transaction. Returns how many changes came. Waiting changes that the
         server turns out to have are taken off; rows with others are rebased."""
 
+    def set_aside_again(self) -> Again | None:
+        """What an older program could not take and this one is to try once more; None (nearly always): nothing."""
+
     def mark_synced(self) -> None:
         """Notes that the replica is level with the server at this moment."""
 
@@ -281,8 +291,8 @@ class RemoteStore(Protocol):
         say that another replica uses this id, `Fenced` when a later epoch has been seen, `Busy` when rows are locked, and
         `ServerWasRestored` when the server does not know the cursor, or fewer numbers than it once acknowledged."""
 
-    def pull(self, cursor: Cursor, sink: PullSink) -> Cursor:
-        """Streams everything after `cursor` into `sink`, from one snapshot, and returns the head of that snapshot. Raises
+    def pull(self, cursor: Cursor, sink: PullSink, again: Again | None = None) -> Cursor:
+        """Streams everything after `cursor` into `sink`, and `again`, from one snapshot; returns that snapshot's head. Raises
         `ServerWasRestored` when the server does not know (cursor.seq, cursor.tag)."""
 
     def snapshot(self, staging: Staging) -> None:

@@ -59,7 +59,7 @@ def repeated(push: Push, known: Known) -> list[Verdict]:
     answered = {
         verdict.number: (verdict, past.hashes[place * HASH_BYTES : (place + 1) * HASH_BYTES])
         for past in known.receipts
-        for place, verdict in enumerate(_decode(past.verdicts))
+        for place, verdict in enumerate(_verdicts(past))
     }
     if any(number not in answered for number in range(first, known.last_number + 1)):
         raise IdentityTaken(0)  # answered, and acknowledged by somebody else: the receipts are gone
@@ -74,6 +74,14 @@ def repeated(push: Push, known: Known) -> list[Verdict]:
             raise IdentityTaken(len(verdicts))
         verdicts.append(verdict)
     return verdicts
+
+
+def _verdicts(past: Receipt) -> list[Verdict]:
+    """What a receipt says; one that cannot be understood says nothing, and the replica goes on under another id."""
+    try:
+        return _decode(past.verdicts)
+    except (msgspec.DecodeError, RecursionError):
+        return []
 
 
 def receipt(push: Push, already: int, verdicts: Sequence[Verdict]) -> Receipt:

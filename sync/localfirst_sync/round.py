@@ -88,7 +88,8 @@ def _round(
     local: LocalStore, remote: RemoteStore, lock: ReplicaLock, batch: int, lock_wait_s: float, progress: Progress | None
 ) -> RoundResult:
     head = remote.head()
-    if head == local.cursor() and local.last_push().seq <= head.seq and not local.pending_count():
+    is_level = head == local.cursor() and local.last_push().seq <= head.seq
+    if is_level and not local.pending_count() and local.set_aside_again() is None:
         return RoundResult(0, 0, 0, 0, head)
     try:
         with lock.held(lock_wait_s):
@@ -184,14 +185,15 @@ def _leading(push: Push, count: int) -> Push:
 
 def _pull(local: LocalStore, remote: RemoteStore, progress: Progress | None) -> tuple[int, Cursor]:
     cursor, head = local.cursor(), remote.head()
-    if head == cursor:
+    again = local.set_aside_again()
+    if head == cursor and again is None:
         remote.confirm(local.last_push())
         return 0, head
     if cursor == BEGINNING:
         return bootstrap(local, remote, progress)
     sink = local.begin_pull()
     counted = sink if progress is None else _Counted(sink, head.seq - cursor.seq, progress)
-    reached = remote.pull(cursor, counted)
+    reached = remote.pull(cursor, counted, again)
     # Only now: a server that was set back in between knows the cursor perhaps, and has lost what it had acknowledged.
     remote.confirm(local.last_push())
     return local.finish_pull(sink, reached), reached

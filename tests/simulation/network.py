@@ -8,7 +8,19 @@ from random import Random
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from localfirst_schema.errors import UnavailableError
-from localfirst_sync.ports import Cursor, HistoryRow, Identity, PullSink, Push, Pushed, Recollection, Restored, Staging, Told
+from localfirst_sync.ports import (
+    Again,
+    Cursor,
+    HistoryRow,
+    Identity,
+    PullSink,
+    Push,
+    Pushed,
+    Recollection,
+    Restored,
+    Staging,
+    Told,
+)
 from localfirst_sync.wake import Wake
 
 from simulation.task import Crash, Task
@@ -74,9 +86,9 @@ class Wire:
             self._letters.append(letter)
         return answer
 
-    def pull(self, cursor: Cursor, sink: PullSink) -> Cursor:
+    def pull(self, cursor: Cursor, sink: PullSink, again: Again | None = None) -> Cursor:
         """See `RemoteStore.pull`."""
-        return self._ask("pull", lambda: self._server.pull(cursor, sink))
+        return self._ask("pull", lambda: self._server.pull(cursor, sink, again))
 
     def snapshot(self, staging: Staging) -> None:
         """See `RemoteStore.snapshot`; whatever there is may happen before and within every page."""

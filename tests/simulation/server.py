@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from localfirst_schema.entities import CONFIGURATION
-from localfirst_sync.ports import Cursor, Identity, PullSink, Push, Pushed, Recollection, Restored, Staging, Told
+from localfirst_sync.ports import Again, Cursor, Identity, PullSink, Push, Pushed, Recollection, Restored, Staging, Told
 from localfirst_sync.postgres import pull, push, restore, snapshot
 from localfirst_sync.wake import Wake
 
@@ -56,9 +56,9 @@ class Server:
         """See `RemoteStore.push`."""
         return push.push(self.connection, identity, pushed)  # type: ignore[arg-type]
 
-    def pull(self, cursor: Cursor, sink: PullSink) -> Cursor:
+    def pull(self, cursor: Cursor, sink: PullSink, again: Again | None = None) -> Cursor:
         """See `RemoteStore.pull`."""
-        return pull.pull(self.connection, self._project, cursor, sink)  # type: ignore[arg-type]
+        return pull.pull(self.connection, self._project, cursor, sink, again)  # type: ignore[arg-type]
 
     def snapshot(self, staging: Staging) -> None:
         """See `RemoteStore.snapshot`."""

@@ -10,7 +10,10 @@ from collections.abc import Iterable
 from functools import cache
 
 from localfirst_schema.entities import VENDOR, Column, Entity, Kind
+from localfirst_schema.limits import DOCUMENT_BYTES_MAX
 from localfirst_schema.timestamps import PG_FORMAT
+
+from localfirst_sync.sieve import TOO_LARGE, UNREADABLE_TIME
 
 _TYPE = {
     Kind.TEXT: "text",
@@ -21,12 +24,30 @@ _TYPE = {
     Kind.TIMESTAMP: "timestamptz",
 }
 
+_SURELY_SMALL_BYTES = 1000
+"""Stored bytes, compressed, of which no more than some megabytes of text can come."""
+
 _GENERATED = {(VENDOR.name, "status")}
 
 
 def time_text(column: str) -> str:
-    """A timestamp as canonical text."""
-    return f"pg_catalog.to_char({column} AT TIME ZONE 'UTC', '{PG_FORMAT}')"
+    """A timestamp as canonical text; one that has none (infinite, or not of the years 1 to 9999) comes with a mark."""
+    return (
+        f"CASE WHEN {column} < '0001-01-01Z' OR {column} >= '10000-01-01Z' THEN '{UNREADABLE_TIME}' || {column}::text"
+        f" ELSE pg_catalog.to_char({column} AT TIME ZONE 'UTC', '{PG_FORMAT}') END"
+    )
+
+
+def json_text(column: str, longest: int) -> str:
+    """JSON as text; of one that is too large its size alone, so that it does not travel.
+
+    What is small where it is stored is not written out twice to be measured.
+    """
+    written = f"pg_catalog.octet_length({column}::text)"
+    return (
+        f"CASE WHEN pg_catalog.pg_column_size({column}) > {_SURELY_SMALL_BYTES} AND {written} > {longest}"
+        f" THEN '{TOO_LARGE}' || {written} || ' bytes' ELSE {column}::text END"
+    )
 
 
 def read_list(entity: Entity, table: str) -> str:
@@ -72,4 +93,6 @@ def _read(column: Column, table: str) -> str:
     name = f"{table}.{column.name}"
     if column.kind is Kind.TIMESTAMP:
         return time_text(name)
-    return f"{name}::text" if column.kind in (Kind.UUID, Kind.JSON) else name
+    if column.kind is Kind.JSON:
+        return json_text(name, DOCUMENT_BYTES_MAX)
+    return f"{name}::text" if column.kind is Kind.UUID else name

@@ -6,11 +6,13 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
+from localfirst_schema.limits import FIELDS_BYTES_MAX
 from localfirst_schema.wire import encode_json
 
+from localfirst_sync import sieve
 from localfirst_sync.conflict import Record
-from localfirst_sync.ports import CONFLICT_COLUMNS, Identity
-from localfirst_sync.postgres.columns import time_text
+from localfirst_sync.ports import CONFLICT_COLUMNS, CONFLICT_TABLE, Identity
+from localfirst_sync.postgres.columns import json_text, time_text
 from localfirst_sync.postgres.connection import Connection
 
 _JSON = ("fields", "base", "mine", "theirs")
@@ -22,7 +24,9 @@ _INTEGERS = ("base_version", "my_version", "their_version")
 def _read(name: str) -> str:
     if name in _TIMES:
         return time_text(f"t.{name}")
-    return f"t.{name}::text" if name in _UUIDS or name in _JSON else f"t.{name}"
+    if name in _JSON:
+        return json_text(f"t.{name}", FIELDS_BYTES_MAX)
+    return f"t.{name}::text" if name in _UUIDS else f"t.{name}"
 
 
 def _type(name: str) -> str:
@@ -72,9 +76,13 @@ def send_open(connection: Connection, identity: Identity, row_ids: Sequence[str]
 
 
 def records(asked: Any) -> list[Record]:
-    """The conflicts that were asked for."""
+    """The conflicts that were asked for; one that cannot be read is as one that is not there."""
     found = []
-    for *values, version in asked.fetchall() if asked is not None else ():
+    whole = asked.fetchall() if asked is not None else []
+    readable, _ = sieve.rows(CONFLICT_TABLE, [row[:-1] for row in whole])
+    versions = {row[0]: row[-1] for row in whole}
+    for values in readable:
+        version = versions[values[0]]
         row = dict(zip(CONFLICT_COLUMNS, values, strict=True))
         found.append(Record(row | {name: msgspec.json.decode(row[name]) for name in _JSON}, version or 1))
     return found

@@ -14,13 +14,15 @@ from typing import Any
 
 import psycopg
 from localfirst_schema.entities import ENTITIES, Entity
+from localfirst_schema.limits import FIELDS_BYTES_MAX
 
 from localfirst_sync.conflict import CONFLICT
-from localfirst_sync.ports import BEGINNING, CONFLICT_TABLE, Cursor, HistoryRow, PullSink, ServerWasRestored
-from localfirst_sync.postgres.columns import pull_list, time_text
+from localfirst_sync.ports import BEGINNING, CONFLICT_TABLE, Again, Cursor, HistoryRow, PullSink, ServerWasRestored
+from localfirst_sync.postgres.columns import json_text, pull_list, time_text
 from localfirst_sync.postgres.conflicts import READ_LIST as CONFLICT_LIST
 from localfirst_sync.postgres.connection import Connection, lost, roll_back
 from localfirst_sync.postgres.failure import unavailable
+from localfirst_sync.sieve import TEXT_CHARS_MAX
 
 BATCH = 1000
 SMALL = 500
@@ -38,11 +40,14 @@ SELECT p.head, p.tag, EXISTS (
 ) FROM localfirst.project_heads AS p WHERE p.project_id = %(project)s
 """
 
-LOG = f"""
-SELECT h.seq, h.entity, h.entity_id::text, h.version, h.by, {time_text("h.at")}, h.outcome, h.fields::text,
-    h.replica_id::text, h.number
-FROM localfirst.history AS h WHERE h.project_id = %(project)s AND h.seq > %(seq)s
+_LINES = f"""
+SELECT h.seq, pg_catalog.left(h.entity, {TEXT_CHARS_MAX + 1}), h.entity_id::text, h.version,
+    pg_catalog.left(h.by, {TEXT_CHARS_MAX + 1}),
+    {time_text("h.at")}, h.outcome, {json_text("h.fields", FIELDS_BYTES_MAX)}, h.replica_id::text, h.number
+FROM localfirst.history AS h WHERE h.project_id = %(project)s
 """
+LOG = f"{_LINES} AND h.seq > %(seq)s"
+_LINES_AGAIN = f"{_LINES} AND h.seq = ANY(%(lines)s::bigint[]) ORDER BY h.seq"
 _FEW_OF_LOG = f"{LOG} ORDER BY h.seq LIMIT {SMALL + 1}"
 _ALL_OF_LOG = f"{LOG} ORDER BY h.seq"
 _RECENT_LOG = f"{LOG} AND h.at >= pg_catalog.now() - interval '{HISTORY_DAYS} days' ORDER BY h.seq"
@@ -53,11 +58,14 @@ WHERE h.project_id = %(project)s AND h.seq > %(seq)s AND h.entity = %(entity)s
 """
 
 
-def pull(connection: Connection, project_id: str, cursor: Cursor, sink: PullSink) -> Cursor:
-    """Gives `sink` everything after `cursor` and returns the head. Raises `ServerWasRestored` or `UnavailableError`."""
+def pull(connection: Connection, project_id: str, cursor: Cursor, sink: PullSink, again: Again | None = None) -> Cursor:
+    """Gives `sink` everything after `cursor`, and `again`, and returns the head.
+
+    Raises `ServerWasRestored` or `UnavailableError`.
+    """
     try:
         try:
-            return _pull(connection, project_id, cursor, sink)
+            return _pull(connection, project_id, cursor, sink, again)
         except BaseException:
             with suppress(psycopg.Error):
                 roll_back(connection)
@@ -66,7 +74,7 @@ def pull(connection: Connection, project_id: str, cursor: Cursor, sink: PullSink
         raise unavailable(error) from None
 
 
-def _pull(connection: Connection, project_id: str, cursor: Cursor, sink: PullSink) -> Cursor:
+def _pull(connection: Connection, project_id: str, cursor: Cursor, sink: PullSink, again: Again | None) -> Cursor:
     after = {"project": project_id, "seq": cursor.seq, "tag": cursor.tag}
     with connection.pipeline():
         connection.execute(BEGIN)
@@ -74,6 +82,8 @@ def _pull(connection: Connection, project_id: str, cursor: Cursor, sink: PullSin
         few = None if cursor == BEGINNING else connection.execute(_FEW_OF_LOG, after, prepare=True)
     head = _checked(found.fetchone(), cursor)
     changes = [HistoryRow(*row) for row in few.fetchall()] if few is not None else []  # type: ignore[arg-type]  # its columns
+    if again is not None:
+        _again(connection, project_id, again, sink)
     if few is not None and len(changes) <= SMALL:
         _small(connection, project_id, changes, sink)
     else:
@@ -107,6 +117,16 @@ def _small(connection: Connection, project_id: str, changes: Sequence[HistoryRow
         sink.rows(table, found.fetchall())
     if changes:
         sink.history(changes)
+
+
+def _again(connection: Connection, project_id: str, again: Again, sink: PullSink) -> None:
+    """What was set aside by an older program; before the rest, of which some may be the same rows."""
+    for _, table, by_ids, _, _ in _tables():
+        if table in again.rows:
+            sink.rows(table, connection.execute(by_ids, (project_id, list(again.rows[table]))).fetchall())
+    if again.lines:
+        lines = connection.execute(_LINES_AGAIN, {"project": project_id, "lines": list(again.lines)}).fetchall()
+        sink.history([HistoryRow(*line) for line in lines])  # type: ignore[arg-type]  # its columns
 
 
 def _large(connection: Connection, after: dict[str, Any], cursor: Cursor, sink: PullSink) -> None:

@@ -8,7 +8,7 @@ from typing import Literal
 
 from localfirst_schema.errors import UnavailableError
 
-from localfirst_sync.ports import Cursor, Identity, PullSink, Push, Pushed, Recollection, Restored, Staging, Told
+from localfirst_sync.ports import Again, Cursor, Identity, PullSink, Push, Pushed, Recollection, Restored, Staging, Told
 from localfirst_sync.postgres import head, listen, migrate, pull, push, restore, snapshot
 from localfirst_sync.postgres.connection import Connection, close_quietly, closed_on_failure, connect
 from localfirst_sync.wake import Wake
@@ -43,10 +43,10 @@ class PostgresStore:
         with self._server() as connection:
             return push.push(connection, identity, pushed)
 
-    def pull(self, cursor: Cursor, sink: PullSink) -> Cursor:
+    def pull(self, cursor: Cursor, sink: PullSink, again: Again | None = None) -> Cursor:
         """See `RemoteStore.pull`."""
         with self._server() as connection:
-            return pull.pull(connection, self._project_id, cursor, sink)
+            return pull.pull(connection, self._project_id, cursor, sink, again)
 
     def snapshot(self, staging: Staging) -> None:
         """See `RemoteStore.snapshot`."""

@@ -24,6 +24,7 @@ from localfirst_sync.postgres import conflicts, log, rows
 from localfirst_sync.postgres.connection import Connection
 from localfirst_sync.postgres.structure_facts import load_structure
 from localfirst_sync.receipts import receipt, repeated
+from localfirst_sync.sieve import misfit_keys
 from localfirst_sync.structure import Key
 
 LOCK_TIMEOUT_MS = 500
@@ -107,8 +108,9 @@ class Transaction:
 
     def load(self, changes: Sequence[Change]) -> None:
         """Makes ready to decide `changes`."""
+        aside = misfit_keys(self._rows)
         structure = load_structure(self._connection, self._project, changes, self._rows)
-        self._batch = Batch(self._rows, self._conflicts, structure, self._shown, self._versions, self._risen)
+        self._batch = Batch(self._rows, self._conflicts, structure, self._shown, self._versions, self._risen, aside)
 
     def decide(self, some: Sequence[Act], barred: str | None = None) -> Part:
         """Decides acts. What comes out is given to `write`, or to `forget`."""
