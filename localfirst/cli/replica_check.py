@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 from urllib.parse import quote
 
 import apsw
@@ -14,7 +15,9 @@ from localfirst.cli import wording
 from localfirst.cli.finding import Finding
 from localfirst.replica import fulltext
 from localfirst.replica.connection import sqlite_errors
+from localfirst.replica.defences import defend
 from localfirst.replica.migrate import LATEST
+from localfirst.replica.planted import planted
 from localfirst.replica.reports import reports
 
 CLOUD_FOLDERS = {
@@ -31,6 +34,9 @@ CLOUD_FOLDERS = {
 """Names of folders that a cloud service synchronises, as they begin, in lower case."""
 
 BUSY_TIMEOUT_MS = 2_000
+
+NAMED = 5
+"""So many foreign objects are named."""
 
 _UNFINISHED = "SELECT (SELECT coalesce(table_name, 'nothing') FROM bootstrap), text_from FROM replica"
 
@@ -68,6 +74,7 @@ def _content(path: Path) -> Iterator[Finding]:
                 f"file:{quote(str(path))}?mode=ro", flags=apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI
             )
             try:
+                defend(connection)
                 connection.set_busy_timeout(BUSY_TIMEOUT_MS)
                 yield from _database(path, connection)
             finally:
@@ -86,6 +93,13 @@ def _database(path: Path, connection: apsw.Connection) -> Iterator[Finding]:
     if version > LATEST:
         yield Finding("replica", "broken", f"{path} was written by a newer localfirst (schema {version}); upgrade this one")
         return
+    if strange := planted(connection, version):
+        words = "; ".join(one.words for one in strange[:NAMED])
+        more = f" and {len(strange) - NAMED} more" if len(strange) > NAMED else ""
+        level: Literal["broken", "warning"] = "broken" if any(one.type in ("trigger", "view") for one in strange) else "warning"
+        yield Finding("replica", level, f"{path} was changed by another program: {words}{more}")
+        if level == "broken":
+            return
     if version < LATEST:
         yield Finding("replica", "warning", f"{path} has schema {version}; the next start brings it to {LATEST}")
         return

@@ -31,11 +31,14 @@ def restore(
         print_json({
             "success": True, "warnings": [], "replica": done.replica, "set_aside": done.set_aside,
             "work_items": done.copy.work_items, "unsent_changes": done.copy.unsent_changes,
+            "odd_rows": done.copy.odd_rows,
         })  # fmt: skip
         return
     terminal.say(f"Restored {wording.count(done.copy.work_items, 'work item')} to {done.replica}.")
     if done.copy.unsent_changes and loaded.database_url is not None:
         terminal.say(f"{wording.count(done.copy.unsent_changes, 'change')} in the copy will be sent, unless the server has it.")
+    if done.copy.odd_rows:
+        terminal.say(f"It holds rows that no tool would have written; they are kept: {'; '.join(done.copy.odd_rows[:5])}.")
     if done.set_aside:
         terminal.say(f"What stood there before is kept as {done.set_aside}.")
 

@@ -12,8 +12,10 @@ import apsw
 
 from localfirst.reading.layers import empty
 from localfirst.replica.connection import BUSY_TIMEOUT_MS
+from localfirst.replica.defences import defend
 from localfirst.replica.local_store import ReplicaStore
 from localfirst.replica.migrate import LATEST
+from localfirst.replica.planted import acting
 from localfirst.settings import Settings
 
 READ_PATIENCE_MS = 250
@@ -48,6 +50,7 @@ class MemoryReplica:
         connection = apsw.Connection(self._uri, flags=_FLAGS)
         connection.set_busy_timeout(BUSY_TIMEOUT_MS)
         connection.pragma("temp_store", "memory")
+        defend(connection)
         return connection
 
     def open_store(self) -> ReplicaStore:
@@ -79,7 +82,10 @@ def readable_copy(settings: Settings) -> bytes | None:
         except (apsw.Error, OSError):
             continue
         try:
+            defend(connection)
             connection.set_busy_timeout(READ_PATIENCE_MS)
+            if acting(connection) is not None:
+                return None
             if connection.pragma("user_version") != LATEST:
                 return None
             name = connection.execute("SELECT project_name FROM replica").get

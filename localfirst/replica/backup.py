@@ -8,6 +8,9 @@ it. The copy comes with the old replica's id; the server tells that from the num
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 
 import apsw
@@ -18,15 +21,21 @@ from localfirst_schema.errors import InvalidStateError, NotFoundError, Unavailab
 from localfirst.disk_words import in_words
 from localfirst.durability import flush_file, flush_folder
 from localfirst.private_files import create_folder
-from localfirst.replica.connection import BUSY_TIMEOUT_MS, connect, sqlite_errors
+from localfirst.replica.connection import BUSY_TIMEOUT_MS, ReplicaUnreadableError, connect, sqlite_errors
+from localfirst.replica.connection import in_words as words_of
+from localfirst.replica.defences import reading_foreign
 from localfirst.replica.migrate import LATEST
+from localfirst.replica.odd_rows import odd_rows, unreadable_rows
 from localfirst.replica.place import changing_place
+from localfirst.replica.planted import planted
 
 PAGES_PER_STEP = 2_000
 """Copied at a time: 8 MB, some 10 ms; writers get their turn in between."""
 
 EXCLUSIVE_TIMEOUT_MS = 2_000
 """How long a restore waits for other programs to close the replica."""
+
+OBJECTS_NAMED = ODD_NAMED = 20
 
 _WORK_ITEMS = "SELECT count(*) FROM work_items WHERE deleted_at IS NULL"
 _UNSENT = "SELECT count(*) FROM outbox"
@@ -45,6 +54,8 @@ class Copy(msgspec.Struct, frozen=True):
     work_items: int
     unsent_changes: int
     open_conflicts: int
+    odd_rows: list[str]
+    """Rows that no tool would have written, as SQL can (a time after the year 9999), in words; the first of them."""
 
 
 class Restored(msgspec.Struct, frozen=True):
@@ -73,7 +84,9 @@ def back_up(replica: apsw.Connection, target: Path) -> Copy:
     try:
         try:
             _copy(replica, unfinished)
-            copy = look_into(unfinished)
+            with _opened(unfinished, target) as connection:
+                _require_sound(connection, target)
+                copy = _content(connection, unfinished)
             os.link(unfinished, target)  # unlike a rename it never takes the place of a file that came meanwhile
         finally:
             unfinished.unlink(missing_ok=True)
@@ -93,35 +106,63 @@ def _exists(path: Path) -> bool:
         ) from None
 
 
-def look_into(path: Path) -> Copy:
-    """What a copy holds, after a look at all of it.
+@contextmanager
+def _opened(path: Path, named: Path) -> Iterator[apsw.Connection]:
+    """A connection that looks at a copy; in errors the copy is `named`. Raises ValidationError for what is no replica."""
+    try:
+        with reading_foreign(path) as connection:
+            yield connection
+    except apsw.InterruptError:
+        words = f"{named} takes too long to be read; take another copy. Nothing was changed."
+        raise ValidationError("file", "must be readable in a reasonable time", words) from None
+    except (apsw.Error, UnicodeError, MemoryError):
+        words = f"{named} is not a copy of a localfirst replica. Nothing was changed."
+        raise ValidationError("file", "must be a replica", words) from None
 
-    Raises NotFoundError, ValidationError for a file that is no sound replica of this version or an older one.
-    """
-    if not _exists(path) or not path.is_file():
-        raise NotFoundError(f"there is no file {path}; `localfirst backup` says where it wrote its copy.")
-    try:
-        connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
-    except apsw.Error:
-        raise UnavailableError(f"{path} cannot be opened; check its permissions.") from None
-    try:
-        version = connection.pragma("user_version")
-        found = connection.execute("SELECT project_name, project_id FROM replica").fetchone()
-        problem = connection.execute("PRAGMA quick_check(1)").get
-        if found is None or problem != "ok":
-            raise ValidationError("file", "must be sound", f"{path} is damaged; take an older copy. Nothing was changed.")
-        if version > LATEST:
-            raise ValidationError(
-                "file", "must not be newer than this program", f"{path} was written by a newer localfirst; upgrade it first."
-            )
-        counts = [connection.execute(query).get for query in (_WORK_ITEMS, _UNSENT, _CONFLICTS)]
-    except apsw.Error:
+
+def _require_trusted(connection: apsw.Connection, named: Path) -> None:
+    """Raises ValidationError for a file of another shape than localfirst's, or with rows that cannot be read."""
+    version = connection.pragma("user_version")
+    if version > LATEST:
         raise ValidationError(
-            "file", "must be a replica", f"{path} is not a copy of a localfirst replica. Nothing was changed."
-        ) from None
-    finally:
-        connection.close()
-    return Copy(str(path), path.stat().st_size, found[0], found[1], *counts)
+            "file", "must not be newer than this program", f"{named} was written by a newer localfirst; upgrade it first."
+        )
+    if version < 1 or connection.pragma("application_id") != 0 or connection.pragma("encoding") != "UTF-8":
+        raise apsw.NotADBError
+    if strange := planted(connection, version):
+        raise ValidationError(
+            "file",
+            "must have the tables that localfirst makes and nothing else",
+            f"{named} cannot be trusted: {strange[0].words}. Nothing was changed.",
+            objects=[one.name for one in strange[:OBJECTS_NAMED]],
+        )
+    _require_sound(connection, named)
+    if (row := next(unreadable_rows(connection), None)) is not None:
+        words = f"{named} holds what localfirst would not have written: {row} cannot be read. Nothing was changed."
+        raise ValidationError("file", "must be sound", words)
+
+
+def _require_sound(connection: apsw.Connection, named: Path) -> None:
+    if connection.execute("PRAGMA integrity_check(1)").get != "ok":
+        raise ValidationError("file", "must be sound", f"{named} is damaged; take an older copy. Nothing was changed.")
+
+
+def _content(connection: apsw.Connection, path: Path) -> Copy:
+    found = connection.execute("SELECT project_name, project_id FROM replica").fetchone()
+    if found is None:
+        raise apsw.NotADBError
+    name, project_id = found
+    items, unsent, conflicts = (connection.execute(query).get for query in (_WORK_ITEMS, _UNSENT, _CONFLICTS))
+    odd = list(islice(odd_rows(connection), ODD_NAMED))
+    return Copy(str(path), path.stat().st_size, name, project_id, items, unsent, conflicts, odd)
+
+
+def _require_file(path: Path) -> None:
+    """Raises NotFoundError, ValidationError for what is no regular file: a pipe or a device might never end."""
+    if not _exists(path):
+        raise NotFoundError(f"there is no file {path}; `localfirst backup` says where it wrote its copy.")
+    if not path.is_file():
+        raise ValidationError("file", "must be a regular file", f"{path} is no regular file. Nothing was changed.")
 
 
 def restore(source: Path, replica: Path, *, project: str | None, even_if_unsent: bool) -> Restored:
@@ -134,22 +175,17 @@ def restore(source: Path, replica: Path, *, project: str | None, even_if_unsent:
         raise ValidationError(
             "file", "must be a copy", f"{source} is the replica itself and no copy of it. Nothing was changed."
         )
-    copy = look_into(source)
-    if project is not None and copy.project is not None and copy.project != project:
-        raise InvalidStateError(
-            f"{source} is a copy of the project {copy.project!r}, and this is {project!r}. Nothing was changed.",
-            project=copy.project,
-        )
+    _require_file(source)
     create_folder(replica.parent)
     incoming = replica.with_name(f".{replica.name}.{os.getpid()}.part")
     try:
         with changing_place(replica):
-            original = apsw.Connection(str(source), flags=apsw.SQLITE_OPEN_READONLY)
-            try:
-                with sqlite_errors():
-                    _copy(original, incoming)
-            finally:
-                original.close()
+            # The copy is judged, not the file that somebody may change meanwhile.
+            _take(source, incoming)
+            with _opened(incoming, source) as connection:
+                _require_trusted(connection, source)
+                copy = _content(connection, incoming)
+            _refuse_other_project(source, copy, project)
             aside = _set_aside(replica, copy, even_if_unsent=even_if_unsent) if replica.exists() else None
             incoming.replace(replica)
             flush_folder(replica.parent)
@@ -158,6 +194,29 @@ def restore(source: Path, replica: Path, *, project: str | None, even_if_unsent:
     finally:
         incoming.unlink(missing_ok=True)
     return Restored(copy, str(replica), str(aside) if aside else None)
+
+
+def _take(source: Path, incoming: Path) -> None:
+    """Copies a file that somebody has given us. Raises ValidationError for one that cannot be read as a database."""
+    try:
+        with reading_foreign(source) as original:
+            _copy(original, incoming)
+    except (ReplicaUnreadableError, apsw.NotADBError, apsw.CorruptError, apsw.SQLError, apsw.TooBigError):
+        raise ValidationError(
+            "file", "must be a replica", f"{source} is not a copy of a localfirst replica. Nothing was changed."
+        ) from None
+    except (apsw.CantOpenError, apsw.PermissionsError):
+        raise UnavailableError(f"{source} cannot be opened; check its permissions.") from None
+    except apsw.Error as error:
+        raise words_of(error) from None
+
+
+def _refuse_other_project(source: Path, copy: Copy, project: str | None) -> None:
+    if project is not None and copy.project is not None and copy.project != project:
+        raise InvalidStateError(
+            f"{source} is a copy of the project {copy.project!r}, and this is {project!r}. Nothing was changed.",
+            project=copy.project,
+        )
 
 
 def _copy(source: apsw.Connection, target: Path) -> None:

@@ -19,6 +19,7 @@ from localfirst_schema.errors import LocalfirstError, UnavailableError
 
 from localfirst.disk_words import in_words as disk_words
 from localfirst.private_files import create_file
+from localfirst.replica.defences import defend
 from localfirst.replica.turn import Turn
 
 logger = logging.getLogger("localfirst.replica")
@@ -69,8 +70,7 @@ def connect(path: Path, *, busy_timeout_ms: int = BUSY_TIMEOUT_MS) -> apsw.Conne
         connection.pragma("wal_autocheckpoint", WAL_AUTOCHECKPOINT_PAGES)
         connection.pragma("journal_size_limit", 16 * 1024 * 1024)
         connection.pragma("temp_store", "memory")
-        connection.config(apsw.SQLITE_DBCONFIG_DQS_DML, 0)
-        connection.config(apsw.SQLITE_DBCONFIG_DQS_DDL, 0)
+        defend(connection)
     return connection
 
 

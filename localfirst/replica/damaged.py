@@ -17,11 +17,15 @@ from typing import Any
 
 import apsw
 
+from localfirst.replica.defences import defend_foreign, reading_time_s
 from localfirst.replica.migrate import migrate
 
 logger = logging.getLogger("localfirst.replica")
 
 ROWID_MAX = 2**63 - 1
+PATIENCE = 10
+"""How many times as long as a sound file a damaged one may take to be read: places are sought in it again and again."""
+
 _BATCH = 500
 _PAGE_COUNT_AT, _FREELIST_AT = 28, 32
 _INTERIOR = 5
@@ -61,7 +65,7 @@ def _empty_log(connection: apsw.Connection) -> None:
 def _open(copy: Path) -> apsw.Connection | None:
     connection = apsw.Connection(str(copy))
     try:
-        connection.pragma("cell_size_check", 1)
+        defend_foreign(connection, PATIENCE * reading_time_s(copy))
         if connection.execute("SELECT count(*) FROM sqlite_schema WHERE name = 'replica'").get:
             return connection
     except apsw.Error:

@@ -9,12 +9,13 @@ from pathlib import Path
 import apsw
 from localfirst_schema import timestamps
 from localfirst_schema.entities import CONFIGURATION
-from localfirst_schema.errors import InvalidStateError
+from localfirst_schema.errors import InvalidStateError, UnavailableError
 from localfirst_schema.identifiers import natural_id, project_id
 
 from localfirst.replica.connection import BUSY_TIMEOUT_MS, ReplicaUnreadableError, connect, immediate, sqlite_errors
 from localfirst.replica.migrate import migrate
 from localfirst.replica.naming import adopt_name
+from localfirst.replica.planted import acting
 
 DEFAULT_CONTEXT = "feature"
 DEFAULT_TOKEN_BUDGET = 200_000
@@ -49,6 +50,7 @@ def open_file(path: Path, project_name: str | None, *, busy_timeout_ms: int = BU
     connection = connect(path, busy_timeout_ms=busy_timeout_ms)
     try:
         with sqlite_errors():
+            refuse_acting(connection, path)
             migrate(connection, path)
             found = connection.execute("SELECT project_id, project_name FROM replica").fetchone()
         if found is None:
@@ -65,6 +67,17 @@ def open_file(path: Path, project_name: str | None, *, busy_timeout_ms: int = BU
         connection.close()
         raise
     return connection
+
+
+def refuse_acting(connection: apsw.Connection, path: Path) -> None:
+    """Raises UnavailableError for a replica with a trigger or a view: localfirst makes none, so somebody else did."""
+    found = acting(connection)
+    if found is not None:
+        raise UnavailableError(
+            f"the replica at {path} was changed by another program: {found.words}. Nothing was read or changed; move the file"
+            " away, or drop what was added, and run `localfirst doctor`.",
+            cause="replica",
+        )
 
 
 def begin(connection: apsw.Connection, project_name: str | None) -> None:

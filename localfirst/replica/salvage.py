@@ -24,7 +24,7 @@ from localfirst.replica.connection import immediate
 from localfirst.replica.damaged import Reading
 from localfirst.replica.naming import make_ids_anew
 from localfirst.replica.pages import Record, records
-from localfirst.replica.shape import HISTORY, is_history, is_row
+from localfirst.replica.shape import HISTORY, is_conflict, is_history, is_row
 from localfirst.replica.structure import derive_paths
 
 _NO_TAG = -1
@@ -183,7 +183,8 @@ def _take_conflicts(damaged: apsw.Connection, replica: apsw.Connection, done: Sa
     columns = ", ".join(CONFLICT_COLUMNS)
     insert = f"INSERT OR IGNORE INTO {CONFLICT_TABLE} ({columns}) VALUES ({', '.join('?' * len(CONFLICT_COLUMNS))})"
     for values in _read(damaged, CONFLICT_TABLE, tuple(CONFLICT_COLUMNS), done):
-        _inserted(replica, insert, values)
+        if is_conflict(values):
+            _inserted(replica, insert, values)
 
 
 def _restore_waiting_rows(replica: apsw.Connection, done: Salvage) -> None:

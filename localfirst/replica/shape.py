@@ -6,11 +6,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from localfirst_schema.entities import ENTITY, Column, Entity, Kind
+from localfirst_schema.wire import decode_fields, decode_json
+from localfirst_sync.ports import CONFLICT_COLUMNS
 
 from localfirst.replica.act import written_columns
 
 HISTORY = ("history_id", "entity", "entity_id", "version", "by", "at", "outcome", "fields")
 
+_CONFLICT_JSON = ("fields", "base", "mine", "theirs")
 _UUID, _TIME = 36, 27
 _ALWAYS = frozenset({"id", "version", "created_at", "updated_at"})
 
@@ -34,7 +37,7 @@ def _fits(column: Column, value: Any) -> bool:
         case Kind.TIMESTAMP:
             return is_time(value)
         case Kind.JSON:
-            return isinstance(value, str) and value[:1] in ("{", "[")
+            return isinstance(value, str) and value[:1] in ("{", "[") and _is_json(value)
         case _:
             return isinstance(value, str)
 
@@ -59,4 +62,31 @@ def is_history(values: Sequence[Any]) -> bool:
         and outcome in ("accepted", "merged", "lost")
         and isinstance(fields, str)
         and fields[:1] == "{"
+        and is_fields(fields)
     )
+
+
+def is_conflict(values: Sequence[Any]) -> bool:
+    """Whether these are the columns of a conflict (`CONFLICT_COLUMNS`) whose documents can be read."""
+    row = dict(zip(CONFLICT_COLUMNS, values, strict=True))
+    if row["entity"] not in ENTITY or not all(isinstance(row[name], str) and _is_json(row[name]) for name in _CONFLICT_JSON):
+        return False
+    fields, *sides = (decode_json(row[name]) for name in _CONFLICT_JSON)
+    return isinstance(fields, list) and all(isinstance(side, dict) for side in sides)
+
+
+def is_fields(text: str) -> bool:
+    """Whether a text says what a change did."""
+    try:
+        decode_fields(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _is_json(text: str) -> bool:
+    try:
+        decode_json(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
