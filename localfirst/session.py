@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from localfirst_schema.author import fitting_author
@@ -68,6 +68,7 @@ class Session:
     def __init__(self, settings: Settings, *, patience_ms: int = OPEN_PATIENCE_MS) -> None:
         self.settings = settings
         self.client_name: str | None = None
+        self.held = ExitStack()  # what others hold for this session, and let go of with it
         self._mirror: Mirror | None = None
         self._open(patience_ms)
         try:
@@ -126,6 +127,7 @@ class Session:
 
     def close(self) -> None:
         """Pushes what can be pushed within a second, and lets go of everything."""
+        self.held.close()
         self._dismiss_stand_in()
         if self._layers is not None:
             self._layers.close()
@@ -253,9 +255,10 @@ class Session:
         if self.replica.in_transaction:
             return False  # nothing that is not yet on disk may be in the file
         if self._mirror is None:
+            from localfirst.checkout import file_of_checkout
             from localfirst.markdown.mirror import Mirror  # parsing YAML is not needed before a server is away
 
-            self._mirror = Mirror(self.settings.markdown)
+            self._mirror = Mirror(file_of_checkout(self.settings.root, self.settings.markdown))
         return self._mirror.refresh(self.replica)
 
     def take_announcement(self) -> str | None:

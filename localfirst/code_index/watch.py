@@ -19,10 +19,11 @@ from pathlib import Path
 
 import apsw
 
+from localfirst.checkout import file_of_checkout
 from localfirst.code_index.file_name import as_bytes
 from localfirst.code_index.found_file import FoundFile
 from localfirst.code_index.scan import scan
-from localfirst.code_index.scan.rules import FILLED_DIRECTORIES, STORE_DIRECTORIES
+from localfirst.code_index.scan.rules import FILLED_DIRECTORIES, MAX_BYTES, STORE_DIRECTORIES
 from localfirst.code_index.store import repositories
 from localfirst.code_index.store.differences import Differences, content_hash, differences
 
@@ -166,8 +167,7 @@ class _Watched(threading.Thread):
             known = self._compared.get(path)
             if known is None or known[0] != looks:
                 try:
-                    with open(os.path.join(self._root, file.path), "rb") as opened:  # noqa: PTH118, PTH123 - any bytes
-                        known = (looks, content_hash(opened.read()))
+                    known = (looks, content_hash(file_of_checkout(self._root, Path(file.path)).read(MAX_BYTES)))
                 except OSError:
                     continue  # gone or unreadable meanwhile: the next event tells
             compared[path] = known

@@ -10,7 +10,13 @@ from typing import Literal, NamedTuple
 
 from localfirst_schema.errors import ValidationError
 
+from localfirst.checkout import CheckoutFile, TooLargeError, file_named_by_user
+
 SIZE_LIMIT_BYTES = 64 * 1024 * 1024
+"""Of a file that somebody asks to bring in, and may wait for."""
+
+REFRESH_LIMIT_BYTES = 2 * 1024 * 1024
+"""Of a status file that is read beside other work: of the largest it takes a second or two."""
 
 BYTE_ORDER_MARK = "\ufeff"
 
@@ -23,16 +29,16 @@ class Source(NamedTuple):
     byte_order_mark: bool
 
 
-def read_source(path: Path) -> str:
-    """The file's text.
+def read_source(file: CheckoutFile | Path, limit_bytes: int = SIZE_LIMIT_BYTES) -> str:
+    """The file's text; a path is one that the user has named.
 
     Raises `ValidationError` (field `file`) for one that is too large, holds NUL or is not UTF-8, and `OSError` for one
     that cannot be read.
     """
-    with path.open("rb") as file:
-        data = file.read(SIZE_LIMIT_BYTES + 1)
-    if len(data) > SIZE_LIMIT_BYTES:
-        raise ValidationError("file", f"must not be larger than {SIZE_LIMIT_BYTES // 1024 // 1024} MiB")
+    try:
+        data = (file_named_by_user(file) if isinstance(file, Path) else file).read(limit_bytes)
+    except TooLargeError:
+        raise ValidationError("file", f"must not be larger than {limit_bytes // 1024 // 1024} MiB") from None
     at = data.find(b"\0")
     if at >= 0:
         raise ValidationError("file", f"must not hold a NUL byte (line {data.count(10, 0, at) + 1})")

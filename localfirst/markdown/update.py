@@ -9,18 +9,13 @@ a section of its own.
 
 from __future__ import annotations
 
-import os
-import stat
-import tempfile
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import replace
-from errno import EINVAL
 from functools import lru_cache
 from pathlib import Path
 
-from localfirst.durability import flush_folder
+from localfirst.checkout import CheckoutFile, file_named_by_user
 from localfirst.markdown.deployment import read_deployment
 from localfirst.markdown.document import SECTIONS, Entry, Kept, Session, StatusDocument, entry_key
 from localfirst.markdown.parse import Readers, parse
@@ -145,29 +140,11 @@ def _quarantined(document: StatusDocument, places: tuple[str, ...]) -> StatusDoc
     return replace(document, kept=(*rest, block))
 
 
-def write_file(path: Path, text: str) -> None:
+def write_file(file: CheckoutFile | Path, text: str) -> None:
     """Replaces the file's content at once: whoever reads it sees the old text or the new one, whole.
 
-    A link is followed and its target replaced. A new file is its owner's alone (0600), an existing one keeps its mode.
-    Raises `OSError`, with the old content untouched, when the disk, the folder or the permissions do not allow it.
+    A path is one that the user has named. A link is followed and its target replaced. A new file is its owner's alone
+    (0600), an existing one keeps its mode. Raises `OSError`, with the old content untouched, when the disk, the folder or
+    the permissions do not allow it, or a checkout's file leads out of its root.
     """
-    target = Path(os.path.realpath(path))
-    mode = 0o600
-    with suppress(FileNotFoundError):
-        status = target.stat()
-        if not stat.S_ISREG(status.st_mode):
-            raise OSError(EINVAL, "not a regular file", str(target))
-        mode = stat.S_IMODE(status.st_mode)
-    handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".tmp", dir=target.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(text.encode("utf-8"))
-            os.fchmod(file.fileno(), mode)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).replace(target)
-    except BaseException:
-        with suppress(OSError):
-            Path(name).unlink()
-        raise
-    flush_folder(target.parent)
+    (file_named_by_user(file) if isinstance(file, Path) else file).write(text.encode("utf-8"))

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 
 from localfirst_schema.errors import LocalfirstError, ValidationError
 
+from localfirst.checkout import file_named_by_user
 from localfirst.disk_words import in_words
 from localfirst.markdown.backup import back_up
 from localfirst.markdown.document import StatusDocument
@@ -121,7 +122,7 @@ def _migrate(session: Session, source: _Source, report: Report) -> None:
         return
     if not report.dry_run:
         try:
-            report.backup = back_up(source.path, source.text).name
+            report.backup = back_up(file_named_by_user(source.path), source.text).name
         except OSError as error:
             report.fail("backup_failed", f"the copy beside {source.name} cannot be written: {in_words(error)}.")
             return

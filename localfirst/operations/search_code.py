@@ -77,6 +77,7 @@ def _engine_of(session: Session | SessionWithoutReplica) -> CodeEngine:
         from localfirst.code_index.search.engine import CodeEngine  # numpy and the model are for those who search
 
         engine = engines[session] = CodeEngine(session.settings)
+        session.held.callback(engine.close)
     return engine
 
 

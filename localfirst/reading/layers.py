@@ -18,9 +18,10 @@ from localfirst_schema.entities import DEPLOYMENT, WORK_ITEM
 from localfirst_schema.errors import LocalfirstError
 from localfirst_schema.identifiers import natural_id
 
+from localfirst.checkout import file_of_checkout
 from localfirst.markdown.document import WorkItem
 from localfirst.markdown.parse import parse
-from localfirst.markdown.source import read_source, split_lines
+from localfirst.markdown.source import REFRESH_LIMIT_BYTES, read_source, split_lines
 from localfirst.migration.plan import MIGRATION, Surroundings, plan
 from localfirst.migration.planned import PlannedRow
 from localfirst.migration.record import source_file
@@ -52,6 +53,7 @@ class Layers:
     def __init__(self, settings: Settings, project_id: str | None = None) -> None:
         """`project_id` is that of a project without a name, whose ids would not follow from anything else."""
         self._settings = settings
+        self._status_file = file_of_checkout(settings.root, settings.markdown)
         self._project_id = project_id
         self._read: dict[str, tuple[float, object, Layer | None]] = {}
 
@@ -59,7 +61,7 @@ class Layers:
         """Those that have anything to say, in the order in which they are asked."""
         for found in (
             self._kept("git_history", _checked_out(self._settings.root), self._git),
-            self._kept("markdown_file", _state_of(self._settings.markdown), self._markdown),
+            self._kept("markdown_file", self._status_file.state(), self._markdown),
         ):
             if found is not None:
                 yield found
@@ -97,7 +99,7 @@ class Layers:
 
     def _markdown(self) -> Layer | None:
         try:
-            text = read_source(self._settings.markdown)
+            text = read_source(self._status_file, REFRESH_LIMIT_BYTES)
         except (OSError, LocalfirstError) as error:
             logger.info("the status file cannot be read: %s", type(error).__name__)
             return None

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from localfirst_schema.author import fitting_author
@@ -45,6 +45,7 @@ class SessionWithoutReplica:
 
         self.settings = settings
         self.client_name: str | None = None
+        self.held = ExitStack()  # what others hold for this session, and let go of with it
         self.cause = cause
         self.healed: Session | None = None
         self._tried_at = time.monotonic()
@@ -73,6 +74,7 @@ class SessionWithoutReplica:
 
     def close(self) -> None:
         """Lets go of everything."""
+        self.held.close()
         if self.healed is not None:
             self.healed.close()
         else:

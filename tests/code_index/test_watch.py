@@ -151,3 +151,33 @@ def test_a_process_that_watches_can_end(indexed: Indexed, root: Path) -> None:
     command = [sys.executable, "-c", ASK_AND_EXIT, indexed.connection.filename, str(root)]
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=PATIENCE_S)
     assert (done.stdout, done.stderr) == ("1\n", "")
+
+
+def test_the_thread_ends_with_the_session_that_searched(indexed: Indexed, root: Path, tmp_path: Path) -> None:
+    from localfirst.operations.registry import BY_NAME
+    from localfirst.session import Session
+    from localfirst.settings import load
+
+    write(root, a="def findable():\n    return 1\n")
+    indexed.run(root)
+    session = Session(load(root, {"LOCALFIRST_REPLICA": str(tmp_path / "replica.sqlite3")}))
+    search = BY_NAME["search_code"]
+    search.run(session, search.arguments(query="findable"))
+    assert [thread for thread in threading.enumerate() if thread.name.startswith("watch ")]
+    session.close()
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("watch ")]
+
+
+@pytest.mark.parametrize("how", ["a link out", "a pipe"])
+def test_what_takes_the_place_of_a_file_is_neither_followed_nor_waited_for(
+    indexed: Indexed, root: Path, tmp_path: Path, trees: TreeWatch, how: str
+) -> None:
+    write(root, a="x = 1\n")
+    indexed.run(root)
+    (root / "a.py").unlink()
+    (tmp_path / "outside.py").write_text("x = 2\n")
+    if how == "a pipe":
+        os.mkfifo(root / "a.py")
+    else:
+        (root / "a.py").symlink_to(tmp_path / "outside.py")
+    eventually(lambda: trees.behind(indexed.connection, root, wait_s=PATIENCE_S), 1)

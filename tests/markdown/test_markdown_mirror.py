@@ -91,3 +91,45 @@ def test_a_directory_in_its_place_costs_no_write(project: Project, session: Sess
 def test_without_a_server_the_file_is_left_alone(project: Project) -> None:
     assert project.call("create_work_item", item_type="task", title="x")["wrote_to_markdown"] is False
     assert not project.file.exists()
+
+
+@pytest.mark.parametrize("how", ["a link out", "a folder that is a link out", "a pipe", "60 MB", "git's own configuration"])
+def test_a_status_file_that_a_checkout_has_laid_as_a_trap_is_left_alone(
+    project: Project, session: Session, tmp_path: Path, how: str
+) -> None:
+    """The write is stored and says at once that the file was not written; nothing outside is read or changed."""
+    (outside := tmp_path / "outside").mkdir()
+    (target := outside / ".project_status.md").write_text("# Mine\n")
+    (project.folder / ".git").mkdir()
+    (project.folder / ".git" / "config").write_text("[core]\n")
+    file = project.file
+    if how == "a link out":
+        file.symlink_to(target)
+    elif how == "a folder that is a link out":
+        (project.folder / "docs").symlink_to(outside)
+        session.settings = session.settings._replace(markdown=project.folder / "docs" / ".project_status.md")
+    elif how == "a pipe":
+        os.mkfifo(file)
+    elif how == "git's own configuration":
+        file.symlink_to(".git/config")
+    else:
+        file.write_bytes(b"- a line\n" * 7_000_000)
+    size = file.stat().st_size if how == "60 MB" else None
+    for _ in range(2):
+        created = create(session)
+        assert (created["wrote_to_cache"], created["wrote_to_markdown"]) == (True, False)
+    assert [path.name for path in outside.iterdir()] == [".project_status.md"]
+    assert target.read_text() == "# Mine\n"
+    assert (project.folder / ".git" / "config").read_text() == "[core]\n"
+    assert size is None or file.stat().st_size == size
+
+
+def test_a_copy_is_made_beside_the_file_and_never_through_a_link(project: Project, session: Session, tmp_path: Path) -> None:
+    (target := tmp_path / "target").write_text("mine")
+    project.write("## Vendors\n- only-here: operational\n")
+    backup = project.folder / ".project_status.md.backup"
+    backup.symlink_to(target)
+    assert create(session)["wrote_to_markdown"]
+    assert target.read_text() == "mine"
+    assert not backup.is_symlink()
+    assert "only-here" in backup.read_text()
