@@ -15,12 +15,14 @@ def demo(as_json: options.AsJson = False) -> None:
         from rich.console import Console
 
         from localfirst.demo.story import DemoFailed, run_demo
-    except ImportError as error:
-        raise UnavailableError(f"the demo needs the package {error.name}; install localfirst[demo].") from None
-    try:
-        ended = run_demo(Console(highlight=False, quiet=as_json))
-    except DemoFailed as failed:
-        raise UnavailableError(f"the demo did not come out as it should: {failed}") from None
+
+        try:
+            ended = run_demo(Console(highlight=False, quiet=as_json))
+        except DemoFailed as failed:
+            raise UnavailableError(f"the demo did not come out as it should: {failed}") from None
+    except ImportError as error:  # PostgreSQL's wheel is imported when it is started
+        package = (error.name or str(error)).partition(".")[0]
+        raise UnavailableError(f"the demo needs the package {package}; install localfirst[demo].") from None
     if as_json:
         print_json(ended)
 

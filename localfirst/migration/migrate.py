@@ -21,7 +21,7 @@ from localfirst_schema.errors import LocalfirstError, ValidationError
 from localfirst.checkout import file_named_by_user
 from localfirst.disk_words import in_words
 from localfirst.markdown.backup import back_up
-from localfirst.markdown.document import StatusDocument
+from localfirst.markdown.document import SECTIONS, StatusDocument
 from localfirst.markdown.source import read_source, split_lines
 from localfirst.migration.earlier import keep_report
 from localfirst.migration.gather import gather
@@ -117,6 +117,8 @@ def _migrate(session: Session, source: _Source, report: Report) -> None:
     planned = plan(document, _surroundings(session), sources)
     report.warnings += (*said, *planned.warnings)
     report.kept_verbatim = _kept_lines(document, source.text)
+    if report.kept_verbatim["count"] and not any(getattr(document, section) for section in SECTIONS):
+        report.warnings.append(_nothing_known(source.name, report.kept_verbatim["count"]))
     if planned.refused:
         report.fail("not_storable", *planned.refused)
         return
@@ -143,6 +145,14 @@ def _migrate(session: Session, source: _Source, report: Report) -> None:
     else:
         report.rollback_executed = False
     _tell(report, written, done)
+
+
+def _nothing_known(name: str, lines: int) -> str:
+    kept = "its one line is" if lines == 1 else f"its {lines} lines are"
+    return (
+        f"Nothing in {name} was recognised as a vendor, deployment, enhancement, session or work item: {kept} in the store word"
+        " for word and nothing else; see whether this is the file that was meant."
+    )
 
 
 def _kept_lines(document: StatusDocument, text: str) -> dict[str, Any]:

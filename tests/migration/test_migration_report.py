@@ -115,3 +115,13 @@ def test_a_file_that_is_not_there_is_an_error_and_no_table_of_zeros(project: Pro
     assert done.returncode == 1
     assert done.stdout == "Nothing was changed.\n"
     assert "nowhere.md cannot be read: it does not exist." in done.stderr
+
+
+def test_a_file_in_which_nothing_is_recognised_is_kept_and_said(project: Project) -> None:
+    project.write(b"Dear diary,\n\n- nothing here that is known\n")
+    report = project.migrate()
+    assert (report["success"], report["data_preservation_percentage"]) == (True, 100.0)
+    assert [warning for warning in report["warnings"] if "Nothing in .project_status.md was recognised" in warning]
+    assert "2 lines" in report["warnings"][0]
+    project.write(b"Dear diary,\n\n## Vendors\n- somebody: operational\n")
+    assert not [warning for warning in project.migrate()["warnings"] if "was recognised" in warning]
