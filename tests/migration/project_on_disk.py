@@ -49,10 +49,10 @@ class Project:
             self.write(content)
         return migrate(self.file, self.settings(), dry_run=dry_run, prompts=prompts).as_dict()
 
-    def tool(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def tool(self, *arguments: str, program: Path = TOOL) -> subprocess.CompletedProcess[str]:
         """The program, as a person runs it in the project's folder."""
         return subprocess.run(
-            [sys.executable, str(TOOL), *arguments],
+            [sys.executable, str(program), *arguments],
             cwd=self.folder, env=self.environment, capture_output=True, text=True, check=False,
         )  # fmt: skip
 

@@ -11,8 +11,10 @@ from pathlib import Path
 import apsw
 import pytest
 
+from migration.faults import faulty_stores
 from migration.project_on_disk import SAMPLE, Project
 
+FAULTY = Path(__file__).with_name("faults.py")
 FAULTS = {
     "vendor_count": "AFTER INSERT ON vendor_extractors WHEN new.name = 'Heron' BEGIN"
     " DELETE FROM vendor_extractors WHERE id = new.id; END",
@@ -37,8 +39,8 @@ def run(project: Project, *options: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_check_that_fails_undoes_everything(project: Project, fault: str) -> None:
-    project.execute(f"CREATE TRIGGER fault {FAULTS[fault]}")
-    done = run(project, "--json")
+    project.session().close()
+    done = project.tool(FAULTS[fault], str(project.file), "--json", program=FAULTY)
     assert done.returncode != 0
     report = json.loads(done.stdout)
     assert not report["success"]
@@ -51,21 +53,21 @@ def test_a_check_that_fails_undoes_everything(project: Project, fault: str) -> N
     assert report["data_preservation_percentage"] < 100
     assert project.is_empty()
     assert project.file.read_bytes() == SAMPLE.read_bytes() == project.backup.read_bytes()
-    project.execute("DROP TRIGGER fault")
     assert project.migrate()["success"]
 
 
 def test_a_failure_is_told_to_a_person_too(project: Project) -> None:
-    project.execute(f"CREATE TRIGGER fault {FAULTS['enhancements']}")
-    done = run(project)
+    project.session().close()
+    done = project.tool(FAULTS["enhancements"], str(project.file), program=FAULTY)
     assert done.returncode != 0
     assert "Nothing was changed" in done.stdout
     assert "enhancements: the file has 9, 8 of them are in the store" in done.stderr
 
 
 def test_a_store_that_refuses_a_row_leaves_nothing(project: Project) -> None:
-    project.execute("CREATE TRIGGER fault BEFORE INSERT ON future_enhancements BEGIN SELECT raise(ABORT, 'no'); END")
-    report = project.migrate()
+    project.session().close()
+    with faulty_stores("BEFORE INSERT ON future_enhancements BEGIN SELECT raise(ABORT, 'no'); END"):
+        report = project.migrate()
     assert not report["success"]
     assert report["rollback_executed"]
     assert report["errors"][0] == "store_failed"
