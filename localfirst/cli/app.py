@@ -34,6 +34,7 @@ COMMANDS: dict[str, str] = {
     "search": "localfirst.cli.search",
     "jobs": "localfirst.cli.jobs",
     "export": "localfirst.cli.export",
+    "server": "localfirst.cli.server",
     "doctor": "localfirst.cli.doctor",
     "backup": "localfirst.cli.backup",
     "restore": "localfirst.cli.restore",

@@ -14,7 +14,7 @@ from localfirst_schema import timestamps
 from localfirst_schema.errors import LocalfirstError
 
 from localfirst import settings
-from localfirst.cli import replica_check
+from localfirst.cli import replica_check, rights_check
 from localfirst.cli.finding import Finding
 from localfirst.log import log_path
 from localfirst.operations.registry import BY_NAME
@@ -83,6 +83,8 @@ def _session(loaded: Settings) -> Iterator[Finding]:
         status = BY_NAME["sync_status"]
         state = status.run(session, status.arguments())
         yield _server(state["server"], is_online=state["online"], problem=state["last_error"])
+        if loaded.database_url is not None:
+            yield from rights_check.findings(loaded.database_url)
         if state["server"] is not None:
             yield _unsent(session, state["pending_mutations"], is_online=state["online"], problem=state["last_error"])
         if state["last_recovery"] is not None:

@@ -230,10 +230,12 @@ def _present(connection: apsw.Connection, job: Job) -> dict[str, Any]:
 
 
 def _problems(connection: apsw.Connection, job: Job) -> list[str]:
-    if not job.files_skipped:
-        return []
-    troubled = file_list.skipped_files(connection, job.job_id, TROUBLES, words.FILES_NAMED)
-    return words.problems(troubled, file_list.skipped_by_rule(connection, job.job_id)) if troubled else []
+    found = []
+    if job.files_skipped and (troubled := file_list.skipped_files(connection, job.job_id, TROUBLES, words.FILES_NAMED)):
+        found = words.problems(troubled, file_list.skipped_by_rule(connection, job.job_id))
+    if job.status is JobState.COMPLETED and (why := table.why_not_shared(connection, job.job_id)) is not None:
+        found.append(f"the index is not shared with the team: {why}")
+    return found
 
 
 OPERATIONS = (

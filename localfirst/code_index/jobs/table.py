@@ -12,7 +12,7 @@ from localfirst_schema import timestamps
 from localfirst.code_index.jobs.job import COLUMNS, Job, as_job
 from localfirst.code_index.jobs.phase import Phase
 from localfirst.code_index.jobs.states import IS_ACTIVE, JobState
-from localfirst.code_index.jobs.transition import note, unknown
+from localfirst.code_index.jobs.transition import NOT_SHARED, note, unknown
 from localfirst.replica.connection import immediate, snapshot, sqlite_errors
 
 KEPT_DAYS = 7
@@ -26,6 +26,10 @@ _ALL_ACTIVE = f"""
 _INSERT = """
     INSERT INTO index_jobs (job_id, root, name, force_reindex, status, phase, estimated_seconds, created_at)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+"""
+_NOT_SHARED = """
+    SELECT e.detail FROM index_jobs AS j JOIN index_job_events AS e USING (job_id)
+    WHERE j.job_id = ? AND j.to_publish = 1 AND e.event = ? ORDER BY e.event_id DESC LIMIT 1
 """
 _PAGE = f"SELECT {COLUMNS} FROM index_jobs WHERE (?1 IS NULL OR status = ?1) AND (?2 IS NULL OR root = ?2)"
 
@@ -102,6 +106,12 @@ def events(connection: apsw.Connection, job_id: str) -> list[tuple[str, str, str
     sql = "SELECT at, event, detail FROM index_job_events WHERE job_id = ? ORDER BY event_id"
     with sqlite_errors():
         return [(str(at), str(event), str(detail)) for at, event, detail in connection.execute(sql, (job_id,))]
+
+
+def why_not_shared(connection: apsw.Connection, job_id: str) -> str | None:
+    """Why the team's server has not got what a job has indexed; None where it has, or nobody has failed to send it."""
+    found = connection.execute(_NOT_SHARED, (job_id, NOT_SHARED)).get
+    return str(found) if found is not None else None
 
 
 def prune(connection: apsw.Connection) -> int:

@@ -14,7 +14,11 @@ from localfirst.code_index.jobs.states import FINAL, TRANSITIONS, JobState
 from localfirst.replica.connection import immediate
 
 _SELECT = f"SELECT {COLUMNS} FROM index_jobs WHERE job_id = ?"
+_IS_NOTED = "SELECT EXISTS (SELECT 1 FROM index_job_events WHERE job_id = ? AND event = ? AND detail = ?)"
 _INSERT_EVENT = "INSERT INTO index_job_events (job_id, at, event, detail) VALUES (?, ?, ?, ?)"
+
+NOT_SHARED = "not_shared"
+"""The event of a job whose index could not be sent to the team's server."""
 
 
 def move(connection: apsw.Connection, job_id: str, to: JobState, detail: str = "", error_type: str | None = None) -> Job:
@@ -63,6 +67,12 @@ def move_within(connection: apsw.Connection, job_id: str, to: JobState, detail: 
 def note(connection: apsw.Connection, job_id: str, event: str, detail: str = "") -> None:
     """An event in the life of a job, inside a transaction of the caller's."""
     connection.execute(_INSERT_EVENT, (job_id, timestamps.now(), event, detail))
+
+
+def note_not_shared(connection: apsw.Connection, job_id: str, why: str) -> None:
+    """That the team's server has not got what a job has indexed, inside a transaction of the caller's; told once."""
+    if not connection.execute(_IS_NOTED, (job_id, NOT_SHARED, why)).get:
+        note(connection, job_id, NOT_SHARED, why)
 
 
 def unknown(job_id: str) -> NotFoundError:

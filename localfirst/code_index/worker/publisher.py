@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import apsw
 from localfirst_schema.errors import LocalfirstError, UnavailableError
 
+from localfirst.code_index.jobs.transition import note_not_shared
 from localfirst.replica.connection import connect, immediate
 from localfirst.settings import Settings
 
@@ -28,6 +29,7 @@ GIVE_UP_AFTER_S = 60.0
 """How long a server that is away is waited for; the worker does not live on for its sake."""
 
 _NEXT = "SELECT root FROM index_jobs WHERE to_publish = 1 ORDER BY ended_at LIMIT 1"
+_WAITING = "SELECT job_id FROM index_jobs WHERE root = ? AND to_publish = 1"
 _SENT = "UPDATE index_jobs SET to_publish = 0 WHERE root = ? AND to_publish = 1"
 
 
@@ -97,8 +99,12 @@ class Publisher:
             try:
                 sent = shared.publish(connection, Path(root), self._settings.client)
             except UnavailableError as error:
-                if time.monotonic() + wait > deadline:
+                # A right that is missing does not come by waiting.
+                if error.details.get("cause") == "permission" or time.monotonic() + wait > deadline:
                     logger.warning("the index of %s is not on the team's server yet; the next job sends it: %s", root, error)
+                    with immediate(connection):
+                        for (job_id,) in connection.execute(_WAITING, (root,)).fetchall():
+                            note_not_shared(connection, str(job_id), error.message)
                     return
                 self._stopping.wait(wait)
                 wait *= 2

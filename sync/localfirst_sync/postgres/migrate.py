@@ -20,6 +20,7 @@ from psycopg import errors
 
 from localfirst_sync.postgres.connection import Connection
 from localfirst_sync.postgres.failure import unavailable
+from localfirst_sync.postgres.rights import why_not_migrated
 
 _LOCK = 0x6C6F63616C66  # "localf": any number that nobody else uses
 
@@ -106,13 +107,21 @@ def migrate(connection: Connection) -> int:
             applied += _apply(connection, missing[0])
         return applied
     except errors.InsufficientPrivilege:
-        raise UnavailableError(
-            "The schema `localfirst` is missing or older than this client, and this PostgreSQL user may not change"
-            " it; ask the owner of the database to run localfirst once, or to grant CREATE on it. Changes are kept.",
-            cause="permission",
-        ) from None
+        raise _not_allowed(connection) from None
     except psycopg.Error as error:
         raise unavailable(error) from None
+
+
+def _not_allowed(connection: Connection) -> UnavailableError:
+    try:
+        lack = why_not_migrated(connection)
+    except psycopg.Error as error:
+        return unavailable(error)
+    return UnavailableError(
+        f"{lack} `localfirst doctor` prints the statement that helps; or let an administrator run `localfirst server migrate`."
+        " Changes are kept.",
+        cause="permission",
+    )
 
 
 def ensure_project(connection: Connection, project_id: str, name: str) -> None:

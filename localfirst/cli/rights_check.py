@@ -1,0 +1,55 @@
+"""What this PostgreSQL user may not do that localfirst needs, each with the statement that helps; and who owns the schema."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from localfirst_schema.errors import UnavailableError
+
+from localfirst.cli.finding import Finding
+
+NAMED = 6
+"""So many tables are named one by one; of more, the statement names them."""
+
+
+def findings(database_url: str) -> Iterator[Finding]:
+    """What there is to say of the rights. Nothing where the server cannot be asked: that is another finding."""
+    from localfirst_sync.postgres import rights
+    from localfirst_sync.postgres.connection import close_quietly, connect
+
+    try:
+        connection = connect(database_url)
+    except UnavailableError:
+        return
+    try:
+        stands = rights.standing(connection)
+    except UnavailableError as error:
+        yield Finding("rights", "warning", f"they could not be asked for: {error.message}")
+        return
+    finally:
+        close_quietly(connection)
+    for lack in stands.lacks:
+        of = lack.of.split(", ")
+        named = lack.of if len(of) <= NAMED else f"{', '.join(of[:NAMED])} and {len(of) - NAMED} more"
+        yield Finding("rights", "broken", f"{stands.user} lacks {lack.right} on {named}: {lack.statement}")
+    if stands.lacks and stands.owner is not None:
+        words = f"all of them at once, by a member of {stands.owner.name}: localfirst server grant {stands.user}"
+        yield Finding("rights", "warning", words)
+    if stands.owner is None:
+        return
+    owner = stands.owner
+    if owner.is_superuser:
+        words = (
+            f"the schema `localfirst` belongs to {owner.name}, a superuser, with whose rights its triggers run."
+            f" `localfirst server migrate` by a role that may create roles gives it to {rights.OWNER}, unless a role of that"
+            " name is not what it should be (it must not log in, have no attribute, and no member but administrators)"
+        )
+        yield Finding("rights", "warning", words)
+    elif owner.can_log_in:
+        words = (
+            f"the schema `localfirst` belongs to {owner.name}, who migrated it and could not make the role {rights.OWNER};"
+            " `localfirst server migrate` by a role that may create roles gives it to that one"
+        )
+        yield Finding("rights", "ok", words)
+    elif not stands.lacks:
+        yield Finding("rights", "ok", f"{stands.user} has what it needs; the schema belongs to {owner.name}")

