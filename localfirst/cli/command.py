@@ -9,10 +9,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeAlias, cast
 
-import pydantic
 from localfirst_schema.entities import Entity
 from localfirst_schema.errors import LocalfirstError, VersionMismatchError
-from localfirst_schema.validation import as_validation_error
+from localfirst_schema.validation import checked
 
 from localfirst import settings
 from localfirst.acknowledgement import tried
@@ -47,11 +46,7 @@ class Command:
     def run(self, operation: str, **arguments: object) -> Result:
         """The result of an operation. Raises a `LocalfirstError`, also for arguments that break a rule."""
         found = BY_NAME[operation]
-        try:
-            checked = found.arguments.model_validate(arguments)
-        except pydantic.ValidationError as error:
-            raise as_validation_error(error, arguments, known=list(found.arguments.model_fields)) from None
-        result = found.run(self.session, checked)
+        result = found.run(self.session, checked(found.arguments, arguments))
         self.wrote = self.wrote or found.effect != "read"
         return result
 
@@ -111,7 +106,7 @@ def given(**options: object) -> dict[str, object]:
 
 def cleared(fields: list[str] | None) -> dict[str, object]:
     """Fields to be emptied, as arguments."""
-    return {field.replace("-", "_"): None for field in fields or ()}
+    return {"clear": [field.replace("-", "_") for field in fields]} if fields else {}
 
 
 @contextmanager

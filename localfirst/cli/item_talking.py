@@ -22,7 +22,7 @@ def comment(
     """Add a comment to an item."""
     body = sys.stdin.read().rstrip("\n") if text == "-" else text
     with command(as_json=as_json) as this:
-        result = this.run("add_comment", work_item_id=this.resolve(WORK_ITEM, item), body=body, **given(created_by=by))
+        result = this.run("add_comment", id=this.resolve(WORK_ITEM, item), body=body, **given(created_by=by))
         this.answer(result, item_view.commented)
 
 
@@ -31,7 +31,7 @@ def comments(
 ) -> None:
     """Show the comments on an item, oldest first."""
     with command(as_json=as_json) as this:
-        result = this.run("list_comments", work_item_id=this.resolve(WORK_ITEM, item), **given(limit=limit, offset=offset))
+        result = this.run("list_comments", id=this.resolve(WORK_ITEM, item), **given(limit=limit, offset=offset))
         this.answer(result, item_view.comments)
 
 

@@ -16,25 +16,40 @@ from localfirst.replica.rows import find, select
 from localfirst.replica.structure import require_alive
 from localfirst.session import Session
 
+LAST = 20
+"""So many comments are shown beside an item."""
+
+_OF_ITEM = "work_item_id = ? AND deleted_at IS NULL"
+
 
 def add(session: Session, arguments: AddComment) -> dict[str, Any]:
     """Adds a comment to an item."""
-    require(session, WORK_ITEM, arguments.work_item_id)
+    require(session, WORK_ITEM, arguments.id)
     with session.act(arguments.created_by) as act:
-        require_alive(find(act.connection, WORK_ITEM, arguments.work_item_id), "work item", arguments.work_item_id)
-        values = {"id": new_id(), "work_item_id": arguments.work_item_id, "body": arguments.body}
+        require_alive(find(act.connection, WORK_ITEM, arguments.id), "work item", arguments.id)
+        values = {"id": new_id(), "work_item_id": arguments.id, "body": arguments.body}
         row = act.change(WORK_ITEM_COMMENT, None, values)
     return written(session, WORK_ITEM_COMMENT, row)
+
+
+def comment_count(session: Session, item_id: str) -> int:
+    """How many comments an item has."""
+    return int(session.replica.execute(f"SELECT count(*) FROM work_item_comments WHERE {_OF_ITEM}", (item_id,)).get)
+
+
+def last_comments(session: Session, item_id: str) -> list[dict[str, Any]]:
+    """The last comments of an item, oldest first."""
+    last = f"{_OF_ITEM} ORDER BY created_at DESC, id DESC LIMIT ?"
+    return [present(WORK_ITEM_COMMENT, row) for row in select(session.replica, WORK_ITEM_COMMENT, last, (item_id, LAST))][::-1]
 
 
 def list_comments(session: Session, arguments: ListComments) -> dict[str, Any]:
     """The comments of an item, oldest first."""
     source = session.read()
-    require(session, WORK_ITEM, arguments.work_item_id)
-    where = "work_item_id = ? AND deleted_at IS NULL"
-    total = session.replica.execute(f"SELECT count(*) FROM work_item_comments WHERE {where}", (arguments.work_item_id,)).get
-    page = f"{where} ORDER BY created_at, id LIMIT ? OFFSET ?"
-    rows = select(session.replica, WORK_ITEM_COMMENT, page, (arguments.work_item_id, arguments.limit, arguments.offset))
+    require(session, WORK_ITEM, arguments.id)
+    total = comment_count(session, arguments.id)
+    page = f"{_OF_ITEM} ORDER BY created_at, id LIMIT ? OFFSET ?"
+    rows = select(session.replica, WORK_ITEM_COMMENT, page, (arguments.id, arguments.limit, arguments.offset))
     return {"items": [present(WORK_ITEM_COMMENT, row) for row in rows], "total_count": total} | source
 
 

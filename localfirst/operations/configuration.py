@@ -48,7 +48,7 @@ def get(session: Session, arguments: Nothing) -> dict[str, Any]:
 def update(session: Session, arguments: UpdateProjectConfiguration) -> dict[str, Any]:
     """Changes the configuration from the version that the caller read."""
     changes = arguments.given(*_FIELDS)
-    require_some(changes, *_FIELDS)
+    require_some(changes, *_FIELDS, "clear")
     refuse_null(changes, "active_context_type", "default_token_budget")
     catch_up_with(session, CONFIGURATION, _id(session), arguments.version)
     with session.act(arguments.updated_by) as act:

@@ -42,7 +42,7 @@ def create(session: Session, arguments: CreateEnhancement) -> dict[str, Any]:
 def update(session: Session, arguments: UpdateEnhancement) -> dict[str, Any]:
     """Changes an enhancement from the version that the caller read."""
     changes = arguments.given(*_FIELDS, "deleted")
-    require_some(changes, *_FIELDS, "deleted")
+    require_some(changes, *_FIELDS, "deleted", "clear")
     refuse_null(changes, "title", "priority", "status", "deleted")
     catch_up_with(session, ENHANCEMENT, arguments.id, arguments.version)
     require(session, ENHANCEMENT, arguments.id)

@@ -50,6 +50,7 @@ class _Columns(Arguments):
     """The columns that a settlement may write, and what each may hold."""
 
     clearable: ClassVar[frozenset[str]] = frozenset({"deleted_at"})
+    """The columns that a null may empty."""
 
     deleted_at: Moment | None = None
 

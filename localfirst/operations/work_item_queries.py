@@ -7,14 +7,18 @@ from typing import Any
 from localfirst_schema.arguments import ListWorkItems, QueryWorkItem, ReadyWorkItems
 from localfirst_schema.entities import WORK_ITEM
 from localfirst_schema.results import ReadyItems, WorkItemPage, WorkItemRead
-from localfirst_schema.wire import Row
 
 from localfirst.operations.changing import require
+from localfirst.operations.comments import comment_count, last_comments
 from localfirst.operations.operation import Operation
 from localfirst.operations.partial import waiting_blind_update
 from localfirst.operations.present import present
+from localfirst.operations.work_item_tree import add_children, ancestors
 from localfirst.replica.rows import as_row, find, select, select_sql
 from localfirst.session import Session
+
+LEVELS_MAX = 10
+"""A tree has five; what came in otherwise may have more, and is shown so far."""
 
 _DEPENDENCIES = """
     SELECT d.dependency_type, 'outgoing', w.id, w.title, w.status, w.item_type, w.version
@@ -45,39 +49,22 @@ _READY = f"""
 
 
 def query(session: Session, arguments: QueryWorkItem) -> dict[str, Any]:
-    """One item, its ancestors, the tree below it and its dependencies."""
+    """One item, its ancestors, the tree below it, its dependencies and its last comments."""
     source = session.read(arguments.id)
     if find(session.replica, WORK_ITEM, arguments.id) is None and (partial := waiting_blind_update(session, arguments.id)):
-        return partial | {"partial": True, "parent_chain": [], "children": [], "dependencies": []} | source
+        around = {"parent_chain": [], "children": [], "dependencies": [], "comment_count": 0}
+        return partial | {"partial": True} | around | ({"comments": []} if arguments.include_comments else {}) | source
     row = require(session, WORK_ITEM, arguments.id)
     result = present(WORK_ITEM, row)
-    result["parent_chain"] = _ancestors(session, row)
-    result["children"] = _children(session, row, arguments.max_depth) if arguments.include_children else []
+    result["parent_chain"] = ancestors(session.replica, row)
+    depth = min(arguments.max_depth, LEVELS_MAX) if arguments.include_children else 0
+    archived = row["archived_at"] is not None
+    add_children(session.replica, result, max_depth=depth, max_children=arguments.max_children, archived=archived)
     result["dependencies"] = dependencies_of(session, row["id"]) if arguments.include_dependencies else []
+    result["comment_count"] = comment_count(session, row["id"])
+    if arguments.include_comments:
+        result["comments"] = last_comments(session, row["id"])
     return result | source
-
-
-def _ancestors(session: Session, row: Row) -> list[dict[str, Any]]:
-    chain: list[dict[str, Any]] = []
-    for ancestor_id in row["path"].split("/")[:-1]:
-        chain.extend(present(WORK_ITEM, found) for found in select(session.replica, WORK_ITEM, "id = ?", (ancestor_id,)))
-    return chain
-
-
-def _children(session: Session, row: Row, max_depth: int) -> list[dict[str, Any]]:
-    """The tree below an item, nested, oldest first; deleted ones are left out, archived ones below a current item too."""
-    archived = "" if row["archived_at"] is not None else " AND archived_at IS NULL"
-    where = f"parent_id = ? AND deleted_at IS NULL{archived} ORDER BY created_at, id"
-
-    def below(item_id: str, levels: int) -> list[dict[str, Any]]:
-        if levels == 0:
-            return []
-        found = [present(WORK_ITEM, child) for child in select(session.replica, WORK_ITEM, where, (item_id,))]
-        for child in found:
-            child["children"] = below(child["id"], levels - 1)
-        return found
-
-    return below(row["id"], min(max_depth, 10))
 
 
 def dependencies_of(session: Session, item_id: str) -> list[dict[str, Any]]:
@@ -132,7 +119,8 @@ OPERATIONS = (
     Operation(
         "query_work_item",
         "Read a work item",
-        "One item by id with its ancestors, the tree below it and its dependencies. Deleted items stay readable.",
+        "One item by id with its ancestors, the tree below it and its dependencies, with `include_comments` also the last"
+        " comments. Deleted items stay readable.",
         QueryWorkItem,
         WorkItemRead,
         query,

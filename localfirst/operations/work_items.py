@@ -7,9 +7,9 @@ from typing import Any
 from localfirst_schema import metadata
 from localfirst_schema.arguments import CreateWorkItem, UpdateWorkItem
 from localfirst_schema.entities import WORK_ITEM
-from localfirst_schema.errors import DuplicateError, InvalidStateError
+from localfirst_schema.errors import InvalidStateError
 from localfirst_schema.identifiers import new_id
-from localfirst_schema.json_merge import merge_patch, same
+from localfirst_schema.json_merge import merge_patch
 from localfirst_schema.results import WorkItemWritten
 from localfirst_schema.wire import Row, decode_json
 
@@ -23,6 +23,7 @@ from localfirst.operations.changing import (
 )
 from localfirst.operations.operation import Operation
 from localfirst.operations.partial import keep_blind_update
+from localfirst.operations.repeated_creation import check_repeated
 from localfirst.replica.act import Act
 from localfirst.replica.rows import find
 from localfirst.replica.structure import derive_paths, has_live_children, place_under, require_alive
@@ -47,7 +48,8 @@ def create(session: Session, arguments: CreateWorkItem) -> dict[str, Any]:
         session.catch_up()
     with session.act(arguments.created_by) as act:
         if arguments.id is not None and (found := find(act.connection, WORK_ITEM, arguments.id)) is not None:
-            row = _repeated(found, values)
+            check_repeated(act.connection, found, values)
+            row = found
         else:
             parent = None
             if arguments.parent_id is not None:
@@ -57,25 +59,10 @@ def create(session: Session, arguments: CreateWorkItem) -> dict[str, Any]:
     return written(session, WORK_ITEM, row)
 
 
-def _repeated(found: Row, values: dict[str, Any]) -> Row:
-    """The item that an earlier, equal call has created; raises DuplicateError if it was another."""
-    for name, value in values.items():
-        present = decode_json(found[name]) if name == "metadata" else found[name]
-        if not same(present, value):
-            raise DuplicateError(
-                f"there is a work item {found['id']} already, with another {name}; leave out `id` to create a new one, or use"
-                " update_work_item.",
-                entity="work_item",
-                id=found["id"],
-                field=name,
-            )
-    return found
-
-
 def update(session: Session, arguments: UpdateWorkItem) -> dict[str, Any]:
     """Changes one item from the version that the caller read."""
     changes = arguments.given(*_PLAIN, "parent_id", "metadata", "deleted")
-    require_some(changes, *_PLAIN, "parent_id", "metadata", "deleted")
+    require_some(changes, *_PLAIN, "parent_id", "metadata", "deleted", "clear")
     refuse_null(changes, "title", "status", "metadata", "deleted")
     catch_up_with(session, WORK_ITEM, arguments.id, arguments.version)
     parent_id = changes.get("parent_id")
@@ -149,8 +136,9 @@ OPERATIONS = (
     Operation(
         "update_work_item",
         "Update a work item",
-        "Changes any of title, status, parent, metadata (JSON merge patch), branch, commit, PR, or deletes (`deleted: true`)"
-        " and undeletes. Send the `version` that you read; on a version mismatch read the item again.",
+        "Changes any of title, status, parent, metadata (JSON merge patch), branch, commit, PR, empties what `clear` names, or"
+        " deletes (`deleted: true`) and undeletes. Send the `version` that you read; on a version"
+        " mismatch read the item again.",
         UpdateWorkItem,
         WorkItemWritten,
         update,

@@ -40,6 +40,8 @@ from localfirst_schema.types import (
     Who,
 )
 
+_CLEAR = Field(default_factory=list, description="optional fields to be emptied")
+
 
 class Nothing(Arguments):
     """No arguments."""
@@ -65,9 +67,7 @@ class CreateWorkItem(Arguments):
 
 
 class UpdateWorkItem(Arguments):
-    """`version` is the one that was read; a null clears a field, `parent_id: null` moves the item to the root."""
-
-    clearable: ClassVar[frozenset[str]] = frozenset({"parent_id", "branch_name", "commit_hash", "pr_number"})
+    """`version` is the one that was read; to clear `parent_id` moves the item to the root."""
 
     id: Id
     version: Version
@@ -79,6 +79,7 @@ class UpdateWorkItem(Arguments):
     commit_hash: CommitHash | None = None
     pr_number: PrNumber | None = None
     deleted: bool | None = None
+    clear: Annotated[list[Literal["parent_id", "branch_name", "commit_hash", "pr_number"]], _CLEAR]
     updated_by: Who | None = None
     created_by: Who | None = None
 
@@ -89,7 +90,9 @@ class QueryWorkItem(Arguments):
     id: Id
     include_children: bool = True
     include_dependencies: bool = True
+    include_comments: Annotated[bool, Field(description="the last 20, oldest first")] = False
     max_depth: Annotated[int, Field(ge=1, le=100)] = 5
+    max_children: Annotated[int, Field(ge=1, le=10_000, description="in all, level by level")] = 200
 
 
 class ListWorkItems(Arguments):
@@ -146,7 +149,9 @@ class ClaimWorkItem(Arguments):
 class AddComment(Arguments):
     """A comment is never changed afterwards."""
 
-    work_item_id: Id
+    former: ClassVar[dict[str, str]] = {"work_item_id": "id"}
+
+    id: Id
     body: Body
     created_by: Who | None = None
 
@@ -154,7 +159,9 @@ class AddComment(Arguments):
 class ListComments(Arguments):
     """The comments of one item, oldest first."""
 
-    work_item_id: Id
+    former: ClassVar[dict[str, str]] = {"work_item_id": "id"}
+
+    id: Id
     limit: Limit = 50
     offset: Offset = 0
 
@@ -247,9 +254,7 @@ class CreateEnhancement(Arguments):
 
 
 class UpdateEnhancement(Arguments):
-    """`version` is the one that was read; a null clears a field."""
-
-    clearable: ClassVar[frozenset[str]] = frozenset({"description", "target_quarter", "requires_constitutional_principles"})
+    """`version` is the one that was read."""
 
     id: Id
     version: Version
@@ -260,6 +265,7 @@ class UpdateEnhancement(Arguments):
     target_quarter: Quarter | None = None
     requires_constitutional_principles: list[Text] | None = None
     deleted: bool | None = None
+    clear: Annotated[list[Literal["description", "target_quarter", "requires_constitutional_principles"]], _CLEAR]
     updated_by: Who | None = None
 
 
@@ -277,9 +283,7 @@ class ListEnhancements(Arguments):
 
 
 class UpdateProjectConfiguration(Arguments):
-    """`version` is the one that was read; a null clears a field."""
-
-    clearable: ClassVar[frozenset[str]] = frozenset({"current_session_id", "git_branch", "git_head_commit"})
+    """`version` is the one that was read."""
 
     version: Version
     active_context_type: ContextType | None = None
@@ -287,6 +291,7 @@ class UpdateProjectConfiguration(Arguments):
     git_branch: GitBranch | None = None
     git_head_commit: CommitHash | None = None
     default_token_budget: TokenBudget | None = None
+    clear: Annotated[list[Literal["current_session_id", "git_branch", "git_head_commit"]], _CLEAR]
     updated_by: Who | None = None
 
 

@@ -116,12 +116,15 @@ class Dependency(_Part):
 
 
 class WorkItemRead(WorkItem, Read):
-    """A work item with what surrounds it; each child has its own `children`."""
+    """A work item with what surrounds it; each child has its own `children`, and `children_omitted` where some are left out."""
 
     partial: bool = False
     parent_chain: Annotated[list[WorkItem], _listed(WorkItem)]
     children: list[dict[str, Any]]
+    children_omitted: int = 0
     dependencies: list[Dependency]
+    comment_count: int
+    comments: list[dict[str, Any]] = []
 
 
 class WorkItemPage(Read):

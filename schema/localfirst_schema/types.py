@@ -15,16 +15,20 @@ from localfirst_schema.limits import VERSION_GIVEN_MAX
 
 
 class Arguments(BaseModel):
-    """Base of all arguments: unknown ones and silent conversions (the text "1" for the number 1) are refused."""
+    """Base of all arguments: unknown ones and silent conversions are refused.
+
+    They are validated by `validation.checked`, which takes nulls and texts for what they mean first.
+    """
 
     model_config = ConfigDict(extra="forbid", strict=True, defer_build=True)
 
-    clearable: ClassVar[frozenset[str]] = frozenset()
-    """The arguments for which an explicit null means something: it clears the field."""
+    former: ClassVar[dict[str, str]] = {}
+    """Names that arguments had before, and are still taken: former name → name."""
 
     def given(self, *names: str) -> dict[str, Any]:
-        """Those of the named arguments that the caller gave (an explicit null counts)."""
-        return {name: getattr(self, name) for name in names if name in self.model_fields_set}
+        """Those of the named arguments that the caller gave; None for those that `clear` empties."""
+        given = {name: getattr(self, name) for name in names if name in self.model_fields_set}
+        return given | dict.fromkeys(getattr(self, "clear", ()))
 
 
 def _text(value: str) -> str:

@@ -11,7 +11,9 @@ from collections.abc import Sequence
 from typing import Any, TypedDict
 
 import pydantic
+from pydantic import BaseModel
 
+from localfirst_schema.coercion import coerced
 from localfirst_schema.errors import ValidationError
 
 MAX_ERRORS_TOLD = 20
@@ -23,6 +25,20 @@ class Mistake(TypedDict):
 
     field: str
     constraint: str
+
+
+def checked(model: type[BaseModel], arguments: dict[str, Any], *, advice: str = "correct this and try again") -> BaseModel:
+    """What a caller sent as the arguments of an operation: the one door for all of them, whoever calls. Raises ValidationError.
+
+    Args:
+        advice: what to do about a mistake, as the end of the sentence.
+    """
+    meant = coerced(model, arguments)
+    try:
+        return model.model_validate(meant)
+    except pydantic.ValidationError as error:
+        known = [field.alias or name for name, field in model.model_fields.items()]
+        raise as_validation_error(error, meant, known=known, advice=advice) from None
 
 
 def as_validation_error(

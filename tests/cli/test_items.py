@@ -123,7 +123,7 @@ def test_fields_are_cleared(shell: Shell) -> None:
     item = shell.item("Task", "--parent", parent, "--branch", "main")
     changed = shell.json("item", "update", item, "--clear", "branch_name", "--clear", "parent_id")
     assert (changed["branch_name"], changed["parent_id"], changed["depth"]) == (None, None, 0)
-    assert shell.error("item", "update", item, "--clear", "title")["details"]["field"] == "title"
+    assert shell.error("item", "update", item, "--clear", "title")["details"]["field"] == "clear.0"
     assert shell.error("item", "update", item, "--clear", "colour")["error"] == "ValidationError"
 
 

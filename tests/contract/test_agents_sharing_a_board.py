@@ -42,9 +42,10 @@ def test_a_deleted_item_is_not_claimed(agent: Agent, name: str) -> None:
 def test_comments_are_kept_in_the_order_of_their_writing(agent: Agent, name: str) -> None:
     item = agent.create(name)
     for author, body in (("one", "a\n\n> b"), ("two", "🎉"), ("one", "x" * 10_000)):
-        comment = agent.call("add_comment", work_item_id=item["id"], body=body, created_by=author)
+        comment = agent.call("add_comment", id=item["id"], body=body, created_by=author)
         assert (comment["body"], comment["created_by"], comment["work_item_id"]) == (body, author, item["id"])
-    listed = agent.call("list_comments", work_item_id=item["id"])
+    listed = agent.call("list_comments", id=item["id"])
+    assert listed == agent.call("list_comments", work_item_id=item["id"])
     assert [each["created_by"] for each in listed["items"]] == ["one", "two", "one"]
     assert listed["total_count"] == 3
     page = agent.call("list_comments", work_item_id=item["id"], limit=1, offset=1)
@@ -59,7 +60,7 @@ def test_a_comment_does_not_make_an_agents_version_stale(agent: Agent, name: str
 
 def test_a_reverted_item_has_its_earlier_content_under_a_new_version(agent: Agent, name: str) -> None:
     item = agent.create(name, metadata={"a": 1, "b": {"c": None}}, branch_name="b")
-    item = agent.update(item, title="new", metadata={"a": None, "d": 1}, branch_name=None)
+    item = agent.update(item, title="new", metadata={"a": None, "d": 1}, clear=["branch_name"])
     item = agent.update(item, status="completed")
     back = agent.call("revert_work_item", id=item["id"], version=3, to_version=1, updated_by="undoer")
     assert (back["version"], back["updated_by"]) == (4, "undoer")

@@ -23,8 +23,8 @@ WELL_FORMED: dict[str, dict[str, Any]] = {
     "unlink_work_items": {"source_id": NOBODY, "target_id": NOBODY, "dependency_type": "blocks"},
     "get_history": {"entity": "work_item", "id": NOBODY},
     "revert_work_item": {"id": NOBODY, "version": 1, "to_version": 1},
-    "add_comment": {"work_item_id": NOBODY, "body": "b"},
-    "list_comments": {"work_item_id": NOBODY},
+    "add_comment": {"id": NOBODY, "body": "b"},
+    "list_comments": {"id": NOBODY},
     "claim_work_item": {"id": NOBODY},
     "release_work_item": {"id": NOBODY},
     "create_vendor": {"name": "v"},
@@ -55,7 +55,7 @@ OPTIONAL = {
 
 TEXT: list[Any] = [5, True, ["x"], {"x": 1}]
 LINE: list[Any] = ["", " ", "\u3000 \u00a0", "a\x00b", "\x00", "a\nb", "a\tb", "a\r", "\x1b[31mred", "a\x7f", "a\u0085b", "\n"]
-NUMBER: list[Any] = ["5", True, 1.5, [1], {"x": 1}, 2**63, -(2**63) - 1, 2**70]
+NUMBER: list[Any] = ["", "5x", " 5", "0x5", "5.0", "1" * 30, True, 1.5, [1], {"x": 1}, 2**63, -(2**63) - 1, 2**70]
 UUID: list[Any] = ["", "x", 5, True, NOBODY + "0", NOBODY[:-1], "../../etc/passwd", "\u0660" * 36]
 COMMITS: list[Any] = ["", "a" * 39, "a" * 41, "g" * 40, "a" * 39 + " ", "a" * 39 + "\n", "0x" + "a" * 38, 5, "\u0661" * 40]
 TIME: list[Any] = [
@@ -69,8 +69,8 @@ TIME: list[Any] = [
     True,
     ["2025-01-01T00:00:00Z"],
 ]
-FLAG: list[Any] = ["true", 1, 0, [], "no"]
-OBJECT: list[Any] = ["{}", 5, [], [["a", 1]], True]
+FLAG: list[Any] = ["", "1", "yes", 1, 0, [], "no"]
+OBJECT: list[Any] = ["", "[]", "{", "{}{}", 5, [], [["a", 1]], True]
 
 ILL_TYPED: list[tuple[str, str, list[Any]]] = [
     ("create_work_item", "item_type", [*TEXT, "", "epic", "Task", " task"]),

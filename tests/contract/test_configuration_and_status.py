@@ -48,7 +48,7 @@ def test_every_setting_can_be_changed(agent: Agent, name: str) -> None:
     assert after["version"] == before["version"] + 1
     read = agent.call("get_project_configuration")
     assert {key: read[key] for key in changes} == changes
-    assert set_configuration(agent, current_session_id=None)["current_session_id"] is None
+    assert set_configuration(agent, clear=["current_session_id"])["current_session_id"] is None
 
 
 @pytest.mark.parametrize("context", ["feature", "maintenance", "research"])

@@ -260,3 +260,30 @@ def test_a_record_of_the_past_keeps_its_time_in_utc(agent: Agent, name: str, giv
 def test_a_hundred_kilobytes_of_metadata_are_kept(agent: Agent, name: str) -> None:
     metadata = {f"key {number}": ["é" * 50, number, None] for number in range(1000)}
     assert agent.read(agent.create(name, metadata=metadata))["metadata"] == metadata
+
+
+def test_a_repeated_create_answers_again_after_the_item_was_changed(agent: Agent, name: str) -> None:
+    parent = agent.create(name)
+    given = {
+        "id": str(uuid4()),
+        "parent_id": parent["id"],
+        "metadata": {"priority": "high", "mine": [1]},
+        "pr_number": 7,
+        "created_at": "2025-01-01T00:00:00Z",
+    }
+    item = agent.create(name, **given)
+    edited = agent.update(item, title="edited", status="completed", metadata={"mine": None, "n": 1}, clear=["parent_id"])
+    again = agent.create(name, **given)
+    assert (again["id"], again["version"], again["title"], again["metadata"]) == (
+        item["id"],
+        2,
+        "edited",
+        {"priority": "high", "n": 1},
+    )
+    assert agent.read(item) == agent.read(edited)
+    deleted = agent.update(edited, deleted=True)
+    assert agent.create(name, **given)["deleted_at"] == deleted["deleted_at"]
+    for other in ({"pr_number": 8}, {"metadata": {}}, {"created_at": "2025-01-02T00:00:00Z"}, {"status": "blocked"}):
+        refusal = agent.refused("create_work_item", item_type="task", title=name, **{**given, **other})
+        assert (refusal.kind, refusal.details["field"]) == ("DuplicateError", next(iter(other)))
+    assert agent.refused("create_work_item", item_type="research", title=name, **given).details["field"] == "item_type"

@@ -78,7 +78,7 @@ def test_an_update_changes_what_it_names(agent: Agent, name: str) -> None:
     assert updated["version"] == 2
     assert (updated["status"], updated["target_quarter"], updated["priority"]) == ("implementing", "Q2 2026", "low")
     assert (updated["title"], updated["description"]) == (name, "d")
-    assert agent.call("update_enhancement", id=made["id"], version=2, title="new", description=None)["description"] is None
+    assert agent.call("update_enhancement", id=made["id"], version=2, title="new", clear=["description"])["description"] is None
 
 
 def test_a_stale_update_is_a_mismatch(agent: Agent, name: str) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
+
 import pytest
 from mcp.shared.exceptions import MCPError
 
@@ -70,9 +73,9 @@ REQUIRED = {
 ARGUMENTS = {
     "create_work_item": "id item_type title parent_id status metadata branch_name commit_hash pr_number created_by created_at",
     "update_work_item": (
-        "id version title status parent_id metadata branch_name commit_hash pr_number deleted updated_by created_by"
+        "id version title status parent_id metadata branch_name commit_hash pr_number deleted clear updated_by created_by"
     ),
-    "query_work_item": "id include_children include_dependencies max_depth",
+    "query_work_item": "id include_children include_dependencies include_comments max_depth max_children",
     "list_work_items": "item_type status parent_id root_only include_deleted include_archived limit offset",
     "ready_work_items": "limit item_type",
     "search_work_items": "query limit",
@@ -94,6 +97,8 @@ ARGUMENTS = {
     ),
     "generate_full_status": "output_format",
     "trigger_archiving": "older_than_days",
+    "add_comment": "id work_item_id body created_by",
+    "list_comments": "id work_item_id limit offset",
     "list_conflicts": "entity limit",
 }
 
@@ -137,11 +142,29 @@ def test_the_defaults_of_the_contract_stand_in_the_schemas(agent: Agent) -> None
     assert default("query_work_item", "include_children") is True
     assert default("query_work_item", "include_dependencies") is True
     assert default("query_work_item", "max_depth") == 5
+    assert default("query_work_item", "max_children") == 200
     assert default("list_work_items", "limit") == 50
     assert default("list_work_items", "offset") == 0
     assert default("get_history", "limit") == 50
     assert default("trigger_archiving", "older_than_days") == 365
     assert default("generate_full_status", "output_format") == "json"
+
+
+def test_no_schema_offers_a_null(agent: Agent) -> None:
+    def values(schema: object) -> Iterator[object]:
+        if isinstance(schema, dict):
+            for name, value in schema.items():
+                yield from values(value if name != "description" else None)
+        elif isinstance(schema, list):
+            for value in schema:
+                yield from values(value)
+        else:
+            yield schema
+
+    for name, tool in agent.tools().items():
+        for schema in (tool.input_schema, tool.output_schema):
+            assert "null" not in values(schema), name
+            assert '": null' not in json.dumps(schema), name
 
 
 def test_reads_say_that_they_are_reads_and_writes_that_they_are_not(agent: Agent) -> None:
@@ -231,8 +254,8 @@ def test_the_warning_codes_of_the_schemas_are_those_of_the_contract(agent: Agent
 @pytest.mark.parametrize(
     "tool", ["update_work_item", "update_vendor_status", "update_enhancement", "update_project_configuration"]
 )
-def test_leaving_an_argument_of_an_update_out_is_not_said_to_be_the_same_as_null(agent: Agent, tool: str) -> None:
-    """Left out, a field stays; null empties it, or moves an item to the root. A client may send defaults along."""
+def test_an_update_offers_no_defaults(agent: Agent, tool: str) -> None:
+    """Left out, a field stays. A client may send defaults along."""
     for name, schema in agent.tools()[tool].input_schema["properties"].items():
         assert name in ("updated_by", "created_by") or "default" not in schema, name
 
@@ -291,6 +314,7 @@ def test_without_a_server_nothing_conflicts(agent: Agent) -> None:
         ("revert_work_item", {"id": NOBODY, "version": 1, "to_version": 1}),
         ("add_comment", {"work_item_id": NOBODY, "body": "x"}),
         ("list_comments", {"work_item_id": NOBODY}),
+        ("list_comments", {"id": NOBODY}),
     ],
 )
 def test_what_is_not_there_is_not_found(agent: Agent, tool: str, arguments: dict[str, object]) -> None:

@@ -14,7 +14,7 @@ def changes(agent: Agent, entity: str, row: Answer, **more: Any) -> list[Answer]
 def test_every_change_is_told_newest_first(agent: Agent, name: str) -> None:
     item = agent.create(name, created_by="first", branch_name="b")
     item = agent.update(item, title="new", status="blocked", updated_by="second")
-    item = agent.update(item, branch_name=None, updated_by="third")
+    item = agent.update(item, clear=["branch_name"], updated_by="third")
     told = changes(agent, "work_item", item)
     assert [change["version"] for change in told] == [3, 2, 1]
     assert [change["by"] for change in told] == ["third", "second", "first"]

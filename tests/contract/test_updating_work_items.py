@@ -58,9 +58,9 @@ def test_every_field_can_be_changed_at_once(agent: Agent, name: str) -> None:
     assert {field: agent.read(item)[field] for field in change} == change
 
 
-def test_null_empties_a_field_that_may_be_empty(agent: Agent, name: str) -> None:
+def test_clear_empties_a_field_that_may_be_empty(agent: Agent, name: str) -> None:
     item = agent.create(name, branch_name="b", commit_hash=COMMIT, pr_number=3)
-    updated = agent.update(item, branch_name=None, commit_hash=None, pr_number=None)
+    updated = agent.update(item, clear=["branch_name", "commit_hash", "pr_number"])
     assert [updated[field] for field in ("branch_name", "commit_hash", "pr_number")] == [None] * 3
 
 
@@ -137,7 +137,7 @@ def test_what_a_patch_leaves_is_held_to_the_type_as_well(agent: Agent, name: str
     assert item["metadata"] == {"yaml_frontmatter": {"a": 1}}
 
 
-@pytest.mark.parametrize("change", [{"title": None}, {"status": None}, {"title": ""}, {"title": "x" * 201}])
+@pytest.mark.parametrize("change", [{"clear": ["title"]}, {"clear": ["status"]}, {"title": ""}, {"title": "x" * 201}])
 def test_what_an_item_must_have_cannot_be_taken_away(agent: Agent, name: str, change: dict[str, Any]) -> None:
     item = agent.create(name)
     agent.invalid(next(iter(change)), "update_work_item", id=item["id"], version=1, **change)
@@ -164,7 +164,7 @@ def test_a_deleted_item_stays_readable_by_id_and_leaves_the_lists(agent: Agent, 
 
 
 @pytest.mark.parametrize(
-    "change", [{"title": "new"}, {"status": "completed"}, {"metadata": {"a": 1}}, {"parent_id": None}, {"deleted": True}]
+    "change", [{"title": "new"}, {"status": "completed"}, {"metadata": {"a": 1}}, {"clear": ["parent_id"]}, {"deleted": True}]
 )
 def test_a_deleted_item_can_only_be_undeleted(agent: Agent, name: str, change: dict[str, Any]) -> None:
     item = agent.update(agent.create(name), deleted=True)

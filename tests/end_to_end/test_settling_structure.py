@@ -68,7 +68,7 @@ CASES = {
         lambda agent, ids: _changed(agent, ids[1], parent_id=ids[0]),
         "cycle",
         "CycleError",
-        lambda agent, ids: _changed(agent, ids[0], parent_id=None),
+        lambda agent, ids: _changed(agent, ids[0], clear=["parent_id"]),
     ),
     "a parent that has got a child": Case(
         lambda agent, ids: _child(agent, ids[0]),
@@ -103,7 +103,7 @@ CASES = {
         lambda agent, ids: _child(agent, _child(agent, ids[3])["id"]),
         "depth",
         "ValidationError",
-        lambda agent, ids: _changed(agent, ids[1], parent_id=None),
+        lambda agent, ids: _changed(agent, ids[1], clear=["parent_id"]),
     ),
 }
 
