@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -40,7 +40,7 @@ from localfirst_schema.types import (
     Who,
 )
 
-_CLEAR = Field(default_factory=list, description="optional fields to be emptied")
+_CLEAR: Any = Field(default_factory=list, description="optional fields to be emptied")
 
 
 class Nothing(Arguments):
