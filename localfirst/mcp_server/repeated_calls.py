@@ -12,6 +12,8 @@ name, a tool that runs in a worker thread or does not exist, a line that is no J
 
 from __future__ import annotations
 
+import json
+import logging
 from collections.abc import Callable
 from typing import Any, Literal, NamedTuple
 
@@ -47,6 +49,8 @@ class _Known(NamedTuple):
     shape: dict[str, Any]
 
 
+_log = logging.getLogger("localfirst")
+
 _decoder = msgspec.json.Decoder(_Call)
 _encoder = msgspec.json.Encoder()
 
@@ -81,8 +85,15 @@ class RepeatedCalls:
         answer = self._call_tool(call.params.name, arguments, known.client_name) if isinstance(arguments, dict) else None
         if answer is None:
             return None
-        result = known.shape | varying(answer, with_structure="structuredContent" in known.shape)
-        return one_line(_encoder.encode({"jsonrpc": "2.0", "id": call.id, "result": result}))
+        with_structure = "structuredContent" in known.shape
+        try:
+            result = known.shape | varying(answer, with_structure=with_structure)
+            return one_line(_encoder.encode({"jsonrpc": "2.0", "id": call.id, "result": result}))
+        except Exception:  # noqa: BLE001 - the tool has done its work: its answer goes out the plain way
+            _log.exception("the answer of %s could not be written as usual", call.params.name)
+            fields: dict[str, Any] = {"content": [{"text": answer.text, "type": "text"}], "isError": answer.is_error}
+            fields |= {"structuredContent": json.loads(answer.structured)} if with_structure else {}
+            return json.dumps({"jsonrpc": "2.0", "id": call.id, "result": known.shape | fields}).encode() + b"\n"
 
     def is_called_by(self, client_name: str | None) -> None:
         """What the session logic says of the call that is on its way through it."""

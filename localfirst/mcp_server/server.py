@@ -188,7 +188,11 @@ def build_server(
         answer = tools.call_at_once(request.name, arguments, client_name)
         if answer is None:
             answer = await tools.call_in_thread(operation, arguments, client_name)
-        return as_result(answer, payloads)
+        try:
+            return as_result(answer, payloads)
+        except Exception:  # noqa: BLE001 - the tool has done its work: its answer goes out the plain way
+            _log.exception("the answer of %s could not be put in its place", request.name)
+            return as_result(answer, None)
 
     server: Server[Any] = Server(
         NAME,

@@ -1,0 +1,49 @@
+"""`localfirst mcp`, in which a write fails at a step after its commit: the one that a file names by number.
+
+Usage: failing_server FILE. Without a number in the file nothing fails; the name of the step that did is appended to
+FILE.failed. The last step is the one before the answer is written.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import apsw
+
+from after_commit.steps import Steps
+from localfirst.mcp_server.main import main
+
+
+class ByNumber(Steps):
+    """Begins anew with each commit; an exception of the profiler turns it off, and the next commit on again."""
+
+    def __init__(self, file: Path) -> None:
+        super().__init__()
+        self._file = file
+
+    def _commits(self) -> bool:
+        number = self._file.read_text()
+        self._fail_at = int(number) if number else None
+        self.made.clear()
+        self._is_committed = False
+        sys.setprofile(self._event)
+        return super()._commits()
+
+    def _event(self, frame: FrameType, event: str, argument: Any) -> None:
+        if frame.f_code.co_qualname.startswith("Answers."):  # the transport's: it is being written
+            self.stop()
+        super()._event(frame, event, argument)
+
+    def _step(self, name: str) -> None:
+        if len(self.made) == self._fail_at:
+            with self._file.with_suffix(".failed").open("a") as failed:
+                failed.write(f"{name}\n")
+        super()._step(name)
+
+
+if __name__ == "__main__":
+    apsw.connection_hooks.append(ByNumber(Path(sys.argv[1])).watch)
+    main()
