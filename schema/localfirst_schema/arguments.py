@@ -33,6 +33,7 @@ from localfirst_schema.types import (
     SkipRuleName,
     Status,
     Text,
+    Texts,
     Title,
     TokenBudget,
     VendorName,
@@ -249,7 +250,7 @@ class CreateEnhancement(Arguments):
     priority: Priority = "medium"
     status: EnhancementStatus = "planned"
     target_quarter: Quarter | None = None
-    requires_constitutional_principles: list[Text] | None = None
+    requires_constitutional_principles: Texts | None = None
     created_by: Who | None = None
 
 
@@ -263,7 +264,7 @@ class UpdateEnhancement(Arguments):
     priority: Priority | None = None
     status: EnhancementStatus | None = None
     target_quarter: Quarter | None = None
-    requires_constitutional_principles: list[Text] | None = None
+    requires_constitutional_principles: Texts | None = None
     deleted: bool | None = None
     clear: Annotated[list[Literal["description", "target_quarter", "requires_constitutional_principles"]], _CLEAR]
     updated_by: Who | None = None

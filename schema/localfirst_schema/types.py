@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
@@ -12,6 +13,8 @@ from localfirst_schema.author import AUTHOR_MAX
 from localfirst_schema.errors import ValidationError
 from localfirst_schema.identifiers import canonical_uuid
 from localfirst_schema.limits import VERSION_GIVEN_MAX
+
+VENDOR_NAME_MAX = 200
 
 
 class Arguments(BaseModel):
@@ -66,14 +69,25 @@ def _commit(value: str) -> str:
 
 
 def _quarter(value: str) -> str:
-    if found := re.fullmatch(r"\s*[Qq]([1-4])[ -]?(\d{4})\s*", value):
+    if found := re.fullmatch(r"\s*[Qq]([1-4])[ -]?([0-9]{4})\s*", value):
         return f"Q{found[1]} {found[2]}"
-    if found := re.fullmatch(r"\s*(\d{4})[ -]?[Qq]([1-4])\s*", value):
+    if found := re.fullmatch(r"\s*([0-9]{4})[ -]?[Qq]([1-4])\s*", value):
         return f"Q{found[2]} {found[1]}"
     raise ValueError("must be a quarter, for example Q1 2026")
 
 
+def _texts(value: list[str]) -> list[str]:
+    try:
+        values.check_json("list", value)
+    except ValidationError as error:
+        raise ValueError(error.details["constraint"]) from None
+    return value
+
+
 def _name(value: str) -> str:
+    value = unicodedata.normalize("NFC", value)
+    if len(value) > VENDOR_NAME_MAX:  # the normal form of a few characters is longer
+        raise ValueError(f"must have at most {VENDOR_NAME_MAX} characters")
     if value != value.strip():
         raise ValueError("must not begin or end with white space")
     return value
@@ -87,7 +101,8 @@ Json = dict[str, Any]
 CommitHash = Annotated[str, AfterValidator(_commit), Field(description="40 hexadecimal digits")]
 Quarter = Annotated[str, AfterValidator(_quarter), Field(description="for example Q1 2026")]
 Title = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_line)]
-VendorName = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_text), AfterValidator(_name)]
+VendorName = Annotated[str, Field(min_length=1, max_length=VENDOR_NAME_MAX), AfterValidator(_text), AfterValidator(_name)]
+Texts = Annotated[list[Text], AfterValidator(_texts)]
 BranchName = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_text)]
 Who = Annotated[str, Field(min_length=1, max_length=AUTHOR_MAX), AfterValidator(_text)]
 Query = Annotated[str, Field(min_length=1, max_length=10_000), AfterValidator(_text)]

@@ -18,6 +18,7 @@ INTEGER_DIGITS_MAX = 1000
 
 _INTEGER_BOUND = 10**INTEGER_DIGITS_MAX
 _INT64_BITS = 63
+_TINY = 1e-5
 _DIGITS_PER_BIT = 0.302
 
 WHOLE_FROM = 1e16
@@ -93,6 +94,7 @@ def _check(path: str, value: Any, depth: int, budget: list[int]) -> Any:
             raise ValidationError(path, "must be a finite number")
         if value.is_integer() and abs(value) >= WHOLE_FROM:
             return int(value)  # equal to the float, as the digits that are written of it are not
+        budget[0] -= _zeros(value)
         return value or 0.0
     if isinstance(value, list):
         return [_check(f"{path}[{i}]", item, depth + 1, budget) for i, item in enumerate(value)]
@@ -121,7 +123,14 @@ def _size(value: Any) -> int:
         return JSON_NODE_COST + sum(map(_size, value))
     if isinstance(value, dict):
         return JSON_NODE_COST + sum(len(key) + _size(item) for key, item in value.items())
+    if isinstance(value, float):
+        return JSON_NODE_COST + _zeros(value)
     return JSON_NODE_COST + (_digits(value) if isinstance(value, int) else 0)
+
+
+def _zeros(value: float) -> int:
+    """What a very small float counts beside its place: PostgreSQL writes it without an exponent, with all its zeros."""
+    return -int(math.log10(abs(value))) if 0 < abs(value) < _TINY else 0
 
 
 def _digits(value: int) -> int:

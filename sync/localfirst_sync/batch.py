@@ -16,12 +16,16 @@ import msgspec
 from localfirst_schema import timestamps
 from localfirst_schema.entities import ENTITIES, ENTITY, Entity
 from localfirst_schema.identifiers import natural_id
-from localfirst_schema.limits import VERSION_GIVEN_MAX, VERSION_MAX
+from localfirst_schema.limits import FIELDS_BYTES_MAX, NAME_CHARS_MAX, VERSION_GIVEN_MAX, VERSION_MAX
 from localfirst_schema.wire import Fields, Mutation, Row, decode_fields, encode_json
 
+from localfirst_sync import sieve
 from localfirst_sync.conflict import CONFLICT, Draft, Record, settles, trees
 from localfirst_sync.decision import Outcome, decide, raised, refused
 from localfirst_sync.structure import Key, Structure
+
+PAYLOAD_CHARS_MAX = FIELDS_BYTES_MAX // 8
+"""So much of what cannot be read is kept: what the tools write is below it by far."""
 
 SET_ASIDE = "set_aside"
 """The reason of a conflict about a row that no client can take."""
@@ -257,7 +261,7 @@ def _unreadable(mutation: Mutation, entity: Entity | None, reason: str) -> Chang
     """What cannot be stored as it is, is stored as text."""
     if not _is_id(mutation.id):
         mutation = msgspec.structs.replace(mutation, id=natural_id("", mutation.entity, _plain(mutation.id)))
-    payload: dict[str, Any] = {"payload": {"old": None, "new": _plain(mutation.fields)}}
+    payload: dict[str, Any] = {"payload": {"old": None, "new": _plain(mutation.fields)[:PAYLOAD_CHARS_MAX]}}
     return Change(msgspec.structs.replace(mutation, fields=encode_json(payload)), entity, payload, reason)
 
 
@@ -268,9 +272,9 @@ def _made_storable(change: Change) -> Change:
         at = timestamps.canonical(mutation.at)
     except ValueError:
         at = timestamps.now()
-    by = None if mutation.by is None else _plain(mutation.by)
-    mutation = msgspec.structs.replace(mutation, at=at, by=by, entity=_plain(mutation.entity))
-    if "\\u" in mutation.fields or _plain(mutation.fields) != mutation.fields:
+    by = None if mutation.by is None else _plain(mutation.by)[:NAME_CHARS_MAX]
+    mutation = msgspec.structs.replace(mutation, at=at, by=by, entity=_plain(mutation.entity)[:NAME_CHARS_MAX])
+    if "\\u" in mutation.fields or _plain(mutation.fields) != mutation.fields or not sieve.fields_fit(mutation.fields):
         return _unreadable(mutation, change.entity, change.unfit or "unreadable")
     return change._replace(mutation=mutation)
 

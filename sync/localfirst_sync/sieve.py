@@ -68,8 +68,16 @@ def rows(table: str, batch: Sequence[Sequence[Any]]) -> tuple[Sequence[Sequence[
 
 
 def history(batch: Sequence[HistoryRow]) -> tuple[Sequence[HistoryRow], list[Misfit]]:
-    """The same for lines of the history."""
-    return _sifted(_HISTORY_RULES, batch, _misfit_line)  # type: ignore[return-value]  # what is taken is what came
+    """The same for lines of the history. What was lost may be about an entity that only its writer knew."""
+    lines, aside = _sifted(_HISTORY_RULES, batch, _misfit_line)
+    if not aside:
+        return lines, aside  # type: ignore[return-value]  # what is taken is what came
+    rest = {misfit.seq: misfit for misfit in aside}
+    lost = [line for line in batch if line[0] in rest and line[6] == "lost"]
+    taken, _ = _sifted(_LOST_RULES, lost, _misfit_line)
+    for line in taken:
+        del rest[line[0]]
+    return [line for line in batch if line[0] not in rest], list(rest.values())
 
 
 def misfit_keys(found: Mapping[Key, Row]) -> set[Key]:
@@ -92,6 +100,11 @@ def _sifted(
         else:
             aside.append(misfit(row, reason))
     return taken, aside
+
+
+def fields_fit(text: str) -> bool:
+    """Whether the fields of a change are of the form and within the limits that a log takes."""
+    return _fields_reason(text) is None
 
 
 def _all_fit(rules: Sequence[_Rule], batch: Sequence[Sequence[Any]]) -> bool:
@@ -355,4 +368,9 @@ _HISTORY_RULES = (
     _Rule("fields", _fields_fit, _fields_reason),
     _rule("replica_id", _uuids_fit, _uuid_reason, True),
     _rule("number", _numbers_fit(-(2**63), 2**63 - 1), _number_reason(-(2**63), 2**63 - 1), True),
+)
+
+_LOST_RULES = tuple(
+    _Rule("entity", _texts_fit(TEXT_CHARS_MAX), _text_reason(TEXT_CHARS_MAX)) if rule.name == "entity" else rule
+    for rule in _HISTORY_RULES
 )

@@ -211,14 +211,17 @@ def test_a_version_can_be_used_once(server: Connection, ann: Sender, bob: Sender
 
 @pytest.mark.parametrize("count", [1, 30, 1200])
 def test_any_number_of_rows_goes_in_one_push(server: Connection, ann: Sender, count: int) -> None:
-    items = [ann.create("work_item", task(f"number\t{n}\n\\N \x01,")) for n in range(count)]
+    items = [ann.create("work_item", task(f"number {n}", branch_name=f"number\t{n}\n\\N \x01,")) for n in range(count)]
     assert {verdict.outcome for verdict in ann.push()} == {"accepted"}
     for n, item in enumerate(items):
         ann.change(
-            "work_item", item, 1, {"title": (f"number\t{n}\n\\N \x01,", f"{n}\\t\r\n"), "metadata": ({"priority": "high"}, {})}
+            "work_item",
+            item,
+            1,
+            {"branch_name": (f"number\t{n}\n\\N \x01,", f"{n}\\t\r\n"), "metadata": ({"priority": "high"}, {})},
         )
     assert {verdict.outcome for verdict in ann.push()} == {"accepted"}
-    titles = server.execute("SELECT title, version, metadata FROM localfirst.work_items").fetchall()
-    assert sorted(map(str, titles)) == sorted(str((f"{n}\\t\r\n", 2, {})) for n in range(count))
+    texts = server.execute("SELECT branch_name, version, metadata FROM localfirst.work_items").fetchall()
+    assert sorted(map(str, texts)) == sorted(str((f"{n}\\t\r\n", 2, {})) for n in range(count))
     assert head(server)[0] == 1 + 2 * count
     assert_gapless(server)
