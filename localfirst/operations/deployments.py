@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import Any
 
 from localfirst_schema import metadata
@@ -18,7 +19,7 @@ from localfirst_schema.errors import NotFoundError
 from localfirst_schema.identifiers import natural_id, new_id
 from localfirst_schema.metadata import DeploymentMetadata
 from localfirst_schema.results import DeploymentPage, DeploymentRead, DeploymentWritten
-from localfirst_schema.wire import Row
+from localfirst_schema.wire import Row, decode_json, encode_json
 
 from localfirst.operations.changing import require
 from localfirst.operations.operation import Operation
@@ -26,13 +27,18 @@ from localfirst.operations.present import present
 from localfirst.replica.rows import find, select
 from localfirst.session import Session
 
+# The deployments are few, and each finds its links by the index: the cross joins keep that order.
 _VENDORS = """
-    SELECT v.id, v.name FROM vendor_deployment_links AS l JOIN vendor_extractors AS v ON v.id = l.vendor_id
-    WHERE l.deployment_id = ? AND l.deleted_at IS NULL ORDER BY v.name
+    SELECT l.deployment_id, v.id, v.name FROM json_each(?) AS asked
+    CROSS JOIN vendor_deployment_links AS l ON l.deployment_id = asked.value
+    CROSS JOIN vendor_extractors AS v ON v.id = l.vendor_id
+    WHERE l.deleted_at IS NULL ORDER BY v.name
 """
 _WORK_ITEMS = """
-    SELECT w.id, w.title FROM work_item_deployment_links AS l JOIN work_items AS w ON w.id = l.work_item_id
-    WHERE l.deployment_id = ? AND l.deleted_at IS NULL ORDER BY w.created_at, w.id
+    SELECT l.deployment_id, w.id, w.title FROM json_each(?) AS asked
+    CROSS JOIN work_item_deployment_links AS l ON l.deployment_id = asked.value
+    CROSS JOIN work_items AS w ON w.id = l.work_item_id
+    WHERE l.deleted_at IS NULL ORDER BY w.created_at, w.id
 """
 
 
@@ -55,7 +61,8 @@ def record(session: Session, arguments: RecordDeployment) -> dict[str, Any]:
             link, column = _link_of(entity)
             values = {"deployment_id": row["id"], column: end}
             act.change(link, None, {"id": natural_id(session.project_id, link.name, row["id"], end), **values})
-        act.answer = answer = _shown(session, row)
+        (answer,) = _shown(session, [row])
+        act.answer = answer
     return answer | session.written(row["id"])
 
 
@@ -69,29 +76,45 @@ def _link_of(entity: Entity) -> tuple[Entity, str]:
     return WORK_ITEM_DEPLOYMENT_LINK, "work_item_id"
 
 
-def _shown(session: Session, row: Row) -> dict[str, Any]:
-    shown = present(DEPLOYMENT, row)
-    content = shown["metadata"]
-    return shown | {
-        "timestamp": row["deployed_at"],
-        "commit_hash": content.get("commit_hash"),
-        "pr_number": content.get("pr_number"),
-        "pr_title": content.get("pr_title"),
-        "affected_vendors": [{"id": i, "name": name} for i, name in session.replica.execute(_VENDORS, (row["id"],))],
-        "related_work_items": [{"id": i, "title": title} for i, title in session.replica.execute(_WORK_ITEMS, (row["id"],))],
-    }
+def _shown(session: Session, rows: list[Row]) -> list[dict[str, Any]]:
+    """Deployments as results show them; what they touched is found for all of them at once."""
+    asked = encode_json([row["id"] for row in rows])
+    vendors, items = _touched(session, _VENDORS, asked), _touched(session, _WORK_ITEMS, asked)
+    return [
+        present(DEPLOYMENT, row)
+        | _of_content(row)
+        | {
+            "affected_vendors": [{"id": i, "name": name} for i, name in vendors[row["id"]]],
+            "related_work_items": [{"id": i, "title": title} for i, title in items[row["id"]]],
+        }
+        for row in rows
+    ]
+
+
+def _of_content(row: Row) -> dict[str, Any]:
+    content = decode_json(row["metadata"])
+    return {"timestamp": row["deployed_at"], **{name: content.get(name) for name in ("commit_hash", "pr_number", "pr_title")}}
+
+
+def _touched(session: Session, sql: str, asked: str) -> dict[str, list[tuple[str, str]]]:
+    """The id and name of what each deployment touched."""
+    touched: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    for deployment_id, row_id, name in session.replica.execute(sql, (asked,)):
+        touched[str(deployment_id)].append((str(row_id), str(name)))
+    return touched
 
 
 def query(session: Session, arguments: QueryDeployment) -> dict[str, Any]:
     """One deployment."""
     source = session.read(arguments.id)
-    return _shown(session, require(session, DEPLOYMENT, arguments.id)) | source
+    (shown,) = _shown(session, [require(session, DEPLOYMENT, arguments.id)])
+    return shown | source
 
 
 def newest(session: Session, limit: int, offset: int = 0, since: str | None = None) -> list[dict[str, Any]]:
     """Deployments as results show them, newest first."""
     where = "deleted_at IS NULL AND deployed_at >= ? ORDER BY deployed_at DESC, id DESC LIMIT ? OFFSET ?"
-    return [_shown(session, row) for row in select(session.replica, DEPLOYMENT, where, (since or "", limit, offset))]
+    return _shown(session, select(session.replica, DEPLOYMENT, where, (since or "", limit, offset)))
 
 
 def list_deployments(session: Session, arguments: ListDeployments) -> dict[str, Any]:
