@@ -79,7 +79,7 @@ class Command:
             if not self.wrote:
                 raise
             logger.error("the result of a write could not be shown; the write is stored", exc_info=error)
-            terminal.note("It is done, and could not be shown: see the log.")
+            sys.stderr.write("It is done, and could not be shown: see the log.\n")  # as plainly as can be
 
     def _show(self, result: Result, view: Callable[[Result], None]) -> None:
         if self._as_json:

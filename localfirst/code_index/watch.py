@@ -26,6 +26,7 @@ from localfirst.code_index.scan import scan
 from localfirst.code_index.scan.rules import FILLED_DIRECTORIES, MAX_BYTES, STORE_DIRECTORIES
 from localfirst.code_index.store import repositories
 from localfirst.code_index.store.differences import Differences, content_hash, differences
+from localfirst.replica.defences import defend
 
 _log = logging.getLogger(__name__)
 
@@ -109,6 +110,7 @@ class _Watched(threading.Thread):
     def run(self) -> None:
         """Counts, then counts again whenever the tree or the store has changed."""
         connection = apsw.Connection(self._replica, flags=apsw.SQLITE_OPEN_READONLY)
+        defend(connection)
         connection.set_busy_timeout(2_000)
         try:
             found = self._scanned()
