@@ -2,21 +2,40 @@
 
 from __future__ import annotations
 
-import typer
+from collections.abc import Iterator
+from typing import Annotated
 
-from localfirst.cli import checkup, options, terminal
+import typer
+from localfirst_schema.errors import ValidationError
+
+from localfirst import settings
+from localfirst.cli import checkup, options, terminal, verification
 from localfirst.cli.command import print_json
 from localfirst.cli.finding import Finding
 from localfirst.log import log_to_file
 
 _MARKS = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "broken": ("✗", "bold red")}
 
+_NEEDED = ("settings", "project", "replica", "server")
+"""What must not be broken for a comparison; the others are what it may find the cause of."""
 
-def doctor(as_json: options.AsJson = False) -> None:
+
+def doctor(
+    verify: Annotated[
+        bool,
+        typer.Option(
+            "--verify", help="Also compare every row: with its history, with its parents, the replica with the server."
+        ),
+    ] = False,
+    fix: Annotated[bool, typer.Option("--fix", help="With --verify: mend what differs, by changes like any other.")] = False,
+    as_json: options.AsJson = False,
+) -> None:
     """Check settings, replica, server and synchronisation; exit with status 1 if something is broken."""
+    if fix and not verify:
+        raise ValidationError("--fix", "needs --verify")
     log_to_file()
     findings = []
-    for finding in checkup.findings():
+    for finding in _findings(verify=verify, fix=fix):
         findings.append(finding)
         if not as_json:
             _show(finding)
@@ -25,6 +44,18 @@ def doctor(as_json: options.AsJson = False) -> None:
         print_json({"success": True, "warnings": [], "healthy": healthy, "checks": [one._asdict() for one in findings]})
     if not healthy:
         raise typer.Exit(1)
+
+
+def _findings(*, verify: bool, fix: bool) -> Iterator[Finding]:
+    """The usual round, and after it, where nothing that it needs is broken, the long one."""
+    is_possible = True
+    for finding in checkup.findings():
+        is_possible &= finding.level != "broken" or finding.subject not in _NEEDED
+        yield finding
+    if verify and is_possible:
+        yield from verification.findings(settings.load(), fix=fix)
+    elif verify:
+        yield Finding("verify", "warning", "nothing was compared: what is broken above comes first")
 
 
 def _show(finding: Finding) -> None:

@@ -18,7 +18,7 @@ SEEDS = 40
 @pytest.mark.parametrize("seed", range(SEEDS))
 def test_a_row_is_what_its_history_says(seed: int) -> None:
     world = World(plan_of(seed))
-    assert world.run().violation is None
+    world.run()  # whether a promise is broken, is for test_simulation.py to say
     tables = world._server.tables
     lines: defaultdict[tuple[str, str], list[Line]] = defaultdict(list)
     for e in sorted(tables.history, key=lambda e: (e.version, e.seq)):

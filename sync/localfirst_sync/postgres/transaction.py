@@ -31,7 +31,7 @@ LOCK_TIMEOUT_MS = 500
 
 _BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
 # It fails for a role that may not act as the engine: nothing is written then that the triggers would write again.
-_AS_ENGINE = (
+AS_ENGINE = (
     f"SELECT localfirst.act_as_engine(), pg_catalog.set_config('lock_timeout', '{LOCK_TIMEOUT_MS}ms', true),"
     " pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true)"
 )
@@ -75,7 +75,7 @@ class Transaction:
         named = [change.mutation.id for change in changes if change.mutation.entity == CONFLICT]
         with connection.pipeline():
             connection.execute(_BEGIN)
-            connection.execute(_AS_ENGINE, prepare=True)
+            connection.execute(AS_ENGINE, prepare=True)
             locked = rows.send_locks(connection, self._project, keys)
             head = log.send_head_lock(connection, self._project)
             # What was not there to be locked may have been made by somebody while this push waited for the head.
