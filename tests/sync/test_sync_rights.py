@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import psycopg
@@ -113,6 +114,22 @@ def test_every_function_says_where_it_looks_names_up(server_board: Board) -> Non
     with server_board.session() as admin:
         assert admin.execute(loose.replace("%%", "%")).fetchall() == []
         assert admin.execute(open_to_all).fetchall() == []
+
+
+def test_functions_that_qualify_their_names_qualify_types_too(server_board: Board) -> None:
+    """PL/pgSQL keeps a type that it has looked up with a caller's search path, and takes it along into the owner's calls."""
+    bodies = """
+        SELECT p.proname, p.prosrc FROM pg_proc AS p JOIN pg_language AS l ON l.oid = p.prolang AND l.lanname = 'plpgsql'
+        WHERE p.pronamespace = 'localfirst'::regnamespace AND obj_description(p.oid, 'pg_proc') LIKE 'qualified%'
+    """
+    by_path = r"(text|uuid|jsonb|jsonpath|timestamptz|bytea|regclass|name|oid|xid8|record)\b"
+    with server_board.session() as admin:
+        found = admin.execute(bodies).fetchall()
+    assert len(found) > 5
+    for name, body in found:
+        declared = body.partition("BEGIN")[0]
+        assert re.findall(rf"::\s*{by_path}", body) == [], name
+        assert re.findall(rf"^\s*\w+\s+{by_path}", declared, re.MULTILINE) == [], name
 
 
 def test_a_domain_of_ones_own_temp_schema_is_not_taken_for_a_type(server_board: Board) -> None:
