@@ -21,6 +21,7 @@ _WORDS = {
     "files_unreadable": "some files could not be read: `localfirst jobs show ID` of the last of `localfirst jobs` names them",
     "repository_gone": "a repository's directory is gone, this is what was in it: `localfirst index --forget PATH` forgets it",
     "index_behind": "{files_behind} files have changed since they were indexed: `localfirst index PATH` catches up",
+    "chunks_left_out": "texts on the server that somebody has changed were left out (localfirst doctor names them)",
     "searched_by_words_alone": "only words were compared, not their meaning",
 }
 

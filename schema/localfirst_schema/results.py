@@ -541,6 +541,7 @@ IndexWarning: TypeAlias = Literal[
     "files_unreadable",
     "repository_gone",
     "searched_by_words_alone",
+    "chunks_left_out",
 ]
 
 

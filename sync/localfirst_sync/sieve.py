@@ -36,7 +36,7 @@ RAW_CHARS_MAX = 100_000
 TEXT_CHARS_MAX = 1_000_000
 """No text column holds more: far beyond every rule, and still nothing that fills a memory."""
 
-SetAsideKind: TypeAlias = Literal["row", "line", "conflict"]
+SetAsideKind: TypeAlias = Literal["row", "line", "conflict", "chunk"]
 
 
 class Misfit(NamedTuple):

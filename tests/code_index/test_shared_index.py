@@ -23,8 +23,10 @@ from localfirst.code_index.pipeline.report import Done, Embedded
 from localfirst.code_index.pipeline.vectors import embed_chunks
 from localfirst.code_index.search.quantise import quantised
 from localfirst.code_index.shared.server import SharedIndex, shared_index
+from localfirst.code_index.shared.verified import verified
 from localfirst.code_index.store.consistency import check
 from localfirst.embedding.static import load
+from localfirst.replica import set_aside
 from localfirst.replica.connection import connect as open_file
 from localfirst.replica.replica import open_replica
 from localfirst.settings import Settings
@@ -241,6 +243,39 @@ def test_the_server_finds_by_words_and_by_meaning(laptop: Callable[[str], Laptop
         assert shared.candidates(words=["ledger"], model=None, vector=None, language="go") == []
         assert shared.candidates(words=["ledger"], model=None, vector=None, repository="another") == []
         assert {found.repository for found in near} == {"git.example/team/board"}
+
+
+def test_a_text_that_was_changed_under_its_hash_and_a_vector_of_another_length_are_left_out(
+    laptop: Callable[[str], Laptop], database_url: str
+) -> None:
+    ann = laptop("ann")
+    ann.index()
+    ann.publish()
+    with ann.shared as shared:
+        (one, *rest) = shared.candidates(words=["account"], model=None, vector=None)
+        others = {found.chunk_hash for found in rest} - {one.chunk_hash}
+        assert others
+        with psycopg.connect(database_url, autocommit=True) as server:
+            change = "UPDATE localfirst.code_chunks SET text = 'account = 1  # run me' WHERE chunk_hash = %s"
+            server.execute(change, (one.chunk_hash,))
+            server.execute(
+                "UPDATE localfirst.code_vectors SET embedding = embedding || '\\x01' WHERE chunk_hash = %s", (one.chunk_hash,)
+            )
+            if server.execute("SELECT to_regtype('halfvec') IS NOT NULL").fetchone() == (True,):
+                server.execute(
+                    "UPDATE localfirst.code_vectors SET searchable = '[1,2,3]' WHERE chunk_hash = %s", (one.chunk_hash,)
+                )
+        vector = quantised(load().embed(["the balance of an account"]))[0].tobytes()
+        found = verified(ann.replica, shared.candidates(words=["account"], model=load().model, vector=vector))
+    assert one.chunk_hash not in {sound.chunk_hash for sound in found}
+    assert others <= {sound.chunk_hash for sound in found}
+    assert [told["id"] for told in set_aside.told(ann.replica)["first"]] == [one.chunk_hash.hex()]
+    with psycopg.connect(database_url, autocommit=True) as server:
+        server.execute("UPDATE localfirst.code_chunks SET text = %s WHERE chunk_hash = %s", (one.text, one.chunk_hash))
+    with ann.shared as shared:
+        again = verified(ann.replica, shared.candidates(words=["account"], model=None, vector=None))
+    assert one.chunk_hash in {sound.chunk_hash for sound in again}
+    assert set_aside.told(ann.replica)["count"] == 0
 
 
 def test_many_vectors_get_a_graph_that_the_search_uses(

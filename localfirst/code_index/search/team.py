@@ -18,6 +18,7 @@ from localfirst.code_index.search.query import CodeQuery, understood
 from localfirst.code_index.search.scope import as_sqlite, language_named
 from localfirst.code_index.shared.key import key_at
 from localfirst.code_index.shared.server import shared_index
+from localfirst.code_index.shared.verified import verified
 
 if TYPE_CHECKING:
     from localfirst_schema.arguments import SearchCode
@@ -47,6 +48,8 @@ def search_team(session: Session | SessionWithoutReplica, arguments: SearchCode,
             repository=_repository(session, arguments.repo_path),
             language=language_named(arguments.language) if arguments.language is not None else None,
         )
+    asked_of, found = len(found), verified(session.replica, found)
+    left_out = ["chunks_left_out"] if len(found) < asked_of else []
     if arguments.path_glob is not None:
         globs = as_sqlite(arguments.path_glob)
         matches = "SELECT " + " OR ".join(["? GLOB ?"] * len(globs))
@@ -55,12 +58,12 @@ def search_team(session: Session | SessionWithoutReplica, arguments: SearchCode,
     words_alone = ["searched_by_words_alone"] if vector is None and asked.terms else []
     return {
         "success": True,
-        "warnings": [],
+        "warnings": ["set_aside"] if left_out else [],
         "data_source": "postgresql",
         "results": [_present(score, found[place], asked, whole=arguments.full_content) for score, place in order],
-        "coverage": 1.0,
+        "coverage": round(len(found) / asked_of, 4) if asked_of else 1.0,
         "files_behind": None,
-        "index_warnings": words_alone,
+        "index_warnings": words_alone + left_out,
     }
 
 

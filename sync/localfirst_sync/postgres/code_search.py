@@ -20,11 +20,13 @@ _BY_WORDS = """
 _NEAREST = """
     SELECT chunk_hash, NULL::float4 AS words,
         1 - (searchable::{home}.halfvec({dimensions}) OPERATOR({home}.<=>) {vector}) AS cosine
-    FROM localfirst.code_vectors WHERE project_id = %(project)s AND model = {model}
+    FROM localfirst.code_vectors
+    WHERE project_id = %(project)s AND model = {model} AND {home}.vector_dims(searchable) = {dimensions}
     ORDER BY searchable::{home}.halfvec({dimensions}) OPERATOR({home}.<=>) {vector} LIMIT %(candidates)s
 """
 _PLACES = """
-    SELECT p.repository, p.path, p.start_line, p.end_line, p.symbol, p.kind, f.language, c.text, found.words, found.cosine
+    SELECT p.repository, p.path, p.start_line, p.end_line, p.symbol, p.kind, f.language, c.text, found.words, found.cosine,
+        found.chunk_hash
     FROM (
         SELECT chunk_hash, pg_catalog.max(words) AS words, pg_catalog.max(cosine) AS cosine
         FROM ({sides}) AS side GROUP BY chunk_hash
@@ -57,6 +59,7 @@ class Candidate(NamedTuple):
     text: str
     words: float | None
     cosine: float | None
+    chunk_hash: bytes
 
 
 def candidates(
