@@ -12,7 +12,7 @@ import secrets
 import stat
 from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 from localfirst.checkout.descent import holding_folder
 
@@ -56,14 +56,16 @@ class CheckoutFile(NamedTuple):
 
         Raises FileNotFoundError, OutsideError, UnfitError, TooLargeError, and OSError for what cannot be opened.
         """
-        with holding_folder(self.root, self.path) as (folder, name):
-            _regular(os.stat(name, dir_fd=folder, follow_symlinks=False), self.path)
-            with os.fdopen(os.open(name, _READING | _BINARY, dir_fd=folder), "rb") as file:
-                status = _regular(os.fstat(file.fileno()), self.path)
-                data = file.read(limit_bytes + 1) if status.st_size <= limit_bytes else None
+        with holding_folder(self.root, self.path) as (folder, name), _opened(name, folder, self.path) as file:
+            data = file.read(limit_bytes + 1) if os.fstat(file.fileno()).st_size <= limit_bytes else None
         if data is None or len(data) > limit_bytes:
             raise TooLargeError(self.path, limit_bytes)
         return data
+
+    def read_beginning(self, size_bytes: int) -> bytes:
+        """So many bytes from the beginning of a file of any size. Raises as `read` does."""
+        with holding_folder(self.root, self.path) as (folder, name), _opened(name, folder, self.path) as file:
+            return file.read(size_bytes)
 
     def write(self, data: bytes) -> None:
         """Replaces the content at once: whoever reads sees the old one or the new one, whole, also after a power cut.
@@ -134,6 +136,18 @@ def file_of_checkout(root: Path, path: Path) -> CheckoutFile:
 def file_named_by_user(path: Path) -> CheckoutFile:
     """The file at `path`, wherever its links lead: the user's own order. It is a regular one all the same, within its limit."""
     return CheckoutFile(None, path.absolute())
+
+
+def _opened(name: str, folder: int | None, path: Path) -> BinaryIO:
+    """The regular file of that name. What is there is looked at before it is opened, and again when it is open."""
+    _regular(os.stat(name, dir_fd=folder, follow_symlinks=False), path)
+    file = os.fdopen(os.open(name, _READING | _BINARY, dir_fd=folder), "rb")
+    try:
+        _regular(os.fstat(file.fileno()), path)
+    except BaseException:
+        file.close()
+        raise
+    return file
 
 
 def _regular(status: os.stat_result, path: Path) -> os.stat_result:

@@ -19,6 +19,7 @@ from localfirst_schema.errors import LocalfirstError
 from localfirst_schema.identifiers import natural_id
 
 from localfirst.checkout import file_of_checkout
+from localfirst.git.place import repository_at
 from localfirst.markdown.document import WorkItem
 from localfirst.markdown.parse import parse
 from localfirst.markdown.source import REFRESH_LIMIT_BYTES, read_source, split_lines
@@ -26,6 +27,7 @@ from localfirst.migration.plan import MIGRATION, Surroundings, plan
 from localfirst.migration.planned import PlannedRow
 from localfirst.migration.record import source_file
 from localfirst.migration.write import write_plan
+from localfirst.project import find_root
 from localfirst.reading.git_history import read_history
 from localfirst.reading.merge_commits import MergedChange
 from localfirst.replica import fulltext
@@ -109,15 +111,8 @@ class Layers:
 
 def _checked_out(root: Path) -> object:
     """What changes with a commit, a checkout or a reset: git's own log of HEAD."""
-    return _state_of(root / ".git" / "logs" / "HEAD")
-
-
-def _state_of(file: Path) -> object:
-    try:
-        found = file.stat()
-    except OSError:
-        return None
-    return found.st_mtime_ns, found.st_size, found.st_ino
+    repository = repository_at(find_root(root))
+    return repository.own_file("logs/HEAD").state() if repository is not None else None
 
 
 def empty(settings: Settings, project_id: str | None = None) -> apsw.Connection:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import time
 from pathlib import Path
@@ -117,12 +118,11 @@ def test_a_history_of_many_commits_is_read_in_time(world: World, tmp_path: Path)
 
 def test_a_git_that_does_not_end_is_not_waited_for(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = world.place(tmp_path / "place", ("git", "markdown"))
-    slow = tmp_path / "git"
+    (tmp_path / "slow").mkdir()
+    slow = tmp_path / "slow" / "git"
     slow.write_text("#!/bin/sh\nexec sleep 60\n")
     slow.chmod(0o700)
-    import git.cmd
-
-    monkeypatch.setattr(git.cmd.Git, "GIT_PYTHON_GIT_EXECUTABLE", str(slow))
+    monkeypatch.setenv("PATH", f"{slow.parent}:{os.environ['PATH']}")
     began = time.monotonic()
     with Reader(world, settings) as reader:
         assert reader.ask("list_vendors")["data_source"] == "markdown_file"

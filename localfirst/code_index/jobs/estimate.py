@@ -12,6 +12,7 @@ from pathlib import Path
 
 import apsw
 
+from localfirst.git.place import repository_at
 from localfirst.replica.connection import sqlite_errors
 
 COUNT_BUDGET_S = 0.15
@@ -55,9 +56,9 @@ def file_count(root: Path) -> int:
 
 def _tracked_by_git(root: Path) -> int | None:
     """The number of entries that the header of git's index gives: "DIRC", a version, the number, 4 bytes each."""
+    repository = repository_at(root)
     try:
-        with (root / ".git" / "index").open("rb") as index:
-            header = index.read(12)
+        header = repository.own_file("index").read_beginning(12) if repository is not None else b""
     except OSError:
         return None
     if len(header) < 12 or header[:4] != b"DIRC":

@@ -4,58 +4,32 @@ What git tracks belongs to the tree although an ignore rule names it. A submodul
 listed by its own git; another repository inside the tree that git does not track (a clone, a worktree) is not, and is
 reported.
 
-Nothing of the repository's configuration is run (`core.fsmonitor`), nothing is fetched, and no lock is taken. Where git is
-missing, refuses (another owner's repository), or hangs, there is no listing, and the caller walks the tree itself.
+Nothing of the repository's configuration is in force, nothing is fetched, and no lock is taken. Where git is missing, refuses,
+or hangs, there is no listing, and the caller walks the tree itself.
 """
 
 from __future__ import annotations
 
 import os
 import re
-import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
+import sys
 from pathlib import Path
+from typing import NamedTuple
 
 from localfirst.code_index.scan.rules import FILLED_DIRECTORIES
+from localfirst.git.place import repository_at
+from localfirst.git.runner import Hash, NoAnswerError, Question
+from localfirst.project import find_root
 
-_TIMEOUT_S = 60
+_TIME_LIMIT_S = 30.0
+_TREE = ("-c", "core.bare=false")
+_IGNORING = (*_TREE, "-c", f"core.ignoreCase={'true' if sys.platform in ('darwin', 'win32') else 'false'}")
 _FILLED = tuple(f"--exclude={name}/" for name in sorted(FILLED_DIRECTORIES))
 _UNREADABLE = re.compile(r"^warning: could not open directory '(.*)/?': (.*)$", re.MULTILINE)
 
 
 class NoListing(Exception):
     """Git does not list this directory."""
-
-
-@contextmanager
-def _git(root: Path, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
-    environment |= {"LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "GIT_NO_LAZY_FETCH": "1"}
-    command = ["git", "-c", "core.fsmonitor=false", "-C", os.fspath(root), *arguments]
-    try:
-        process = subprocess.Popen(  # noqa: S603 - a fixed command
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment
-        )
-    except OSError as error:
-        raise NoListing(str(error)) from error
-    with process:
-        try:
-            yield process
-        finally:
-            if process.poll() is None:
-                process.kill()
-
-
-def _answer(process: subprocess.Popen[bytes]) -> tuple[str, str]:
-    """What git answered, and what it said to standard error."""
-    try:
-        output, said = process.communicate(timeout=_TIMEOUT_S)
-    except subprocess.TimeoutExpired as error:
-        raise NoListing(f"git took more than {_TIMEOUT_S} s") from error
-    if process.returncode != 0:
-        raise NoListing(os.fsdecode(said).strip())
-    return os.fsdecode(output), os.fsdecode(said)
 
 
 class GitTree:
@@ -65,29 +39,70 @@ class GitTree:
     """
 
     def __init__(self, root: Path) -> None:
-        self._root = root
-        self._walking = _git(root, "ls-files", "-z", "--others", "--exclude-standard", *_FILLED)
+        repository = repository_at(find_root(root))
+        if repository is None:
+            raise NoListing("there is no repository that is believed")
+        prefix = Path(os.path.realpath(root)).relative_to(repository.top).as_posix()
+        self._prefix = "" if prefix == "." else prefix + "/"
+        self._how = _Asked(
+            {"GIT_INDEX_FILE": str(repository.own / "index"), "GIT_WORK_TREE": str(repository.top)}, root, repository.kind()
+        )
+        self._excluded: tuple[str, ...] = ()
+        if repository.file("info/exclude").state() is not None:
+            self._excluded = (f"--exclude-from={repository.common / 'info' / 'exclude'}",)
+        if repository.own_file("index").state() is None and (repository.own / "index").exists():
+            raise NoListing("the index is no file")
 
     def __enter__(self) -> GitTree:
-        self._others = self._walking.__enter__()
+        self._others = self._how.begin(
+            *_IGNORING, "ls-files", "-z", "--others", *self._excluded, "--exclude-standard", *_FILLED
+        )
         return self
 
     def __exit__(self, *raised: object) -> None:
-        self._walking.__exit__(None, None, None)
+        self._others.stop()
 
     def tracked(self) -> list[str]:
         """Paths of the index, also of files that are not there; a submodule is one path."""
-        with _git(self._root, "ls-files", "-z", "--cached") as process:
-            # A path with a merge conflict is listed once per side.
-            return list(dict.fromkeys(_answer(process)[0].split("\0")[:-1]))
+        # A path with a merge conflict is listed once per side.
+        return list(dict.fromkeys(_paths(_answer(self._how.begin(*_TREE, "ls-files", "-z", "--cached")))))
 
     def untracked(self) -> tuple[list[str], list[tuple[str, str]]]:
         """Paths (ending with ``/``: another repository), and the directories that could not be read, with the reason."""
-        listed, said = _answer(self._others)
-        paths = listed.split("\0")[:-1]
-        refused = _UNREADABLE.findall(said)
-        if not refused:
-            return paths, []
-        with _git(self._root, "rev-parse", "--show-prefix") as process:
-            prefix = _answer(process)[0].rstrip("\n")
-        return paths, [(path.removeprefix(prefix).rstrip("/"), reason) for path, reason in refused]
+        paths = _paths(_answer(self._others))
+        refused = _UNREADABLE.findall(os.fsdecode(self._others.said()))
+        return paths, [(path.removeprefix(self._prefix).rstrip("/"), reason) for path, reason in refused]
+
+
+class _Asked(NamedTuple):
+    """What git is told of a tree."""
+
+    environment: dict[str, str]
+    root: Path
+    kind: Hash
+
+    def begin(self, *arguments: str) -> Question:
+        try:
+            return Question(
+                *arguments,
+                environment=self.environment,
+                directory=self.root,
+                kind=self.kind,
+                by_users_configuration=True,  # it says which files the user wants ignored everywhere
+                time_limit_s=_TIME_LIMIT_S,
+            )
+        except NoAnswerError as error:
+            raise NoListing(str(error)) from error
+
+
+def _answer(question: Question) -> bytes:
+    try:
+        return question.answer()
+    except NoAnswerError as error:
+        raise NoListing(str(error)) from error
+
+
+def _paths(listed: bytes) -> list[str]:
+    """Those that lie below the root: an index may name anything."""
+    paths = os.fsdecode(listed).split("\0")[:-1]
+    return [path for path in paths if not path.startswith(("/", "../")) and "/../" not in path and path != ".."]
