@@ -45,6 +45,8 @@ def findings(path: Path) -> Iterator[Finding]:
     """What there is to say of the file at `path`."""
     if not path.exists():
         yield Finding("replica", "warning", f"there is none at {path} yet; `localfirst init` creates it")
+    elif not path.is_file():
+        yield Finding("replica", "broken", f"{path} is no regular file; set LOCALFIRST_REPLICA to another place")
     else:
         yield from _content(path)
         yield from _privacy(path)

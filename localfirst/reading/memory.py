@@ -74,6 +74,8 @@ def readable_copy(settings: Settings) -> bytes | None:
 
     Where only its folder cannot be written, what is in its log alone is not seen.
     """
+    if not settings.replica.is_file():
+        return None
     for mode in ("mode=ro", "mode=ro&immutable=1"):
         try:
             connection = apsw.Connection(

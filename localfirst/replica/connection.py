@@ -105,6 +105,11 @@ def create_private(path: Path) -> None:
             f"the replica cannot be created at {path}: {disk_words(error)}; set LOCALFIRST_REPLICA to a writable place.",
             cause="replica",
         ) from None
+    if not path.is_file():  # SQLite would wait for the other end of a pipe for ever
+        raise UnavailableError(
+            f"the replica cannot be at {path}, which is no regular file; set LOCALFIRST_REPLICA to another place.",
+            cause="replica",
+        )
 
 
 def _use_wal(connection: apsw.Connection, busy_timeout_ms: int) -> None:

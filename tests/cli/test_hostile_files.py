@@ -338,3 +338,16 @@ def test_the_look_at_every_start_costs_next_to_nothing(tmp_path: Path) -> None:
         took.append(time.perf_counter() - began)
     connection.close()
     assert min(took) < 0.002
+
+
+def test_a_replica_that_is_no_file_is_said_and_not_waited_for(shell: Shell) -> None:
+    shell.replica.parent.mkdir(parents=True)
+    os.mkfifo(shell.replica)
+    began = time.monotonic()
+    assert shell.json("item", "list")["warnings"] == ["using_markdown_fallback"]
+    refusal = shell.error("item", "create", "More")
+    assert (refusal["error"], refusal["details"]["cause"]) == ("UnavailableError", "replica")
+    assert "no regular file" in refusal["message"]
+    found = shell.run("doctor", "--json").json["checks"]
+    assert any(one["level"] == "broken" and "no regular file" in one["words"] for one in found)
+    assert time.monotonic() - began < 30
