@@ -14,6 +14,9 @@ from localfirst.shared_log_file import SharedLogFile
 MAX_BYTES = 1_000_000
 BACKUPS = 3
 
+LEVEL = "INFO"
+LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+
 _CREDENTIALS = re.compile(r"(\w+://)[^\s/@]*@|(password|passwd|token|secret)(\s*[=:]\s*)\S+", re.IGNORECASE)
 
 
@@ -35,7 +38,7 @@ def log_path() -> Path:
 def log_to_file() -> None:
     """Sends the log to the file; where that cannot be written, warnings go to standard error as usual."""
     logger = logging.getLogger("localfirst")
-    logger.setLevel(os.environ.get("LOCALFIRST_LOG_LEVEL", "INFO").upper())
+    logger.setLevel(_level())
     path = log_path()
     try:
         handler = SharedLogFile(path, MAX_BYTES, BACKUPS)
@@ -44,3 +47,21 @@ def log_to_file() -> None:
     handler.setFormatter(WithoutSecrets("%(asctime)s %(process)d %(levelname)s %(name)s: %(message)s"))
     logger.addHandler(handler)
     logger.propagate = False
+    if (words := wrong_level()) is not None:
+        logger.warning("%s", words)
+
+
+def wrong_level() -> str | None:
+    """What is wrong with LOCALFIRST_LOG_LEVEL, in words; it counts as INFO then, since no log is worth a program that fails."""
+    if _given_level() in LEVELS:
+        return None
+    return f"LOCALFIRST_LOG_LEVEL must be one of {', '.join(LEVELS)}; until then it counts as {LEVEL}"
+
+
+def _level() -> str:
+    given = _given_level()
+    return given if given in LEVELS else LEVEL
+
+
+def _given_level() -> str:
+    return os.environ.get("LOCALFIRST_LOG_LEVEL", "").strip().upper() or LEVEL

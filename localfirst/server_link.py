@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from localfirst.reading.circuit import Circuit
 from localfirst.settings import Settings
+from localfirst.settings.untrusted import check_name
 
 if TYPE_CHECKING:
     from localfirst_sync.loop import SyncLoop
@@ -66,6 +67,7 @@ class ServerLink:
     ) -> None:
         """For the replica of the settings; one in memory is opened by `open_store`."""
         assert settings.database_url is not None
+        self._settings = settings
         self._url: str = settings.database_url
         self._file = settings.replica if open_store is None else None
         self._open_store = open_store or self._open_file
@@ -93,7 +95,7 @@ class ServerLink:
 
         try:
             self._loop = SyncLoop(
-                open_local=self._open_store,
+                open_local=self._open_named_store,
                 open_remote=lambda identity: PostgresStore(self._url, identity),
                 lock_path=None if self._file is None else self._file.with_name(f"{self._file.name}.lock"),
                 on_round=self._take_round,
@@ -114,6 +116,10 @@ class ServerLink:
             self._circuit.break_()
         else:
             self._circuit.close()
+
+    def _open_named_store(self) -> ReplicaStore:
+        check_name(self._settings)
+        return self._open_store()
 
     def _open_file(self) -> ReplicaStore:
         from localfirst.replica.connection import connect
@@ -276,6 +282,6 @@ class ServerLink:
 
     def server(self) -> str:
         """Where the server is, without credentials."""
-        from localfirst_sync.postgres.connection import describe_server
+        from localfirst_sync.postgres.address import describe_server
 
         return describe_server(self._url)

@@ -21,6 +21,7 @@ from localfirst.replica.place import Place
 from localfirst.replica.replica import open_replica
 from localfirst.server_link import ServerLink
 from localfirst.settings import Settings
+from localfirst.settings.untrusted import first_warnings, words_of_untrusted
 
 if TYPE_CHECKING:
     from localfirst.markdown.mirror import Mirror
@@ -70,6 +71,7 @@ class Session:
         self.client_name: str | None = None
         self.held = ExitStack()  # what others hold for this session, and let go of with it
         self._mirror: Mirror | None = None
+        self._warnings = first_warnings(settings)
         self._open(patience_ms)
         try:
             words = self._first_words()
@@ -181,11 +183,18 @@ class Session:
         """
         self._keep_in_place()
         be_patient(self.replica, READ_PATIENCE_MS if self._stand_in is None else RETRY_PATIENCE_MS)
-        return self._freshness.before_read(row_id)
+        return self._warned(self._freshness.before_read(row_id))
 
     def of_replica(self) -> dict[str, Any]:
         """The same fields for an answer about the replica itself: nobody is asked."""
-        return self._freshness.of_replica()
+        return self._warned(self._freshness.of_replica())
+
+    def _warned(self, result: dict[str, Any]) -> dict[str, Any]:
+        """The fields with what has to be said once."""
+        if self._warnings:
+            result["warnings"].extend(self._warnings)
+            self._warnings = []
+        return result
 
     def catch_up(self) -> bool:
         """Pulls what the server has beyond this replica; False if there is no server or it is away."""
@@ -243,13 +252,15 @@ class Session:
             warnings.append("database_unavailable")
         if row_id is not None and tried(lambda: self._freshness.has_conflict(row_id), False, warnings):
             warnings.append("conflict_pending")
-        return {
-            "success": True,
-            "warnings": warnings,
-            "wrote_to_cache": True,
-            "wrote_to_markdown": is_away and tried(self._mirror_store, False, warnings),
-            "pending_sync": self.link is not None,
-        }
+        return self._warned(
+            {
+                "success": True,
+                "warnings": warnings,
+                "wrote_to_cache": True,
+                "wrote_to_markdown": is_away and tried(self._mirror_store, False, warnings),
+                "pending_sync": self.link is not None,
+            }
+        )
 
     def _mirror_store(self) -> bool:
         if self.replica.in_transaction:
@@ -274,7 +285,8 @@ class Session:
             unsent = outbox.count(self.replica) if self.link is not None else 0
             lost = words_of_loss(self.replica, self.settings.replica) if self.link is None else None
             open_conflicts = self.replica.execute("SELECT count(*) FROM conflicts WHERE resolved_at IS NULL").get
-        words = [lost] if lost is not None else []
+        words = [] if (untrusted := words_of_untrusted(self.settings)) is None else [untrusted]
+        words += [lost] if lost is not None else []
         if unsent:
             words.append(
                 f"{unsent} change{'s' if unsent > 1 else ''} of an earlier session"

@@ -36,6 +36,7 @@ COMMANDS: dict[str, str] = {
     "export": "localfirst.cli.export",
     "server": "localfirst.cli.server",
     "doctor": "localfirst.cli.doctor",
+    "trust": "localfirst.cli.trust",
     "backup": "localfirst.cli.backup",
     "restore": "localfirst.cli.restore",
     "demo": "localfirst.cli.demo",

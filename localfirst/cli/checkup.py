@@ -16,10 +16,11 @@ from localfirst_schema.errors import LocalfirstError
 from localfirst import settings
 from localfirst.cli import replica_check, rights_check
 from localfirst.cli.finding import Finding
-from localfirst.log import log_path
+from localfirst.log import log_path, wrong_level
 from localfirst.operations.registry import BY_NAME
 from localfirst.session import Session
-from localfirst.settings import Settings
+from localfirst.settings import Settings, file
+from localfirst.settings.untrusted import words_of_untrusted
 
 PATIENCE_S = 3.3
 """How long the doctor waits for a round of synchronisation: a connection that is refused or frozen says so by then."""
@@ -61,13 +62,29 @@ def _settings(loaded: Settings) -> Iterator[Finding]:
         yield Finding("project", "broken", words)
     else:
         yield Finding("project", "ok", f"local, without a name, in {loaded.root}")
-    file = loaded.root / settings.FILE_NAME
-    if file.exists() and (mode := _open_to_others(file)) and "database_url" in file.read_text(errors="replace"):
-        yield Finding("settings", "warning", f"{file} holds the server's address and others can read it ({mode}); chmod 600 it")
+    if (untrusted := words_of_untrusted(loaded)) is not None:
+        yield Finding("settings", "warning", untrusted)
+    if (wrong := wrong_level()) is not None:
+        yield Finding("settings", "warning", wrong)
+    for path in (loaded.root / settings.FILE_NAME, settings.own_file()):
+        if (mode := _open_to_others(path)) is not None and (secret := _secret_in(path, loaded.root)) is not None:
+            yield Finding("settings", "warning", f"{path} holds {secret} and others can read it ({mode}); chmod 600 it")
+
+
+def _secret_in(path: Path, root: Path) -> str | None:
+    """What a settings file holds that others should not read."""
+    found = file.read(path, within=root if path.parent == root else None)
+    values = {} if found is None else found.values
+    if "database_url" in values:
+        return "the server's address"
+    return next((f"a token ({name})" for name in file.SECRETS if name in values), None)
 
 
 def _open_to_others(path: Path) -> str | None:
-    mode = path.stat().st_mode & 0o777
+    try:
+        mode = path.stat().st_mode & 0o777
+    except OSError:
+        return None
     return f"mode {mode:03o}" if mode & 0o044 else None
 
 

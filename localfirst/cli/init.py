@@ -15,7 +15,7 @@ from localfirst import settings
 from localfirst.cli import options, terminal
 from localfirst.cli.command import Result, command
 from localfirst.cli.settings_file import write_project
-from localfirst.cli.without_secret import PASSWORD, TOKEN, without_secret
+from localfirst.settings.shown import PASSWORD, TOKEN, shown
 
 
 def init(
@@ -29,7 +29,7 @@ def init(
 ) -> None:
     """Create this directory's replica, and show how to connect an MCP client."""
     if project is not None:
-        write_project(settings.load().root / settings.FILE_NAME, project)
+        write_project(settings.load().root, project)
     loaded = settings.load()
     is_new = not loaded.replica.exists()
     with command(as_json=as_json) as this:
@@ -55,12 +55,9 @@ def client_settings(root: Path, environment: Mapping[str, str]) -> dict[str, Any
     program = Path(sys.executable).with_name("localfirst")
     found = str(program) if program.exists() else shutil.which("localfirst")
     start = {"command": found, "args": ["mcp"]} if found else {"command": sys.executable, "args": ["-m", "localfirst", "mcp"]}
-    given = {name: without_secret(name, value) for name, value in sorted(environment.items()) if _is_setting(name) and value}
+    names = {f"LOCALFIRST_{key.upper()}": key for key in settings.KEYS}
+    given = {name: shown(names[name], value) for name, value in sorted(environment.items()) if name in names and value}
     return {"mcpServers": {"localfirst": {**start, "cwd": str(root), **({"env": given} if given else {})}}}
-
-
-def _is_setting(name: str) -> bool:
-    return name == "LOCALFIRST_EMBEDDING_TOKEN" or name in {f"LOCALFIRST_{key.upper()}" for key in settings.KEYS}
 
 
 def _welcome(result: Result) -> None:
@@ -91,7 +88,7 @@ def _welcome(result: Result) -> None:
     else:
         terminal.note(
             "A client does not pass on what you set in a shell: settings like LOCALFIRST_DATABASE_URL belong into an `env`"
-            f" beside `cwd`, or into {settings.FILE_NAME}."
+            f" beside `cwd`, or into your own {settings.own_file()}."
         )
     terminal.say('\nNext: `localfirst item create "…"`, `localfirst status`, `localfirst doctor`.')
 

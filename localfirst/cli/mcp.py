@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import os
+from typing import Annotated
+
 import typer
 
 
-def mcp() -> None:
+def mcp(
+    root: Annotated[
+        str | None, typer.Option("--root", metavar="DIR", help="The directory whose project it is; also LOCALFIRST_ROOT.")
+    ] = None,
+) -> None:
     """Serve this directory's project to an MCP client over standard input and output."""
+    if root is not None:
+        os.environ["LOCALFIRST_ROOT"] = root  # the session is opened later, and more than once
     from localfirst.mcp_server.main import main
 
     main()

@@ -3,22 +3,44 @@
 from __future__ import annotations
 
 import json
-import tomllib
+from codecs import BOM_UTF8
 from pathlib import Path
 
 from localfirst_schema.errors import InvalidStateError, UnavailableError, ValidationError
 
+from localfirst.checkout import file_of_checkout
+from localfirst.disk_words import in_words
+from localfirst.settings import FILE_NAME, file, load, trust
+from localfirst.settings.origin import Origin, may_say
 
-def write_project(path: Path, name: str) -> None:
-    """Adds ``project = NAME`` to the file. Raises InvalidStateError if it names another project already."""
+
+def write_project(root: Path, name: str) -> None:
+    """Adds ``project = NAME`` to the file, and allows it: whoever types the name means it.
+
+    A file that says more, which the user has not allowed, is not allowed by the way. Raises InvalidStateError if the name does
+    not count then, and if the file names another project already.
+    """
     if not 1 <= len(name) <= 200 or not name.isprintable():
         raise ValidationError("project", "must have 1 to 200 printable characters")
-    try:
-        present = path.read_text(encoding="utf-8") if path.exists() else ""
-        known = tomllib.loads(present).get("project")
-        if known is None:
-            path.write_text(f"project = {json.dumps(name, ensure_ascii=False)}\n{present}", encoding="utf-8")
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise UnavailableError(f"{path.name} cannot be read or written ({error}); correct it by hand.") from None
+    present = file.read(root / FILE_NAME, within=root)
+    values = {} if present is None else present.values
+    content = b"" if present is None else present.content
+    known = values.get("project")
     if known not in (None, name):
-        raise InvalidStateError(f"{path.name} names the project {known!r} already; change it there.", project=known)
+        raise InvalidStateError(f"{FILE_NAME} names the project {known!r} already; change it there.", project=known)
+    others = [key for key, value in values.items() if key != "project" and not may_say(Origin.CHECKOUT, key, value)]
+    is_clear = not others or trust.is_allowed(root, content)
+    if known is None:
+        content = f"project = {json.dumps(name, ensure_ascii=False)}\n".encode() + content.removeprefix(BOM_UTF8)
+        try:
+            file_of_checkout(root, root / FILE_NAME).write(content)
+        except OSError as error:
+            raise UnavailableError(f"{FILE_NAME} cannot be written: {in_words(error)}.") from None
+    if is_clear:
+        trust.allow(root, content)
+    elif load(root).project != name:
+        raise InvalidStateError(
+            f"{FILE_NAME} names the project now, and says more ({', '.join(others)}), so it does not count until you allow it:"
+            " look at it with `localfirst trust --show`, then `localfirst trust`.",
+            settings=others,
+        )

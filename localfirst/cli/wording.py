@@ -17,6 +17,7 @@ _WARNINGS = {
     "pending_local_changes": "some of it is not on the server yet",
     "conflict_pending": "a conflict is open (see `localfirst conflicts list`)",
     "follow_up_failed": "it is stored, and something that follows a write was not done (see the log)",
+    "untrusted_settings": "settings in .localfirst.toml do not count (see `localfirst trust --show`)",
 }
 _COMMANDS = {
     "create_work_item": "item create",

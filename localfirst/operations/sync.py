@@ -11,6 +11,7 @@ from localfirst_schema.results import Synced, SyncStatus
 from localfirst.operations.operation import Operation
 from localfirst.replica import last_recovery, outbox, set_aside
 from localfirst.session import Session
+from localfirst.settings.untrusted import WARNING
 
 SYNC_TIMEOUT_S = 300.0
 
@@ -32,7 +33,10 @@ def sync_status(session: Session, arguments: Nothing) -> dict[str, Any]:
     """How this replica stands to the server."""
     cursor, last_sync_at = session.replica.execute("SELECT cursor_seq, last_sync_at FROM replica").fetchall()[0]
     head = session.link.head() if session.link is not None else None
-    return session.of_replica() | {
+    result = session.of_replica()
+    if session.settings.untrusted and WARNING not in result["warnings"]:
+        result["warnings"].append(WARNING)
+    return result | {
         "online": head is not None,
         "server": session.link.server() if session.link is not None else None,
         "last_sync_at": last_sync_at,
@@ -43,6 +47,7 @@ def sync_status(session: Session, arguments: Nothing) -> dict[str, Any]:
         "last_error": session.link.last_error() if session.link is not None else None,
         "set_aside": set_aside.told(session.replica),
         "last_recovery": last_recovery.in_words(session.replica),
+        "untrusted_settings": list(session.settings.untrusted),
     }
 
 

@@ -20,6 +20,7 @@ from localfirst.replica.act import Act
 from localfirst.server_link import ServerLink
 from localfirst.session import Session
 from localfirst.settings import Settings
+from localfirst.settings.untrusted import first_warnings, words_of_untrusted
 
 if TYPE_CHECKING:
     from localfirst.reading.layer_session import LayerSession
@@ -47,6 +48,8 @@ class SessionWithoutReplica:
         self.client_name: str | None = None
         self.held = ExitStack()  # what others hold for this session, and let go of with it
         self.cause = cause
+        self._announcement = words_of_untrusted(settings)
+        self._warnings = first_warnings(settings)
         self.healed: Session | None = None
         self._tried_at = time.monotonic()
         self._memory = MemoryReplica(settings)
@@ -102,11 +105,18 @@ class SessionWithoutReplica:
 
     def read(self, row_id: str | None = None) -> dict[str, Any]:
         """The common fields of a read's result."""
-        return self._named(self._freshness.before_read(row_id))
+        return self._warned(self._named(self._freshness.before_read(row_id)))
 
     def of_replica(self) -> dict[str, Any]:
         """The same for an answer that speaks of the replica itself: nobody is asked."""
-        return self._named(self._freshness.of_replica())
+        return self._warned(self._named(self._freshness.of_replica()))
+
+    def _warned(self, result: dict[str, Any]) -> dict[str, Any]:
+        """The fields with what has to be said once."""
+        if self._warnings:
+            result["warnings"].extend(self._warnings)
+            self._warnings = []
+        return result
 
     def _named(self, source: dict[str, Any]) -> dict[str, Any]:
         """The fields with the name of the layer that the rows in memory are from: the server, the file, or the last one."""
@@ -170,8 +180,11 @@ class SessionWithoutReplica:
         raise self.refusal()
 
     def take_announcement(self) -> str | None:
-        """Nothing to announce: each answer carries its warning."""
-        return self.healed.take_announcement() if self.healed is not None else None
+        """Once: which settings do not count. That the replica is away is the warning of each answer."""
+        if self.healed is not None:
+            return self.healed.take_announcement()
+        words, self._announcement = self._announcement, None
+        return words
 
 
 def open_session(settings: Settings) -> Session | SessionWithoutReplica:

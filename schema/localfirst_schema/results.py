@@ -21,6 +21,11 @@ Warning_ = Literal[
     "pending_local_changes",
     "conflict_pending",
     "follow_up_failed",
+    "claimed_by_other",
+    "remote_changed",
+    "untrusted_settings",
+    "read_only",
+    "set_aside",
 ]
 
 
@@ -373,6 +378,8 @@ class SyncStatus(Read):
     set_aside: SetAside
     last_recovery: str | None = None
     """In words, when PostgreSQL had been set back to an older state and this replica brought it up to date."""
+    untrusted_settings: list[str]
+    """Settings in the project's `.localfirst.toml` that do not count until the user has allowed the file."""
 
 
 class Conflict(_Part):

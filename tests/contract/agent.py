@@ -28,6 +28,11 @@ WARNINGS = {
     "pending_local_changes",
     "conflict_pending",
     "follow_up_failed",
+    "claimed_by_other",
+    "remote_changed",
+    "untrusted_settings",
+    "read_only",
+    "set_aside",
 }
 ERRORS = {
     "ValidationError",

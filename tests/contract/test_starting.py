@@ -13,7 +13,7 @@ import pytest
 
 from contract.agent import Agent, working
 from contract.conftest import Start
-from contract.laptop import Laptop
+from contract.laptop import PROGRAM, Laptop
 from contract.wire import Wire
 
 
@@ -213,14 +213,40 @@ def test_a_replica_belongs_to_one_project(laptop: Laptop) -> None:
 
 @pytest.mark.parametrize("style", ["LOCALFIRST_{}", "{}"])
 def test_settings_stand_in_the_projects_file(plain: Laptop, style: str) -> None:
-    place = plain.directory / "elsewhere" / "r.db"
-    names = [style.format(name if "LOCALFIRST" in style else name.lower()) for name in ("REPLICA", "CLIENT")]
-    (plain.project / ".localfirst.toml").write_text(f"{names[0]} = {json.dumps(str(place))}\n{names[1]} = 'filed'\n")
+    name = style.format("CLIENT" if "LOCALFIRST" in style else "client")
+    (plain.project / ".localfirst.toml").write_text(f"{name} = 'filed'\n")
+    subprocess.run([PROGRAM, "trust"], cwd=plain.project, env=plain.environment, check=True, capture_output=True)
     with working(plain) as agent:
         assert agent.create("x")["created_by"] == "filed"
-    assert place.is_file()
     with working(plain, LOCALFIRST_CLIENT="environment") as agent:
         assert agent.create("y")["created_by"] == "environment", "the environment comes first"
+
+
+@pytest.mark.parametrize("style", ["LOCALFIRST_{}", "{}"])
+def test_settings_stand_in_the_users_own_file(plain: Laptop, style: str) -> None:
+    place = plain.directory / "elsewhere" / "r.db"
+    names = [style.format(name if "LOCALFIRST" in style else name.lower()) for name in ("REPLICA", "CLIENT")]
+    (folder := plain.home / "config" / "localfirst").mkdir(parents=True)
+    (folder / "config.toml").write_text(f"{names[0]} = {json.dumps(str(place))}\n{names[1]} = 'own'\n")
+    with working(plain) as agent:
+        assert agent.create("x")["created_by"] == "own"
+    assert place.is_file()
+
+
+def test_what_a_checkout_says_and_may_not_is_told_once_and_by_the_status(plain: Laptop) -> None:
+    (plain.project / ".localfirst.toml").write_text("replica = 'board.db'\nclient = 'mallory'\narchiving = 'no'\n")
+    with working(plain) as agent:
+        first = agent.raw("create_work_item", item_type="task", title="x")
+        assert first.structured_content["created_by"] != "mallory"
+        assert first.structured_content["warnings"] == ["untrusted_settings"]
+        assert "client, replica" in " ".join(part.text for part in first.content)
+        second = agent.raw("list_work_items")
+        assert second.structured_content["warnings"] == []
+        assert "client, replica" not in " ".join(part.text for part in second.content)
+        status = agent.call("sync_status")
+        assert status["untrusted_settings"] == ["client", "replica"]
+        assert status["warnings"] == ["untrusted_settings"]
+    assert [path.name for path in plain.project.iterdir()] == [".localfirst.toml"]
 
 
 @pytest.mark.parametrize("content", ["colour = 'red'", "replica = [", "replica = 5", "\0"])

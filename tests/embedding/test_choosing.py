@@ -11,7 +11,7 @@ from localfirst_schema.errors import ValidationError
 from localfirst.embedding import configured, static_code
 from localfirst.embedding.choice import EmbeddingChoice, provider_of_model
 from localfirst.embedding.provider import EmbeddingUnavailableError
-from localfirst.settings import Settings, load
+from localfirst.settings import Settings, load, trust
 
 
 def settings(folder: Path, **environment: str) -> Settings:
@@ -29,23 +29,36 @@ def test_a_service_is_chosen_with_its_model(tmp_path: Path) -> None:
     assert chosen == ("openai", "m", "http://x/v1", "t", None)
 
 
+def allow(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The user allows the settings file as it is."""
+    monkeypatch.setenv("XDG_DATA_HOME", str(folder / "data"))
+    trust.allow(folder, (folder / ".localfirst.toml").read_bytes())
+
+
 @pytest.mark.parametrize("name", ["ollama", "ollama:", "somebody:model", "builtin:x"])
 def test_a_name_that_means_nothing_is_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(ValidationError, match="LOCALFIRST_EMBEDDING"):
         configured(settings(tmp_path, EMBEDDING=name))
 
 
-def test_the_settings_file_names_the_model_but_never_the_token(tmp_path: Path) -> None:
+def test_the_settings_file_names_the_model_but_never_the_token(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / ".localfirst.toml"
     file.write_text('embedding = "openai:m"\n')
+    assert settings(tmp_path).embedding == "builtin", "code goes nowhere because a checkout says so"
+    allow(tmp_path, monkeypatch)
     assert settings(tmp_path).embedding == "openai:m"
     file.write_text('embedding_token = "t"\n')
     with pytest.raises(ValidationError):
         settings(tmp_path)
 
 
-def test_a_token_of_the_environment_does_not_go_to_a_place_that_a_checkout_names(tmp_path: Path) -> None:
+def test_a_token_of_the_environment_does_not_go_to_a_place_that_a_checkout_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / ".localfirst.toml").write_text('embedding = "openai:m"\nembedding_url = "http://elsewhere"\n')
+    assert settings(tmp_path, EMBEDDING_TOKEN="t").embedding_url is None
+    allow(tmp_path, monkeypatch)
+    assert settings(tmp_path, EMBEDDING_TOKEN="t").embedding_url == "http://elsewhere"
     assert settings(tmp_path, EMBEDDING_TOKEN="t").embedding_token is None
     assert settings(tmp_path, EMBEDDING_TOKEN="t", EMBEDDING_URL="http://mine").embedding_token == "t"
 

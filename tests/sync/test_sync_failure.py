@@ -7,7 +7,8 @@ import socket
 import psycopg
 import pytest
 from localfirst_schema.errors import UnavailableError
-from localfirst_sync.postgres.connection import Connection, connect, describe_server
+from localfirst_sync.postgres.address import describe_server
+from localfirst_sync.postgres.connection import Connection, connect
 from localfirst_sync.postgres.failure import blames_the_data, is_temporary, unavailable
 from postgres import Server
 

@@ -104,8 +104,8 @@ class SharedIndex:
 
 
 def shared_index(settings: Settings, replica: apsw.Connection) -> SharedIndex | None:
-    """The team's index; None where there is no server, sharing is switched off, or the project has no name yet."""
-    if settings.database_url is None or not settings.share_code:
+    """The team's index; None where there is no server, sharing is switched off, or the project has no name that counts."""
+    if settings.database_url is None or not settings.share_code or settings.is_name_withheld:
         return None
     row: tuple[Any, ...] = replica.execute(_IDENTITY).fetchall()[0]
     project_id, name, replica_id = row

@@ -8,6 +8,7 @@ Autocommit, since every transaction of the engine is written out in full.
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TypeAlias
@@ -17,6 +18,7 @@ from localfirst_schema.errors import UnavailableError
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.pq import ExecStatus
 
+from localfirst_sync.postgres.authentication import is_supported, require_auth
 from localfirst_sync.postgres.bounded import BoundedConnection
 from localfirst_sync.postgres.failure import unavailable
 
@@ -59,7 +61,7 @@ def connect(dsn: str, *, connect_timeout_s: int = CONNECT_TIMEOUT_S) -> Connecti
             connection = BoundedConnection.connect(
                 conninfo(dsn, connect_timeout_s=connect_timeout_s, options=False), autocommit=True
             )
-    except psycopg.Error as error:
+    except (psycopg.Error, UnicodeError) as error:
         raise unavailable(error) from None
     # Only what says so is prepared: a statement that psycopg prepares by itself within a pipeline that then fails is
     # remembered as prepared although it never was.
@@ -84,6 +86,8 @@ def conninfo(dsn: str, *, connect_timeout_s: int = CONNECT_TIMEOUT_S, options: b
         "tcp_user_timeout": 10_000,
     }
     settings |= given
+    if is_supported() and (required := require_auth({n: str(v) for n, v in given.items()}, os.environ)) is not None:
+        settings["require_auth"] = required
     if options:
         ours = " ".join(f"-c {name}={value}" for name, value in _SESSION.items())
         settings["options"] = f"{ours} {given.get('options') or ''} -c search_path={SEARCH_PATH}"
@@ -98,17 +102,6 @@ def roll_back(connection: Connection, to_savepoint: str | None = None) -> None:
     command = "ROLLBACK" if to_savepoint is None else f"ROLLBACK TO SAVEPOINT {to_savepoint}"
     if connection.command(command.encode()).status != ExecStatus.COMMAND_OK:
         raise psycopg.OperationalError("the transaction could not be rolled back")
-
-
-def describe_server(dsn: str) -> str:
-    """``host:port/dbname`` for status lines, without user and password."""
-    try:
-        given = conninfo_to_dict(dsn)
-    except psycopg.Error:
-        return "(unreadable address)"
-    # In a password that was not escaped everything up to its last @ is taken for the host's beginning.
-    host = str(given.get("host") or given.get("hostaddr") or "localhost").rpartition("@")[2]
-    return f"{host}:{given.get('port') or 5432}/{given.get('dbname') or given.get('user') or ''}"
 
 
 def close_quietly(connection: Connection | None) -> None:

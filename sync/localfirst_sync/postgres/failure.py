@@ -38,6 +38,12 @@ _BY_SQLSTATE: dict[str, tuple[str, str]] = {
 }
 
 _BY_PHRASE: tuple[tuple[str, str, str], ...] = (
+    (
+        "authentication method requirement",
+        "settings",
+        "PostgreSQL asks for the password in a way that could give it away: have it ask by SCRAM or its certificate be checked"
+        " (sslmode=verify-full), or say in the address what may be used (require_auth=md5 or require_auth=password)",
+    ),
     ("port number", "settings", "LOCALFIRST_DATABASE_URL names no port: that must be a number from 1 to 65535"),
     ('option "port"', "settings", "LOCALFIRST_DATABASE_URL names no port: that must be a number from 1 to 65535"),
     ("password authentication failed", "password", "PostgreSQL refused the password"),

@@ -1,0 +1,187 @@
+"""The settings of a directory: from the environment, the user's own `config.toml`, the root's `.localfirst.toml`, defaults."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import platformdirs
+from localfirst_schema.errors import UnavailableError, ValidationError
+
+from localfirst.project import find_root, name_from_git
+from localfirst.settings import file
+from localfirst.settings.file import FILE_NAME, OWN_NAME, SettingsFile
+from localfirst.settings.origin import KEYS, Origin, Said, chosen, may_name_project
+from localfirst.settings.place import default_replica, replica_named_by_a_file
+from localfirst.settings.settings import Settings
+from localfirst.settings.value import check, is_yes
+
+STATUS_FILE = ".project_status.md"
+
+
+class Sources(NamedTuple):
+    """What each origin says of a root."""
+
+    root: Path
+    said: dict[Origin, dict[str, str]]
+    checkout: SettingsFile | None
+
+
+class _Named(NamedTuple):
+    """The project's name, its replica's file, and whether a name in the checkout's file does not count."""
+
+    name: str | None
+    replica: Path
+    is_ignored: bool = False
+
+
+def load(place: Path | None = None, environment: Mapping[str, str] | None = None) -> Settings:
+    """The settings for the directory `place` (default: LOCALFIRST_ROOT, else the current one).
+
+    Raises ValidationError for what makes no sense.
+    """
+    environment = os.environ if environment is None else environment
+    return resolve(read_sources(directory(place, environment), environment))
+
+
+def read_sources(place: Path, environment: Mapping[str, str]) -> Sources:
+    """What every origin says for the directory `place`. Raises ValidationError for a file that makes no sense."""
+    root = find_root(place)
+    own = file.read(own_file())
+    checkout = file.read(root / FILE_NAME, within=root)
+    given = {name: environment.get(f"LOCALFIRST_{name.upper()}") for name in KEYS}
+    said = {
+        Origin.ENVIRONMENT: {name: value for name, value in given.items() if value},
+        Origin.OWN: own.values if own is not None else {},
+    }
+    if checkout is not None:
+        said[_origin_of(root, checkout)] = checkout.values
+    return Sources(root, said, checkout)
+
+
+def own_file() -> Path:
+    """The user's own configuration file; it need not exist."""
+    return Path(platformdirs.user_config_dir("localfirst", appauthor=False)) / OWN_NAME
+
+
+def resolve(sources: Sources) -> Settings:
+    """What is in force. Raises ValidationError for values that make no sense."""
+    root = sources.root
+    found, ignored = chosen(sources.said)
+    for name, said in found.items():
+        check(name, said.value)
+    _check_one_server(found)
+    untrusted = set(ignored)
+
+    def value(name: str) -> str | None:
+        return found[name].value if name in found else None
+
+    markdown = _path(root, value("markdown") or STATUS_FILE)
+    if "markdown" in found and found["markdown"].origin is Origin.ALLOWED and not _is_within(root, markdown):
+        markdown = root / STATUS_FILE
+        untrusted.add("markdown")
+    named = _project(root, found.get("project"), has_server="database_url" in found or "server_url" in found)
+    if named.is_ignored:
+        untrusted.add("project")
+    replica = value("replica")
+    return Settings(
+        root=root,
+        replica=_path(root, replica) if replica else named.replica,
+        markdown=markdown,
+        project=named.name,
+        client=value("client"),
+        database_url=value("database_url"),
+        read_from=value("read_from") or "server",
+        embedding=value("embedding") or "builtin",
+        embedding_url=value("embedding_url"),
+        embedding_token=_embedding_token(found),
+        embedding_requests_per_minute=int(value("embedding_requests_per_minute") or 0) or None,
+        share_code=is_yes(value("share_code") or "yes"),
+        archiving=is_yes(value("archiving") or "yes"),
+        untrusted=tuple(sorted(untrusted)),
+        is_name_withheld=named.is_ignored and named.name is None,
+    )
+
+
+def _origin_of(root: Path, checkout: SettingsFile) -> Origin:
+    from localfirst.settings.trust import is_allowed  # only where there is such a file
+
+    return Origin.ALLOWED if is_allowed(root, checkout.content) else Origin.CHECKOUT
+
+
+def _project(root: Path, said: Said | None, *, has_server: bool) -> _Named:
+    if said is not None and said.origin is Origin.ALLOWED:
+        return _Named(said.value, replica_named_by_a_file(root, said.value))
+    if said is not None and said.origin is not Origin.CHECKOUT:
+        return _Named(said.value, default_replica(root, said.value))
+    by_git = name_from_git(root)
+    if by_git is not None:
+        check("project", by_git)
+    if said is None or said.value == by_git:
+        return _Named(by_git, default_replica(root, by_git))
+    replica_exists = default_replica(root, said.value).exists()
+    if may_name_project(named_by_git=by_git is not None, has_server=has_server, replica_exists=replica_exists):
+        # The replica stays the checkout's own: should the name turn out to be somebody else's, theirs is another file.
+        return _Named(said.value, default_replica(root, None))
+    return _Named(by_git, default_replica(root, by_git), is_ignored=True)
+
+
+def _check_one_server(found: Mapping[str, Said]) -> None:
+    """Of a database and a server the nearer origin's counts; both from one origin are a mistake that nobody can guess away."""
+    database, server = found.get("database_url"), found.get("server_url")
+    if server is None:
+        return
+    if database is not None and database.origin is server.origin:
+        raise ValidationError("LOCALFIRST_SERVER_URL", "must not be set beside LOCALFIRST_DATABASE_URL: name one of them")
+    if database is None or list(Origin).index(server.origin) < list(Origin).index(database.origin):
+        raise ValidationError("LOCALFIRST_SERVER_URL", "is not supported by this version; set LOCALFIRST_DATABASE_URL")
+
+
+def _embedding_token(found: Mapping[str, Said]) -> str | None:
+    """The token, which goes only to a service that the user or the default names.
+
+    Whoever wrote a checkout's file could otherwise have the user's token sent to a place of his.
+    """
+    url, token = found.get("embedding_url"), found.get("embedding_token")
+    if token is None or (url is not None and url.origin is Origin.ALLOWED):
+        return None
+    return token.value
+
+
+def _path(root: Path, text: str) -> Path:
+    try:
+        return root / Path(text).expanduser()
+    except RuntimeError:
+        raise ValidationError(
+            "LOCALFIRST_REPLICA or LOCALFIRST_MARKDOWN", "names the home of a user that is not known"
+        ) from None
+
+
+def _is_within(root: Path, path: Path) -> bool:
+    """Whether a path stays in the root, once links are resolved."""
+    try:
+        return path.resolve().is_relative_to(root.resolve())
+    except (OSError, RuntimeError):
+        return False  # a circle of links
+
+
+def directory(given: Path | None, environment: Mapping[str, str]) -> Path:
+    """Whose project it is: what is given, else LOCALFIRST_ROOT, else the current directory."""
+    if given is not None:
+        return given
+    named = environment.get("LOCALFIRST_ROOT")
+    if not named:
+        return _here()
+    place = Path(named)
+    if not place.is_dir():
+        raise ValidationError("LOCALFIRST_ROOT", "must be a directory that exists")
+    return place
+
+
+def _here() -> Path:
+    try:
+        return Path.cwd()
+    except FileNotFoundError:
+        raise UnavailableError("the current directory does not exist any more: change to one that is there.") from None

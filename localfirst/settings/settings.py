@@ -1,0 +1,35 @@
+"""The settings that are in force."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+
+class Settings(NamedTuple):
+    """All settings of one project. `database_url` and `embedding_token` are secrets: never logged, shown or stored.
+
+    Attributes:
+        untrusted: names of the settings in the checkout's file that were ignored, sorted.
+        is_name_withheld: the project's name is among them, and nothing else names the project: no server is told of it.
+    """
+
+    root: Path
+    replica: Path
+    markdown: Path
+    project: str | None
+    client: str | None
+    database_url: str | None
+    read_from: str
+    embedding: str = "builtin"
+    embedding_url: str | None = None
+    embedding_token: str | None = None
+    embedding_requests_per_minute: int | None = None
+    share_code: bool = True
+    archiving: bool = True
+    untrusted: tuple[str, ...] = ()
+    is_name_withheld: bool = False
+
+    def __repr__(self) -> str:
+        """Without the secret."""
+        return f"Settings(root={self.root}, project={self.project!r}, server={'yes' if self.database_url else 'no'})"

@@ -1,0 +1,1 @@
+"""Settings by origin, and secrets."""
