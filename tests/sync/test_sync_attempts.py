@@ -7,6 +7,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from cluster import VERSIONS, Cluster, cluster
 from localfirst_sync.ports import BEGINNING
 from localfirst_sync.postgres import code_search, code_set, rights
 from localfirst_sync.postgres.bounded import BoundedConnection
@@ -87,9 +88,9 @@ END $$
 """
 
 
-@pytest.fixture(scope="module")
-def target(postgres_server: Server) -> Iterator[Board]:
-    with board(postgres_server) as made:
+@pytest.fixture(scope="module", params=VERSIONS)
+def target(request: pytest.FixtureRequest) -> Iterator[Board]:
+    with cluster(request.param) as url, board(Cluster(url)) as made:
         with made.session() as admin:
             admin.execute("GRANT CREATE ON SCHEMA public TO PUBLIC")
             admin.execute("INSERT INTO localfirst.work_items (id, item_type, title) VALUES (%s, 'task', 'the item')", (ITEM,))
