@@ -138,7 +138,7 @@ ATTEMPTS: dict[str, tuple[str, ...]] = {
         *WRITES,
     ),
     "a temporary table with our trigger functions": (
-        "CREATE TEMPORARY TABLE bait (LIKE localfirst.work_items)",
+        "CREATE TEMPORARY TABLE bait (LIKE localfirst.work_items INCLUDING DEFAULTS)",
         "INSERT INTO bait (project_id, id, item_type, title, path, depth, metadata)"
         " VALUES ('{project}', gen_random_uuid(), 'task', 'forged', 'x', 0, '{{}}')",
         "CREATE TRIGGER a AFTER DELETE ON bait REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT"

@@ -74,9 +74,8 @@ _NOTE_REPOSITORY = """
     ON CONFLICT (project_id, repository) DO UPDATE
     SET name = excluded.name, published_by = excluded.published_by, published_at = pg_catalog.now()
 """
-_LOCK_REPOSITORY = (
-    "SELECT pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended(%s::text || ' ' || %s::text, 7::bigint))"
-)
+# A row's lock, since anybody who may connect can take an advisory one and keep it.
+_LOCK_REPOSITORY = "SELECT FROM localfirst.code_repositories WHERE project_id = %s AND repository = %s FOR NO KEY UPDATE"
 _INDEX_VECTORS = "SELECT localfirst.index_code_vectors(%s::text, %s::text, %s::bigint)"
 _HALFVEC = """
     SELECT n.nspname FROM pg_catalog.pg_attribute AS a JOIN pg_catalog.pg_type AS t ON t.oid = a.atttypid
