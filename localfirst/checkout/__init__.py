@@ -10,7 +10,15 @@ file      reads, writes and renames a file there
 from __future__ import annotations
 
 from localfirst.checkout.descent import OutsideError
-from localfirst.checkout.file import CheckoutFile, State, TooLargeError, UnfitError, file_named_by_user, file_of_checkout
+from localfirst.checkout.file import (
+    CheckoutFile,
+    State,
+    TooLargeError,
+    UnfitError,
+    file_named_by_user,
+    file_of_checkout,
+    read_unlinked,
+)
 
 __all__ = [
     "CheckoutFile",
@@ -20,4 +28,5 @@ __all__ = [
     "UnfitError",
     "file_named_by_user",
     "file_of_checkout",
+    "read_unlinked",
 ]

@@ -138,6 +138,19 @@ def file_named_by_user(path: Path) -> CheckoutFile:
     return CheckoutFile(None, path.absolute())
 
 
+def read_unlinked(name: bytes, limit_bytes: int) -> tuple[bytes | None, os.stat_result]:
+    """The content of the file of this resolved name (None: too large), and how it looked when it was opened.
+
+    For files that come by the thousand and were found without a link on the way. One that has become a link meanwhile is not
+    followed. Raises UnfitError, and OSError (ELOOP for a link).
+    """
+    with os.fdopen(os.open(name, _READING | _BINARY), "rb") as file:
+        status = _regular(os.fstat(file.fileno()), Path(os.fsdecode(name)))
+        content = file.read(limit_bytes + 1) if status.st_size <= limit_bytes else b""
+    is_whole = status.st_size <= limit_bytes and len(content) <= limit_bytes
+    return content if is_whole else None, status
+
+
 def _opened(name: str, folder: int | None, path: Path) -> BinaryIO:
     """The regular file of that name. What is there is looked at before it is opened, and again when it is open."""
     _regular(os.stat(name, dir_fd=folder, follow_symlinks=False), path)

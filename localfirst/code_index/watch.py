@@ -22,7 +22,7 @@ import apsw
 from localfirst.checkout import file_of_checkout
 from localfirst.code_index.file_name import as_bytes
 from localfirst.code_index.found_file import FoundFile
-from localfirst.code_index.scan import scan
+from localfirst.code_index.scan import ScanStoppedError, scan
 from localfirst.code_index.scan.rules import FILLED_DIRECTORIES, MAX_BYTES, STORE_DIRECTORIES
 from localfirst.code_index.store import repositories
 from localfirst.code_index.store.differences import Differences, content_hash, differences
@@ -135,8 +135,8 @@ class _Watched(threading.Thread):
     def _scanned(self) -> list[FoundFile] | None:
         """The tree's files; None when the tree is gone."""
         try:
-            return scan(self._root).files
-        except OSError:
+            return scan(self._root, self.ended.is_set).files
+        except (OSError, ScanStoppedError):
             return None
 
     def _recount(self, connection: apsw.Connection, found: list[FoundFile] | None) -> None:

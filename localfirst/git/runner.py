@@ -15,7 +15,8 @@ import signal
 import subprocess
 import tempfile
 import threading
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
 from functools import cache
 from pathlib import Path
@@ -28,6 +29,8 @@ from localfirst.private_files import create_folder
 TIME_LIMIT_S = 5.0
 SIZE_LIMIT_BYTES = 64 * 1024 * 1024
 SAID_LIMIT_BYTES = 1024 * 1024
+
+_LOOK_EVERY_S = 0.2
 
 Hash = Literal["sha1", "sha256"]
 
@@ -69,6 +72,7 @@ class Question:
         kind: Hash = "sha1",
         by_users_configuration: bool = False,
         time_limit_s: float = TIME_LIMIT_S,
+        should_stop: Callable[[], bool] | None = None,
         size_limit_bytes: int = SIZE_LIMIT_BYTES,
     ) -> None:
         """Begins it.
@@ -79,6 +83,8 @@ class Question:
             directory: where git works; None for the empty repository.
             kind: the hash of the asked repository.
             by_users_configuration: the user's configuration is in force, for questions about it.
+
+            should_stop: asked several times a second whether nobody waits for the answer any more.
 
         Raises NoAnswerError where git cannot be started.
         """
@@ -102,9 +108,8 @@ class Question:
         except OSError as error:
             self._said.close()
             raise NoAnswerError(f"git cannot be started: {error.strerror}") from error
-        self._timer = threading.Timer(time_limit_s, self._over)
-        self._timer.daemon = True
-        self._timer.start()
+        self._ended = threading.Event()
+        threading.Thread(target=self._watch, args=(time_limit_s, should_stop), name="git", daemon=True).start()
 
     def answer(self) -> bytes:
         """What git printed. Raises NoAnswerError."""
@@ -115,7 +120,7 @@ class Question:
                 raise NoAnswerError(f"git says more than {self._limit} bytes")
             status = self._process.wait()
             if self._is_late:
-                raise NoAnswerError("git took too long")
+                raise NoAnswerError("git took too long, or was not waited for")
             if status != 0:
                 raise NoAnswerError(self.said().decode("utf-8", "replace").strip() or f"git ended with {status}")
             return printed
@@ -133,7 +138,12 @@ class Question:
         """Ends it, if it has not ended."""
         self._end()
 
-    def _over(self) -> None:
+    def _watch(self, time_limit_s: float, should_stop: Callable[[], bool] | None) -> None:
+        """Ends it when its time is over, or nobody waits any more."""
+        deadline = time.monotonic() + time_limit_s
+        while (left := deadline - time.monotonic()) > 0 and not (should_stop is not None and should_stop()):
+            if self._ended.wait(left if should_stop is None else min(left, _LOOK_EVERY_S)):
+                return
         self._is_late = True
         self._kill()
 
@@ -147,7 +157,7 @@ class Question:
                 self._process.kill()
 
     def _end(self) -> None:
-        self._timer.cancel()
+        self._ended.set()
         self._kill()
         self._process.wait()
         if self._process.stdout is not None:

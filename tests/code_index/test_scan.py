@@ -6,12 +6,13 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 import unicodedata
 from pathlib import Path
 
 import pytest
 
-from localfirst.code_index.scan import Scan, scan
+from localfirst.code_index.scan import Scan, ScanStoppedError, scan
 from localfirst.code_index.scan.rules import MAX_BYTES
 from localfirst.code_index.skipped import SkipRule
 
@@ -368,6 +369,7 @@ def test_the_environment_of_a_hook_does_not_lead_elsewhere(
 
 SCAN_WITHOUT_PRIVILEGE = """
 import sys
+import time
 from pathlib import Path
 from localfirst.code_index.scan import scan
 found = scan(Path(sys.argv[1]))
@@ -421,3 +423,32 @@ def test_a_generated_repository_is_the_same_each_time_and_holds_what_no_index_sh
         SkipRule.MINIFIED,
         SkipRule.LINK,
     }
+
+
+def test_a_scan_that_nobody_wants_any_more_ends(tree: Path) -> None:
+    for number in range(300):
+        put(tree, f"folder{number}/a.py")
+    asked = 0
+
+    def should_stop() -> bool:
+        nonlocal asked
+        asked += 1
+        return asked > 1
+
+    with pytest.raises(ScanStoppedError):
+        scan(tree, should_stop)
+    assert asked == 2
+
+
+def test_a_git_that_hangs_is_given_up_when_nobody_waits(
+    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(repository, "a.py")
+    (tmp_path / "slow").mkdir()
+    (tmp_path / "slow" / "git").write_text("#!/bin/sh\nexec sleep 600\n")
+    (tmp_path / "slow" / "git").chmod(0o700)
+    monkeypatch.setenv("PATH", f"{tmp_path / 'slow'}:{os.environ['PATH']}")
+    began = time.monotonic()
+    with pytest.raises(ScanStoppedError):
+        scan(repository, lambda: time.monotonic() - began > 0.5)
+    assert time.monotonic() - began < 5

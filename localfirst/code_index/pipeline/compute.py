@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
+from localfirst.checkout import UnfitError, read_unlinked
 from localfirst.code_index.chunk import Chunk, chunk_hash
 from localfirst.code_index.file_name import as_bytes
 from localfirst.code_index.pipeline.messages import (
@@ -65,11 +66,11 @@ def _cut_file(cut: Cut, root: bytes, path: str, known: bytes, folders: dict[byte
         if not _is_inside(name, folders):
             return _left_out(path, SkipRule.LINK, "its folder has become a link")
         seen_ns = time.time_ns()
-        content, status = _read(name)
+        content, status = read_unlinked(name, MAX_BYTES)
+    except UnfitError:
+        return _left_out(path, SkipRule.NOT_A_FILE)
     except OSError as error:
         return _unread(path, name, error)
-    if not stat.S_ISREG(status.st_mode):
-        return _left_out(path, SkipRule.NOT_A_FILE)
     seen = Seen(status.st_size, status.st_mtime_ns, status.st_ino, seen_ns)
     if content is None:
         return _left_out(path, SkipRule.TOO_LARGE, f"{status.st_size} bytes", seen)
@@ -102,21 +103,6 @@ def _pieces(path: str, found: CutInChunks) -> Iterator[Piece]:
             path_words=words.path,
             body_words=words.body,
         )
-
-
-def _read(name: bytes) -> tuple[bytes | None, os.stat_result]:
-    """The content (None: too large, or no regular file) and how the file looked when it was opened."""
-    # A link is not followed, and a pipe that has taken the file's place is not waited for.
-    descriptor = os.open(name, os.O_RDONLY | os.O_CLOEXEC | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
-    try:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode) or status.st_size > MAX_BYTES:
-            return None, status
-        with os.fdopen(descriptor, "rb", closefd=False) as file:
-            content = file.read(MAX_BYTES + 1)
-        return (content if len(content) <= MAX_BYTES else None), status
-    finally:
-        os.close(descriptor)
 
 
 def _is_inside(name: bytes, folders: dict[bytes, bool]) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Callable, Container
 from pathlib import Path
 
 import apsw
@@ -53,13 +53,16 @@ class Plan(msgspec.Struct, frozen=True):
         )
 
 
-def plan(connection: apsw.Connection, root: Path, name: str, *, force: bool = False) -> Plan:
+def plan(
+    connection: apsw.Connection, root: Path, name: str, *, force: bool = False, should_stop: Callable[[], bool] | None = None
+) -> Plan:
     """What there is to do for the tree at `root`; it becomes one of the store's repositories if it was none.
 
     Args:
         force: cut everything again, and believe an empty tree.
+        should_stop: asked again and again during the scan.
 
-    Raises RepositoryGoneError, and what `scan` raises.
+    Raises ScanStoppedError, RepositoryGoneError, and what `scan` raises.
     """
     root = _present(root)
     known = repositories.find(connection, root)
@@ -68,7 +71,7 @@ def plan(connection: apsw.Connection, root: Path, name: str, *, force: bool = Fa
             repositories.add(connection, root, name)
         known = repositories.find(connection, root)
         assert known is not None
-    tree, seen = _identity(root), _scan(root)
+    tree, seen = _identity(root), _scan(root, should_stop)
     found = differences(connection, root, known.repository_id, seen.files)
     if not seen.files and not seen.skipped and len(found.deleted) >= MANY_FILES and not force:
         raise RepositoryGoneError(
@@ -110,9 +113,9 @@ def _identity(root: Path) -> tuple[int, int]:
     return status.st_dev, status.st_ino
 
 
-def _scan(root: Path) -> Scan:
+def _scan(root: Path, should_stop: Callable[[], bool] | None) -> Scan:
     try:
-        return scan(root)
+        return scan(root, should_stop)
     except OSError as error:
         raise _gone(root, error.strerror or type(error).__name__) from None
 

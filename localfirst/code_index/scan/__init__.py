@@ -9,6 +9,6 @@ scan       all of it, with one stat per file; content is never read
 
 from __future__ import annotations
 
-from localfirst.code_index.scan.scan import Scan, scan
+from localfirst.code_index.scan.scan import Scan, ScanStoppedError, scan
 
-__all__ = ["Scan", "scan"]
+__all__ = ["Scan", "ScanStoppedError", "scan"]

@@ -13,6 +13,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -38,14 +39,17 @@ class GitTree:
     Use as a context manager; raises `NoListing` on entry or from either listing.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, should_stop: Callable[[], bool] | None = None) -> None:
         repository = repository_at(find_root(root))
         if repository is None:
             raise NoListing("there is no repository that is believed")
         prefix = Path(os.path.realpath(root)).relative_to(repository.top).as_posix()
         self._prefix = "" if prefix == "." else prefix + "/"
         self._how = _Asked(
-            {"GIT_INDEX_FILE": str(repository.own / "index"), "GIT_WORK_TREE": str(repository.top)}, root, repository.kind()
+            {"GIT_INDEX_FILE": str(repository.own / "index"), "GIT_WORK_TREE": str(repository.top)},
+            root,
+            repository.kind(),
+            should_stop,
         )
         self._excluded: tuple[str, ...] = ()
         if repository.file("info/exclude").state() is not None:
@@ -80,6 +84,7 @@ class _Asked(NamedTuple):
     environment: dict[str, str]
     root: Path
     kind: Hash
+    should_stop: Callable[[], bool] | None
 
     def begin(self, *arguments: str) -> Question:
         try:
@@ -90,6 +95,7 @@ class _Asked(NamedTuple):
                 kind=self.kind,
                 by_users_configuration=True,  # it says which files the user wants ignored everywhere
                 time_limit_s=_TIME_LIMIT_S,
+                should_stop=self.should_stop,
             )
         except NoAnswerError as error:
             raise NoListing(str(error)) from error

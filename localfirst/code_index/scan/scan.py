@@ -7,7 +7,7 @@ hold any byte. 15 000 files take some 0.1 s.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from operator import attrgetter
 from pathlib import Path
 from stat import S_IFDIR, S_IFLNK, S_IFMT, S_IFREG
@@ -21,6 +21,15 @@ from localfirst.code_index.scan.rules import MAX_BYTES, STORE_DIRECTORIES, rule_
 from localfirst.code_index.scan.walk import walk
 from localfirst.code_index.skipped import Skipped, SkipRule
 
+_LOOK_EVERY_PATHS = 100
+
+_NO_PART = STORE_DIRECTORIES | {"", ".", ".."}
+"""No name of a folder inside: an index may say anything."""
+
+
+class ScanStoppedError(Exception):
+    """Nobody wants the scan any more."""
+
 
 class Scan(msgspec.Struct, frozen=True):
     """What stands in a working tree, sorted by path."""
@@ -29,14 +38,15 @@ class Scan(msgspec.Struct, frozen=True):
     skipped: list[Skipped]
 
 
-def scan(root: Path) -> Scan:
-    """Scans the tree under `root`.
+def scan(root: Path, should_stop: Callable[[], bool] | None = None) -> Scan:
+    """Scans the tree under `root`; `should_stop` is asked again and again whether anybody still wants it.
 
-    Raises `FileNotFoundError`, `NotADirectoryError` or `PermissionError` when `root` is gone, no directory, or may not be read.
+    Raises ScanStoppedError if not; `FileNotFoundError`, `NotADirectoryError` or `PermissionError` when `root` is gone, no
+    directory, or may not be read.
     """
     with os.scandir(root):  # the reason in the system's words, before anything is concluded from an empty listing
         pass
-    found = _Findings(root)
+    found = _Findings(root, should_stop)
     found.tree("")
     found.files.sort(key=attrgetter("path"))
     found.skipped.sort(key=attrgetter("path"))
@@ -46,7 +56,8 @@ def scan(root: Path) -> Scan:
 class _Findings:
     """A scan in the making."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, should_stop: Callable[[], bool] | None) -> None:
+        self._should_stop = should_stop
         self.files: list[FoundFile] = []
         self.skipped: list[Skipped] = []
         self._root = root
@@ -61,13 +72,14 @@ class _Findings:
             listed = self._listed_by_git(place, prefix)
         except NoListing:
             listed = False
+        self._look()
         if not listed:
             del self.files[files:], self.skipped[skipped:]  # of a git that gave up halfway
             self._walked(place, prefix)
 
     def _listed_by_git(self, place: Path, prefix: str) -> bool:
         """False when git lists nothing: an empty tree, or one that an enclosing repository ignores."""
-        with GitTree(place) as git:
+        with GitTree(place, self._should_stop) as git:
             tracked = git.tracked()
             directories = self._take(prefix + path for path in tracked) if prefix else self._take(tracked)
             for path in directories:
@@ -88,7 +100,7 @@ class _Findings:
 
     def _walked(self, place: Path, prefix: str) -> None:
         """Takes in what git does not list."""
-        paths, repositories, skipped = walk(place)
+        paths, repositories, skipped = walk(place, self._look)
         self._take(prefix + path for path in paths)
         for one in skipped:
             self.skipped.append(Skipped(prefix + one.path, one.rule, one.detail) if prefix else one)
@@ -102,7 +114,9 @@ class _Findings:
         files, skipped, lstat, ignores = self.files, self.skipped, os.lstat, self._ignored.ignores_file
         inside = self._inside
         directories: list[str] = []
-        for path in paths:
+        for number, path in enumerate(paths):
+            if not number % _LOOK_EVERY_PATHS:
+                self._look()
             folder = path[: max(path.rfind("/"), 0)]
             if not (inside[folder] if folder in inside else self._is_inside(folder)) or ignores(path):
                 continue
@@ -134,12 +148,16 @@ class _Findings:
                 files.append(FoundFile(path, size, status.st_mtime_ns, status.st_ino))
         return directories
 
+    def _look(self) -> None:
+        if self._should_stop is not None and self._should_stop():
+            raise ScanStoppedError
+
     def _is_inside(self, folder: str) -> bool:
         """Whether a directory is reached without a link: git still lists what it tracks below one that became a link."""
         known = self._inside.get(folder)
         if known is None:
             cut = folder.rfind("/")
-            known = folder[cut + 1 :] not in STORE_DIRECTORIES and self._is_inside(folder[: max(cut, 0)])
+            known = folder[cut + 1 :] not in _NO_PART and self._is_inside(folder[: max(cut, 0)])
             known = known and not os.path.islink(f"{os.fspath(self._root)}/{folder}")  # noqa: PTH114 - any bytes
             self._inside[folder] = known
         return known

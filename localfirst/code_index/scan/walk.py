@@ -8,6 +8,7 @@ is reported apart, for its own git to list.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from localfirst.code_index.scan.ignore import IgnoreFiles
@@ -18,10 +19,11 @@ _MARKS = ("pyvenv.cfg", "CACHEDIR.TAG")
 """Files that mark a virtual environment or a cache, whatever the directory's name."""
 
 
-def walk(root: Path) -> tuple[list[str], list[str], list[Skipped]]:
+def walk(root: Path, look: Callable[[], None] = lambda: None) -> tuple[list[str], list[str], list[Skipped]]:
     """Paths relative to `root` of everything but directories, of repositories inside, and what was left out.
 
-    `root` may be a repository itself, one that its own git did not list; it is walked all the same.
+    `look` is called for each directory, and may raise. `root` may be a repository itself, one that its own git did not list; it
+    is walked all the same.
     """
     ignored = IgnoreFiles(root, (".gitignore",))
     paths: list[str] = []
@@ -31,6 +33,7 @@ def walk(root: Path) -> tuple[list[str], list[str], list[Skipped]]:
     waiting = [""]
     while waiting:
         directory = waiting.pop()
+        look()
         place = f"{base}/{directory}" if directory else base
         try:
             with os.scandir(place) as scanned:

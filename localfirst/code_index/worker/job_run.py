@@ -149,9 +149,13 @@ class JobRun:
         from localfirst.code_index.pipeline.files import index_files
         from localfirst.code_index.pipeline.finish import finish
         from localfirst.code_index.pipeline.plan import plan
+        from localfirst.code_index.scan import ScanStoppedError
 
         report = JobReport(connection, job, self._stop)
-        todo = plan(connection, Path(job.root), job.name, force=job.force_reindex)
+        try:
+            todo = plan(connection, Path(job.root), job.name, force=job.force_reindex, should_stop=self._stop.is_set)
+        except ScanStoppedError:
+            return False
         if self._stop.is_set():
             return False
         if job.is_listed:
