@@ -33,6 +33,7 @@ OPEN_OTHER_FILES = {
     "migration/prompts.py": "the first line of a file in a folder that the user names",
     "private_files.py": "files beside the replica",
     "reading/circuit.py": "a mark beside the replica",
+    "registry.py": "what stands beside the replicas",
 }
 FOLDERS_OF_OTHER_FILES = ("replica",)
 """The replica and what stands beside it."""

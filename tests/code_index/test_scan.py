@@ -437,7 +437,7 @@ def test_a_scan_that_nobody_wants_any_more_ends(tree: Path) -> None:
 
     with pytest.raises(ScanStoppedError):
         scan(tree, should_stop)
-    assert asked == 2
+    assert 2 <= asked <= 4
 
 
 def test_a_git_that_hangs_is_given_up_when_nobody_waits(
