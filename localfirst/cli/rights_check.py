@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Literal
 
 from localfirst_schema.errors import UnavailableError
 
 from localfirst.cli.finding import Finding
+
+if TYPE_CHECKING:
+    from localfirst_sync.postgres.rights import Lack
 
 NAMED = 6
 """So many tables are named one by one; of more, the statement names them."""
@@ -28,10 +32,13 @@ def findings(database_url: str) -> Iterator[Finding]:
         return
     finally:
         close_quietly(connection)
+    level: Literal["warning", "broken"] = "warning" if _reads_alone(stands.lacks) else "broken"
+    if level == "warning":
+        yield Finding("rights", level, f"{stands.user} may read and not write: what is written here stays on this machine")
     for lack in stands.lacks:
         of = lack.of.split(", ")
         named = lack.of if len(of) <= NAMED else f"{', '.join(of[:NAMED])} and {len(of) - NAMED} more"
-        yield Finding("rights", "broken", f"{stands.user} lacks {lack.right} on {named}: {lack.statement}")
+        yield Finding("rights", level, f"{stands.user} lacks {lack.right} on {named}: {lack.statement}")
     if stands.lacks and stands.owner is not None:
         words = f"all of them at once, by a member of {stands.owner.name}: localfirst server grant {stands.user}"
         yield Finding("rights", "warning", words)
@@ -53,3 +60,9 @@ def findings(database_url: str) -> Iterator[Finding]:
         yield Finding("rights", "ok", words)
     elif not stands.lacks:
         yield Finding("rights", "ok", f"{stands.user} has what it needs; the schema belongs to {owner.name}")
+
+
+def _reads_alone(lacks: Sequence[Lack]) -> bool:
+    """Whether somebody has made this user a reader: nothing of reading is missing, and writing rows is."""
+    writes = any("INSERT" in lack.right and "localfirst.work_items" in lack.of.split(", ") for lack in lacks)
+    return writes and not any("SELECT" in lack.right or lack.right in ("USAGE", "CREATE") for lack in lacks)

@@ -101,6 +101,16 @@ def test_what_cannot_be_granted_is_said_in_words(admin: Shell, person: Shell, ro
     assert "not both" in both.err
 
 
+def test_a_reader_is_told_so_and_is_no_fault(admin: Shell, person: Shell, role: str) -> None:
+    admin.item("The first")  # a reader cannot start the project
+    admin.ok("sync")
+    admin.ok("server", "grant", role, "--read-only")
+    found = of_rights(person)
+    assert {one["level"] for one in found} == {"warning"}
+    assert found[0]["words"] == f"{role} may read and not write: what is written here stays on this machine"
+    assert person.run("doctor").status == 0
+
+
 LACKS = {
     "usage": ("REVOKE USAGE ON SCHEMA localfirst FROM {role}", r"GRANT USAGE ON SCHEMA localfirst TO {role};"),
     "select": ("REVOKE SELECT ON localfirst.history FROM {role}", r"GRANT SELECT ON localfirst.history TO {role};"),
