@@ -47,7 +47,8 @@ changed, and repeat your change with its present version; nothing of yours was w
 
 Each result has `warnings`, empty when all is well: `database_unavailable`, `using_fallback_cache` and `stale_cache` mean \
 that the answer comes from this machine and others may know more; `pending_local_changes` that yours are not shared yet; \
-`conflict_pending` that somebody should decide. None of them asks you to repeat a call. Errors say in one sentence what to \
+`conflict_pending` that somebody should decide; `set_aside` that the server has something that cannot be read here \
+(`sync_status` names it). None of them asks you to repeat a call. Errors say in one sentence what to \
 do next."""
 TOOLS_FRESH_MS = 300_000
 

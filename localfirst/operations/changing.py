@@ -9,16 +9,22 @@ from localfirst_schema.errors import InvalidStateError, NotFoundError, Validatio
 from localfirst_schema.wire import Row
 
 from localfirst.operations.present import present
+from localfirst.replica import set_aside
 from localfirst.replica.act import Act
 from localfirst.replica.rows import find
 from localfirst.session import Session
 
 
 def require(session: Session, entity: Entity, row_id: str) -> Row:
-    """The row, also a deleted one; an unknown id is sought on the server first. Raises NotFoundError."""
+    """The row, also a deleted one; an unknown id is sought on the server first.
+
+    Raises NotFoundError, InvalidStateError for one that is set aside.
+    """
     row = find(session.replica, entity, row_id)
     if row is None and session.catch_up():
         row = find(session.replica, entity, row_id)
+    if row is None:
+        set_aside.require_taken(session.replica, entity.name, row_id)
     return _there(entity, row_id, row)
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from localfirst_schema.entities import WORK_ITEM
-from localfirst_schema.errors import NotFoundError
+from localfirst_schema.errors import NotFoundError, ValidationError
+from localfirst_schema.limits import VERSION_GIVEN_MAX
 from localfirst_schema.values import check_json
 from localfirst_schema.wire import decode_json
 
@@ -31,12 +32,16 @@ def waiting_blind_update(session: Session, item_id: str) -> dict[str, Any] | Non
 def keep_blind_update(session: Session, act: Act, item_id: str, version: int, changes: dict[str, Any]) -> dict[str, Any]:
     """Keeps the change for the server to decide against `version`; what the caller did not give is unknown (null).
 
-    Raises NotFoundError when there is no server, or it is there and does not know the id.
+    Raises NotFoundError when there is no server, or it is there and does not know the id; ValidationError for a version that no
+    item can have.
     """
     if session.link is None or session.link.is_online():
         raise NotFoundError(
             f"there is no work item {item_id} in this project; list or search to find its id.", entity="work_item", id=item_id
         )
+    if version > VERSION_GIVEN_MAX:
+        # The row would be raised past it if the change clashes: no row has come near.
+        raise ValidationError("version", f"must be at most {VERSION_GIVEN_MAX}: no item has a version near it")
     if "metadata" in changes:
         changes = changes | {"metadata": check_json("metadata", changes["metadata"])}
     values = {name: value for name, value in changes.items() if name not in ("deleted", "metadata")}

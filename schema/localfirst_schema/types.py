@@ -12,7 +12,6 @@ from localfirst_schema import timestamps, values
 from localfirst_schema.author import AUTHOR_MAX
 from localfirst_schema.errors import ValidationError
 from localfirst_schema.identifiers import canonical_uuid
-from localfirst_schema.limits import VERSION_GIVEN_MAX
 
 VENDOR_NAME_MAX = 200
 
@@ -113,7 +112,7 @@ RepoPath = Annotated[str, Field(min_length=1, max_length=4096), AfterValidator(_
 JobId = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_text)]
 TokenBudget = Annotated[int, Field(ge=1000, le=1_000_000)]
 PrNumber = Annotated[int, Field(ge=1, le=2**63 - 1)]
-Version = Annotated[int, Field(ge=1, le=VERSION_GIVEN_MAX, description="the version that you read")]
+Version = Annotated[int, Field(ge=1, le=2**63 - 1, description="the version that you read")]
 Limit = Annotated[int, Field(ge=1, le=100)]
 Offset = Annotated[int, Field(ge=0, le=2**62)]
 
