@@ -67,6 +67,7 @@ class Desk(Session):
         self.link = AwayLink()  # type: ignore[assignment]
         self._freshness = Freshness(replica, self.link, "replica")
         self._mirror = None
+        self._warnings = []
 
     def _keep_in_place(self) -> None:
         """There is no file that could be taken away."""
