@@ -1,0 +1,1 @@
+"""A checkout that tries everything, opened by everything."""
