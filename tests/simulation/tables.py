@@ -6,13 +6,17 @@ import json
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from localfirst_schema.entities import ENTITIES, VENDOR, WORK_ITEM, Entity
+from localfirst_schema import timestamps
+from localfirst_schema.entities import ENTITIES, VENDOR, WORK_ITEM, Entity, Kind
 from localfirst_schema.wire import Row
 from localfirst_sync.receipts import Receipt
 from localfirst_sync.structure import DEPTH_MAX, edge
 from psycopg import errors
 
 TITLE_MAX = 200
+CANONICAL_CHARS = 27
+
+_TIMES = {one.name: [column.name for column in one.columns if column.kind is Kind.TIMESTAMP] for one in ENTITIES}
 
 
 class Entry(NamedTuple):
@@ -59,6 +63,8 @@ class Tables:
         if entity is VENDOR:
             row["status"] = "operational" if row["operational"] else "broken"
         _check(entity, row)
+        for name in _TIMES[entity.name]:
+            row[name] = timestamptz(row[name])
         self.rows[entity.name][row["id"]] = row
 
     def derive_paths(self, items: list[str]) -> None:
@@ -116,6 +122,14 @@ def _check(entity: Entity, row: Row) -> None:
     for column in entity.columns:
         if column.name in entity.references and column.name != "parent_id" and row[column.name] is None:
             raise errors.NotNullViolation(column.name)
+
+
+def timestamptz(text: Any) -> Any:
+    """A time as a pull gives it back, in whatever form it was written; what is no time comes with its mark as it is."""
+    try:
+        return timestamps.canonical(text) if isinstance(text, str) and len(text) != CANONICAL_CHARS else text
+    except ValueError:
+        return text
 
 
 @lru_cache(maxsize=20_000)
