@@ -276,6 +276,10 @@ class ServerLink:
             return self._loop.last_error
         return SILENT if self._has_waited or self._failed_at else None
 
+    def is_silent(self) -> bool:
+        """Whether the last try ended without any answer."""
+        return self._loop is not None and self._loop.last_cause == "timeout"
+
     def last_check_at(self) -> str | None:
         """When the server was last asked."""
         return self._loop.last_check_at if self._loop is not None else None

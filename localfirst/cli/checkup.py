@@ -100,7 +100,7 @@ def _session(loaded: Settings) -> Iterator[Finding]:
         status = BY_NAME["sync_status"]
         state = status.run(session, status.arguments())
         yield _server(state["server"], is_online=state["online"], problem=state["last_error"])
-        if loaded.database_url is not None:
+        if loaded.database_url is not None and not (session.link is not None and session.link.is_silent()):
             yield from rights_check.findings(loaded.database_url)
         if state["server"] is not None:
             yield _unsent(session, state["pending_mutations"], is_online=state["online"], problem=state["last_error"])
