@@ -60,6 +60,7 @@ class Session:
     acts = 0
     committed: Act | None = None
     _is_open = True
+    _is_reading = False
     _announcement: str | None = None
     _layers: Layers | None = None
     _stand_in: SessionWithoutReplica | None = None
@@ -90,6 +91,7 @@ class Session:
             self.project_id: str = self.replica.execute("SELECT project_id FROM replica").get
         self.link = ServerLink(self.settings) if self.settings.database_url else None
         self._freshness = Freshness(self.replica, self.link, self.settings.read_from)
+        self._freshness.keeps_snapshot = self._is_reading
         self._is_open = True
         if self.link is not None:
             self.link.start()
@@ -154,6 +156,7 @@ class Session:
         """One act on the replica, on its way to the server as soon as it is on disk."""
         while True:
             self._keep_in_place()
+            self._freshness.end_snapshot()
             be_patient(self.replica, BUSY_TIMEOUT_MS)
             with act(self.replica, self.who(*by)) as open_act:
                 if self._is_in_place():  # once more, now that nobody else can write: it may have been set aside meanwhile
@@ -184,6 +187,19 @@ class Session:
         self._keep_in_place()
         be_patient(self.replica, READ_PATIENCE_MS if self._stand_in is None else RETRY_PATIENCE_MS)
         return self._warned(self._freshness.before_read(row_id))
+
+    @contextmanager
+    def one_read(self) -> Iterator[None]:
+        """All queries of one answer see one state of the replica: that for which `read` has found out how fresh it is."""
+        self._is_reading = True
+        self._freshness.begin_snapshot()
+        try:
+            yield
+        finally:
+            self._is_reading = False
+            if self._is_open:
+                self._freshness.keeps_snapshot = False
+                self._freshness.end_snapshot()
 
     def of_replica(self) -> dict[str, Any]:
         """The same fields for an answer about the replica itself: nobody is asked."""

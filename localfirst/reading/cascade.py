@@ -109,8 +109,7 @@ def _sought(name: str, run: Run, session: Session | SessionWithoutReplica, argum
     for layer in _layers(session, name):
         holds_anything = holds_anything or _holds_anything(layer)
         try:
-            with sqlite_errors():
-                answer = run(layer, arguments)
+            answer = _read(layer, run, arguments)
         except NotFoundError as error:
             missing = missing or error
             if _knows(layer, error):
@@ -121,8 +120,7 @@ def _sought(name: str, run: Run, session: Session | SessionWithoutReplica, argum
             nothing = nothing or answer
     if isinstance(session, SessionWithoutReplica) and not holds_anything and name not in OF_REPLICAS_ALONE:
         if session.await_server(began + ALONE_PATIENCE_S - time.monotonic()):
-            with sqlite_errors():
-                return run(session, arguments)
+            return _read(session, run, arguments)
         if missing is not None:
             raise session.nothing_to_ask() from missing
     if nothing is not None:
@@ -130,6 +128,12 @@ def _sought(name: str, run: Run, session: Session | SessionWithoutReplica, argum
     if missing is not None:
         raise missing
     raise UnavailableError("nothing can be read at the moment; try again.")
+
+
+def _read(layer: Session | SessionWithoutReplica | LayerSession, run: Run, arguments: Any) -> Answer:
+    """What the layer answers, read from one state of it."""
+    with sqlite_errors(), layer.one_read():
+        return run(layer, arguments)
 
 
 def _layers(session: Session | SessionWithoutReplica, name: str) -> Iterator[Session | SessionWithoutReplica | LayerSession]:

@@ -47,7 +47,14 @@ class _State(NamedTuple):
 
 
 class Freshness:
-    """Decides, before each read, which layer it is answered from."""
+    """Decides, before each read, which layer it is answered from, and keeps the state of the replica that it was decided for.
+
+    Attributes:
+        keeps_snapshot: whether the queries of an answer see one state of the replica, until `end_snapshot`. Otherwise what
+            another process commits between two of them would be in a half of the answer.
+    """
+
+    keeps_snapshot = False
 
     def __init__(self, replica: apsw.Connection, link: ServerLink | None, read_from: str) -> None:
         self._replica = replica
@@ -97,6 +104,20 @@ class Freshness:
             warnings.append("stale_cache")
         return {"success": True, "data_source": "sqlite_cache", "warnings": warnings, "cache_age_minutes": age}
 
+    def end_snapshot(self) -> None:
+        """The answer is read."""
+        if self._replica.in_transaction:
+            self._replica.execute("COMMIT")
+
+    def begin_snapshot(self) -> None:
+        """From the next query on one state is seen; a read that has to catch up with the server sees the one after that."""
+        self.keeps_snapshot = True
+        self._go_on_in_snapshot()
+
+    def _go_on_in_snapshot(self) -> None:
+        if self.keeps_snapshot and not self._replica.in_transaction:
+            self._replica.execute("BEGIN")
+
     def catch_up(self) -> bool:
         """Makes the replica level with the server, within the budgets; False if it could not."""
         return self._link is not None and self._is_level()
@@ -107,6 +128,7 @@ class Freshness:
 
     def _state(self, row_id: str | None) -> _State:
         """One query, whatever is asked for: reads during an outage cost what reads without a server cost."""
+        self._go_on_in_snapshot()
         found: list[Any] = self._replica.execute(_STATE).fetchall()
         last_sync_at, waits, in_conflict, is_set_aside = found[0]
         if row_id is not None:
@@ -117,7 +139,8 @@ class Freshness:
         return _State(last_sync_at, bool(waits), bool(in_conflict), bool(is_set_aside))
 
     def _is_level(self) -> bool:
-        """Whether the replica has everything that the server had when this was asked."""
+        """Whether the replica has everything that the server had when this was asked; what was read before may be older."""
+        self.end_snapshot()
         assert self._link is not None
         head = self._link.head()
         if head is None:

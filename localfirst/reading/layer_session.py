@@ -33,6 +33,11 @@ class LayerSession:
         """The same."""
         return self.read()
 
+    @contextmanager
+    def one_read(self) -> Iterator[None]:
+        """Nobody writes to it, so there is one state."""
+        yield
+
     def catch_up(self) -> bool:
         """There is nothing to catch up with."""
         return False

@@ -107,6 +107,16 @@ class SessionWithoutReplica:
         """The common fields of a read's result."""
         return self._warned(self._named(self._freshness.before_read(row_id)))
 
+    @contextmanager
+    def one_read(self) -> Iterator[None]:
+        """All queries of one answer see one state of what is in memory."""
+        self._freshness.begin_snapshot()
+        try:
+            yield
+        finally:
+            self._freshness.keeps_snapshot = False
+            self._freshness.end_snapshot()
+
     def of_replica(self) -> dict[str, Any]:
         """The same for an answer that speaks of the replica itself: nobody is asked."""
         return self._warned(self._named(self._freshness.of_replica()))
