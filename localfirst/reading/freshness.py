@@ -148,11 +148,14 @@ class Freshness:
         if self._cursor() == head:
             return True
         deadline = time.monotonic() + PULL_BUDGET_S
-        self._link.pull(PULL_BUDGET_S)
-        while self._cursor()[0] < head[0]:
-            # Another process may be pulling into the same replica: wait for it within the budget.
-            if time.monotonic() > deadline or not self._link.pull(deadline - time.monotonic()):
-                return False
+        has_pulled = self._link.pull(PULL_BUDGET_S)
+        # A higher number alone says nothing: a server that was set back has given it to another change. It does after a pull,
+        # which has found the server's past to be this one. Another process may be pulling into the same replica: that is
+        # waited for within the budget.
+        while (cursor := self._cursor()) != head and not (has_pulled and cursor[0] > head[0]):
+            has_pulled = time.monotonic() <= deadline and self._link.pull(deadline - time.monotonic())
+            if not has_pulled:
+                return self._cursor() == head
         return True
 
     def _cursor(self) -> tuple[int, ...]:
