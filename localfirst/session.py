@@ -201,6 +201,11 @@ class Session:
                 self._freshness.keeps_snapshot = False
                 self._freshness.end_snapshot()
 
+    def end_snapshot(self) -> None:
+        """What follows in this read sees what is there by then, and may write."""
+        self._freshness.keeps_snapshot = False
+        self._freshness.end_snapshot()
+
     def of_replica(self) -> dict[str, Any]:
         """The same fields for an answer about the replica itself: nobody is asked."""
         return self._warned(self._freshness.of_replica())

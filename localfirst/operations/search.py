@@ -19,6 +19,7 @@ def search(session: Session, arguments: SearchWorkItems) -> dict[str, Any]:
     from localfirst.search.work_items import find  # the model's libraries are for those who search
 
     source = session.read()
+    session.end_snapshot()  # vectors that are missing are written first; the search then takes a snapshot of its own
     with sqlite_errors():
         found = find(session.replica, arguments.query, arguments.limit)
     return {"items": [present(WORK_ITEM, row) | {"score": score} for row, score in found]} | source

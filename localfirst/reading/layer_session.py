@@ -38,6 +38,9 @@ class LayerSession:
         """Nobody writes to it, so there is one state."""
         yield
 
+    def end_snapshot(self) -> None:
+        """There is none."""
+
     def catch_up(self) -> bool:
         """There is nothing to catch up with."""
         return False

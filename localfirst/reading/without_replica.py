@@ -117,6 +117,11 @@ class SessionWithoutReplica:
             self._freshness.keeps_snapshot = False
             self._freshness.end_snapshot()
 
+    def end_snapshot(self) -> None:
+        """What follows in this read sees what is there by then."""
+        self._freshness.keeps_snapshot = False
+        self._freshness.end_snapshot()
+
     def of_replica(self) -> dict[str, Any]:
         """The same for an answer that speaks of the replica itself: nobody is asked."""
         return self._warned(self._named(self._freshness.of_replica()))

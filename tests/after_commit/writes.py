@@ -36,7 +36,7 @@ def prepared(tool: str, call: Call, place: Any) -> dict[str, Any]:
             call("update_work_item", id=made["id"], version=1, title="Changed")
             return {"id": made["id"], "version": 2, "to_version": 1}
         case "add_comment":
-            return {"work_item_id": item()["id"], "body": "A comment"}
+            return {"id": item()["id"], "body": "A comment"}
         case "claim_work_item":
             return {"id": item()["id"], "claimed_by": "ann"}
         case "release_work_item":

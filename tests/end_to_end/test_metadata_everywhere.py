@@ -9,6 +9,7 @@ from typing import Any
 import psycopg
 import pytest
 from contract.agent import working
+from localfirst_schema.errors import ValidationError
 from reading.world import call
 
 from end_to_end.conftest import NewLaptop
@@ -39,31 +40,34 @@ def test_numbers_are_shown_alike_by_who_wrote_them_and_by_everybody_else(new_lap
         assert on_a.call("list_conflicts")["total_count"] == 0
 
 
-def test_a_value_that_only_sql_could_write_stays_while_another_key_is_patched(new_laptop: NewLaptop, database_url: str) -> None:
-    laptop, large = new_laptop("a"), 10**1500
-    with working(laptop) as agent:
-        item = agent.call("create_work_item", item_type="task", title="x")["id"]
+def test_a_number_that_no_tool_takes_is_refused_of_sql_too(new_laptop: NewLaptop, database_url: str) -> None:
+    with working(new_laptop("a")) as agent:
+        agent.call("create_work_item", item_type="task", title="x")
         agent.call("create_vendor", name="Alder")
         agent.call("sync_now")
-        with psycopg.connect(database_url) as server:
-            for table in ("work_items", "vendor_extractors"):
-                # Formatted: a table's name is no parameter, and both are written out here.
-                metadata = json.dumps({"large": large, "inner": {"large": large}})
-                server.execute(f"UPDATE localfirst.{table} SET metadata = %s".encode(), (metadata,))
-        agent.call("sync_now")
-        for tool, asked in (
-            ("update_work_item", {"id": item}),
-            ("update_vendor_status", {"name": "Alder"}),
-        ):
-            read = {"update_work_item": "query_work_item", "update_vendor_status": "query_vendor_status"}[tool]
-            version = agent.call(read, **asked)["version"]
-            for patch in ({"large": large + 1}, {"inner": {"other": large}}):
-                refusal = agent.refused(tool, **asked, version=version, metadata=patch)
-                assert refusal.details["field"] in ("metadata.large", "metadata.inner.other")
-            changed = agent.call(tool, **asked, version=version, metadata={"inner": {"new": 1}, "kept": 2})
-            assert changed["metadata"] == {"large": large, "inner": {"large": large, "new": 1}, "kept": 2}
-        agent.call("sync_now")
-        assert agent.call("list_conflicts")["total_count"] == 0
+    with psycopg.connect(database_url, autocommit=True) as server:
+        for table in ("work_items", "vendor_extractors"):
+            with pytest.raises(psycopg.errors.CheckViolation):
+                # Formatted: a table's name is no parameter.
+                server.execute(f"UPDATE localfirst.{table} SET metadata = %s".encode(), (json.dumps({"large": 10**1500}),))
+
+
+def test_a_value_that_no_tool_takes_and_that_is_there_stays_while_another_key_is_patched(tmp_path: Path) -> None:
+    session, large = Session(load(tmp_path, {"LOCALFIRST_REPLICA": str(tmp_path / "replica.db")})), 10**1500
+    item = call(session, "create_work_item", item_type="task", title="x")["id"]
+    call(session, "create_vendor", name="Alder")
+    with session.act() as act:
+        for table in ("work_items", "vendor_extractors"):
+            metadata = json.dumps({"large": large, "inner": {"large": large}})
+            act.connection.execute(f"UPDATE {table} SET metadata = ?", (metadata,))
+    for tool, asked in (("update_work_item", {"id": item}), ("update_vendor_status", {"name": "Alder"})):
+        for patch in ({"large": large + 1}, {"inner": {"other": large}}):
+            with pytest.raises(ValidationError) as refusal:
+                call(session, tool, **asked, version=1, metadata=patch)
+            assert refusal.value.details["field"] in ("metadata.large", "metadata.inner.other")
+        changed = call(session, tool, **asked, version=1, metadata={"inner": {"new": 1}, "kept": 2})
+        assert changed["metadata"] == {"large": large, "inner": {"large": large, "new": 1}, "kept": 2}
+    session.close()
 
 
 def test_a_document_grows_to_its_limit_and_not_beyond_it_patch_by_patch(tmp_path: Path) -> None:
