@@ -17,8 +17,9 @@ from localfirst_schema.wire import Fields, Row, decode_json, encode_json
 from localfirst.replica import fulltext, set_aside
 from localfirst.replica.connection import immediate
 
-_NEXT_NUMBER = """
-    SELECT coalesce((SELECT number FROM outbox ORDER BY history_id DESC LIMIT 1), acked_number) + 1 FROM replica
+_BEGIN = f"""
+    SELECT coalesce((SELECT number FROM outbox ORDER BY history_id DESC LIMIT 1), acked_number) + 1, ({set_aside.IS_ANY})
+    FROM replica
 """
 # A creation that was refused has left its versions in the history: the next one goes on behind them.
 _LAST_VERSION = "SELECT coalesce(max(version), 0) FROM history WHERE entity_id = ?"
@@ -47,7 +48,9 @@ class Act:
         self.at = timestamps.now()
         self.rows: list[tuple[Entity, Row]] = []
         self.answer: dict[str, Any] | None = None
-        self._txn = self._number = connection.execute(_NEXT_NUMBER).get
+        begun: list[Any] = connection.execute(_BEGIN).fetchall()
+        self._number, self._is_any_aside = begun[0]
+        self._txn = self._number
 
     def change(self, entity: Entity, before: Row | None, values: dict[str, Any], **derived: Any) -> Row:
         """Writes one change and returns the row as it is now.
@@ -58,7 +61,7 @@ class Act:
             derived: columns that are computed and never sent (`path`, `depth`).
         """
         fields = changed_fields(entity, before, values)
-        set_aside.require_taken(self.connection, entity.name, values["id"] if before is None else before["id"])
+        self._require_taken(entity, values["id"] if before is None else before["id"])
         row = self._next_row(entity, before, fields, values, derived)
         local_id = write_row(self.connection, entity, before, row)
         if entity is WORK_ITEM and ("title" in fields or "metadata" in fields):
@@ -75,7 +78,7 @@ class Act:
         Args:
             patch: a JSON merge patch of the metadata.
         """
-        set_aside.require_taken(self.connection, entity.name, row_id)
+        self._require_taken(entity, row_id)
         fields: Fields = {name: {"blind": True, "old": None, "new": value} for name, value in values.items()}
         if patch is not None:
             fields["metadata"] = {"blind": True, "old": None, "new": patch}
@@ -87,6 +90,10 @@ class Act:
         self.connection.execute(_SETTLE, {**values, "id": conflict_id})
         fields: Fields = {name: {"old": None, "new": value} for name, value in values.items()}
         self._record("conflict", conflict_id, 1, 2, fields)
+
+    def _require_taken(self, entity: Entity, row_id: str) -> None:
+        if self._is_any_aside:  # nearly never; nobody else writes while this act is open
+            set_aside.require_taken(self.connection, entity.name, row_id)
 
     def _record(self, entity: str, row_id: str, base_version: int, version: int, fields: Fields) -> None:
         bindings = (entity, row_id, version, self.by, self.at, encode_json(fields))

@@ -45,6 +45,9 @@ _AWAIT_HISTORY = "INSERT INTO awaited SELECT history_id FROM outbox WHERE number
 _DROP_HISTORY = f"""
     DELETE FROM history WHERE history_id = (SELECT history_id FROM outbox WHERE number = ? AND told = {outbox.OTHERWISE})
 """
+_STANDING = f"""
+    SELECT cursor_seq, cursor_tag, pushed_seq, EXISTS (SELECT 1 FROM outbox) OR {set_aside.IS_ANY_OLDER} FROM replica
+"""
 _VERSIONS = "SELECT id, version FROM {table} WHERE id IN (SELECT value FROM json_each(?))"
 _UPSERT_CONFLICT = (
     f"INSERT OR REPLACE INTO {CONFLICT_TABLE} ({', '.join(CONFLICT_COLUMNS)}) VALUES ({', '.join('?' * len(CONFLICT_COLUMNS))})"
@@ -166,6 +169,13 @@ class ReplicaStore:
             return  # of a conflict the pull brings everything
         table = ENTITY[entity].table
         self._connection.execute(f"UPDATE {table} SET version = max(version, ?) WHERE id = ?", (version, row_id))
+
+    def is_level(self, head: Cursor) -> bool:
+        """Whether there is nothing to do while the server's head is this. One query, since every idle round asks it."""
+        with sqlite_errors():
+            found: list[Any] = self._connection.execute(_STANDING, (set_aside.GENERATION,)).fetchall()
+        cursor_seq, cursor_tag, pushed_seq, is_open = found[0]
+        return head.seq == cursor_seq and head.tag == cursor_tag and pushed_seq <= head.seq and not is_open
 
     def cursor(self) -> Cursor:
         """How far this replica has read."""

@@ -14,7 +14,7 @@ import apsw
 from localfirst_schema import timestamps
 from localfirst_schema.entities import ENTITY
 from localfirst_schema.errors import InvalidStateError
-from localfirst_schema.limits import GENERATION
+from localfirst_schema.limits import GENERATION as GENERATION
 from localfirst_schema.wire import encode_json
 
 if TYPE_CHECKING:
@@ -27,6 +27,9 @@ SHOWN = 5
 """So many are named by `sync_status` and `doctor`; the table holds all."""
 
 IS_ANY = "SELECT EXISTS (SELECT 1 FROM set_aside)"
+IS_ANY_OLDER = "EXISTS (SELECT 1 FROM set_aside WHERE limits < ? AND kind <> 'chunk')"
+"""Whether anything is to be asked for again; the parameter is this program's `GENERATION`."""
+
 _KEEP = """
     INSERT INTO set_aside (kind, table_name, id, seq, raw, reason, at, limits) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (table_name, id, seq) DO UPDATE SET raw = excluded.raw, reason = excluded.reason, limits = excluded.limits

@@ -243,6 +243,10 @@ class LocalStore(Protocol):
         """Swaps in what is staged, applies what came after it, and moves the cursor, in one transaction; rows with pending
         mutations are kept and rebased. Returns how many changes were not this replica's own."""
 
+    def is_level(self, head: Cursor) -> bool:
+        """Whether there is nothing to do while the server's head is this: all is read and sent, and nothing is to be asked
+        for again. An idle round asks no more than that."""
+
     def lacks_text(self) -> bool:
         """Whether full text is left to be written after a bootstrap."""
 

@@ -88,8 +88,7 @@ def _round(
     local: LocalStore, remote: RemoteStore, lock: ReplicaLock, batch: int, lock_wait_s: float, progress: Progress | None
 ) -> RoundResult:
     head = remote.head()
-    is_level = head == local.cursor() and local.last_push().seq <= head.seq
-    if is_level and not local.pending_count() and local.set_aside_again() is None:
+    if local.is_level(head):
         return RoundResult(0, 0, 0, 0, head)
     try:
         with lock.held(lock_wait_s):

@@ -14,6 +14,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
+from operator import methodcaller
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 import msgspec
@@ -258,20 +259,44 @@ def _text_reason(longest: int) -> _Reason:
     return reason
 
 
-_SHORT_CHARS = 2 * limits.DOCUMENT_DEPTH_MAX
-"""A text of at most so many characters is neither nested too deep nor has a number with too many digits."""
-
 _LONG_NUMBER = re.compile(rf"[0-9]{{{limits.FLOAT_DIGITS_MAX + 1}}}")
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]|-?[0-9][0-9.eE+-]*')
+
+
+_DIGITS = frozenset("0123456789")
+_braces = methodcaller("count", "{")
 
 
 def _documents_fit(opening: str) -> _Quick:
     reason = _document_reason(opening, limits.DOCUMENT_BYTES_MAX)
 
     def fit(column: Sequence[Any]) -> bool:
-        return all((len(text) <= _SHORT_CHARS and text[0] == opening) or reason(text) is None for text in column)
+        if _begin_with(opening, column) and _shapes_fit(column, limits.DOCUMENT_BYTES_MAX):
+            return True
+        return all(reason(text) is None for text in column)
 
     return fit
+
+
+def _begin_with(opening: str, texts: Sequence[str]) -> bool:
+    return {text[:1] for text in texts} == {opening}
+
+
+def _shapes_fit(texts: Sequence[str], longest: int) -> bool:
+    """Whether size and shape are plainly in order, for all texts at once; if not, each has to be looked at.
+
+    So many digits in a row cover one of the places that are so far apart, which are much fewer than all.
+    """
+    return (
+        max(map(len, texts)) <= longest
+        and max(map(_braces, texts)) <= limits.DOCUMENT_DEPTH_MAX // 2
+        and all("[" not in text or text.count("[") <= limits.DOCUMENT_DEPTH_MAX // 2 for text in texts)
+        and not any(
+            _LONG_NUMBER.search(text)
+            for text in texts
+            if not _DIGITS.isdisjoint(text[limits.FLOAT_DIGITS_MAX :: limits.FLOAT_DIGITS_MAX + 1])
+        )
+    )
 
 
 def _document_reason(opening: str, longest: int) -> _Reason:
@@ -339,10 +364,10 @@ def _fields_reason(value: Any) -> str | None:
 
 
 def _fields_fit(column: Sequence[Any]) -> bool:
+    if not _shapes_fit(column, limits.FIELDS_BYTES_MAX):
+        return all(_fields_reason(text) is None for text in column)
     try:
         for text in column:
-            if len(text) > _SHORT_CHARS and _shape_reason(text, limits.FIELDS_BYTES_MAX) is not None:
-                return False
             _decode_fields(text)
     except (msgspec.DecodeError, RecursionError):
         return False

@@ -201,6 +201,29 @@ def test_the_door_and_the_constraints_agree(place: Place, server: psycopg.Connec
     agree()
 
 
+NESTED = st.builds(
+    lambda opening, closing, depth: opening * depth + "0" + closing * depth,
+    *(st.just("["), st.just("]")), st.sampled_from([1, 31, 32, 33, 63, 64, 65, 70]),
+)  # fmt: skip
+NUMBERS = st.builds(
+    lambda sign, digits, rest: sign + "7" * digits + rest,
+    *(st.sampled_from(["", "-"]), st.sampled_from([1, 307, 308, 309, 310, 617, 618, 1000, 1001]), st.sampled_from(["", ".5"])),
+)
+STRINGS = st.builds(json.dumps, st.sampled_from(["x" * 300, "[" * 80, "{" * 80, "8" * 310, "y" * 307 + "9"]))
+MEMBERS = st.builds(lambda values: "{" + ", ".join(f'"k{n}": {v}' for n, v in enumerate(values)) + "}",
+                    st.lists(st.one_of(NESTED, NUMBERS, STRINGS), max_size=3))  # fmt: skip
+
+
+@settings(max_examples=300, deadline=None, derandomize=True, database=None)
+@given(texts=st.lists(MEMBERS, min_size=1, max_size=4))
+def test_a_batch_is_taken_exactly_when_each_of_its_documents_is(texts: list[str]) -> None:
+    (rule,) = (one for one in sieve._rules("work_items") if one.name == "metadata")
+    assert rule.quick(texts) == all(rule.reason(text) is None for text in texts)
+    (fields,) = (one for one in sieve._HISTORY_RULES if one.name == "fields")
+    changes = [f'{{"metadata": {text}}}' for text in texts]
+    assert fields.quick(changes) == all(fields.reason(text) is None for text in changes)
+
+
 def test_the_words_of_each_column_are_the_doors() -> None:
     pairs = (
         (limits.ITEM_TYPES, types.ItemType), (limits.STATUSES, types.Status), (limits.DEPENDENCY_TYPES, types.DependencyType),
