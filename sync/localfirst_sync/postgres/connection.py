@@ -18,6 +18,7 @@ from localfirst_schema.errors import UnavailableError
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.pq import ExecStatus
 
+from localfirst_sync.postgres import pooler
 from localfirst_sync.postgres.authentication import is_supported, require_auth
 from localfirst_sync.postgres.bounded import BoundedConnection
 from localfirst_sync.postgres.failure import unavailable
@@ -35,39 +36,70 @@ STATEMENT_TIMEOUT_MS = 60_000
 LOCK_TIMEOUT_MS = 5_000
 IDLE_IN_TRANSACTION_TIMEOUT_MS = 15_000
 
-_SESSION = {
+_PINNED: dict[str, str | int] = {
     "timezone": "UTC",
+    "standard_conforming_strings": "on",
     "statement_timeout": STATEMENT_TIMEOUT_MS,
     "lock_timeout": LOCK_TIMEOUT_MS,
     "idle_in_transaction_session_timeout": IDLE_IN_TRANSACTION_TIMEOUT_MS,
+}
+"""What every transaction relies on: set once a session, and behind a pooler in each transaction."""
+
+_SESSION = _PINNED | {
     # The server, too, must notice that a laptop is gone.
     "tcp_keepalives_idle": 10,
     "tcp_keepalives_interval": 5,
     "tcp_keepalives_count": 3,
+    "idle_session_timeout": 0,
+    "default_transaction_read_only": "off",
 }
 
 SEARCH_PATH = "pg_catalog,pg_temp"
 """Where our sessions look names up: what another user makes in `public` is never taken for PostgreSQL's own."""
 
+PIN = "SELECT " + ", ".join(
+    f"pg_catalog.set_config('{name}', '{value}', true)" for name, value in {**_PINNED, "search_path": SEARCH_PATH}.items()
+)
+
 
 def connect(dsn: str, *, connect_timeout_s: int = CONNECT_TIMEOUT_S) -> Connection:
     """A new connection in autocommit mode. Raises `UnavailableError`, which never repeats anything of `dsn`."""
     try:
-        try:
-            connection = BoundedConnection.connect(conninfo(dsn, connect_timeout_s=connect_timeout_s), autocommit=True)
-        except psycopg.Error as error:
-            if not _pooler_refuses_options(error):
-                raise
-            connection = BoundedConnection.connect(
-                conninfo(dsn, connect_timeout_s=connect_timeout_s, options=False), autocommit=True
-            )
+        connection = _connect(dsn, connect_timeout_s)
     except (psycopg.Error, UnicodeError) as error:
         raise unavailable(error) from None
+    if connection.pooled:
+        connection.prepare_threshold = None  # nothing is prepared, whoever asks for it
+        return connection
     # Only what says so is prepared: a statement that psycopg prepares by itself within a pipeline that then fails is
     # remembered as prepared although it never was.
     connection.prepare_threshold = 2**31
     connection.prepared_max = PREPARED_MAX
     return connection
+
+
+def _connect(dsn: str, timeout_s: int) -> Connection:
+    pooled = pooler.is_known(dsn)
+    if not pooled:
+        try:
+            connection = BoundedConnection.connect(conninfo(dsn, connect_timeout_s=timeout_s), autocommit=True)
+        except psycopg.Error as error:
+            if not pooler.refused_options(error):
+                raise
+        else:
+            connection.pooled = pooler.drops_options(connection)
+            return connection
+        pooler.note(dsn)
+    connection = BoundedConnection.connect(conninfo(dsn, connect_timeout_s=timeout_s, options=False), autocommit=True)
+    connection.pooled = True
+    return connection
+
+
+def begin(connection: Connection, how: str) -> None:
+    """Begins a transaction, by a statement of one's own. Behind a pooler the settings are made in it; no trip in a pipeline."""
+    connection.execute(how.encode())
+    if connection.pooled:
+        connection.execute(PIN.encode())
 
 
 def conninfo(dsn: str, *, connect_timeout_s: int = CONNECT_TIMEOUT_S, options: bool = True) -> str:
@@ -90,7 +122,7 @@ def conninfo(dsn: str, *, connect_timeout_s: int = CONNECT_TIMEOUT_S, options: b
         settings["require_auth"] = required
     if options:
         ours = " ".join(f"-c {name}={value}" for name, value in _SESSION.items())
-        settings["options"] = f"{ours} {given.get('options') or ''} -c search_path={SEARCH_PATH}"
+        settings["options"] = f"{ours} {given.get('options') or ''} -c search_path={SEARCH_PATH} -c {'='.join(pooler.MARKER)}"
     return make_conninfo("", **settings)
 
 
@@ -126,8 +158,3 @@ def closed_on_failure(connection: Connection) -> Iterator[Connection]:
 def lost(doing: str) -> UnavailableError:
     """The error for a server that is connected and silent."""
     return UnavailableError(f"PostgreSQL did not answer in time ({doing}); it is tried again by itself.", cause="timeout")
-
-
-def _pooler_refuses_options(error: psycopg.Error) -> bool:
-    """PgBouncer refuses start-up parameters that it does not know; the settings are then left to the server's."""
-    return "unsupported startup parameter" in str(error)

@@ -10,6 +10,8 @@ import psycopg
 from localfirst_schema.errors import UnavailableError
 from psycopg import errors
 
+from localfirst_sync.postgres import pooler
+
 RETRIED = (
     errors.SerializationFailure,
     errors.DeadlockDetected,
@@ -24,6 +26,10 @@ _BY_SQLSTATE: dict[str, tuple[str, str]] = {
     "42501": ("permission", "PostgreSQL denies this user what localfirst needs (`localfirst doctor` says what is missing)"),
     "53300": ("connections", "PostgreSQL has no connection left"),
     "53100": ("disk", "PostgreSQL's disk is full"),
+    **dict.fromkeys(
+        ("26000", "42P05", "08P01"),
+        (pooler.CAUSE, "a connection pooler before PostgreSQL mixes the statements of its clients"),
+    ),
     "57P01": ("connection", "PostgreSQL is shutting down"),
     "57P02": ("connection", "PostgreSQL is restarting after a crash"),
     "57P03": ("connection", "PostgreSQL is starting up"),

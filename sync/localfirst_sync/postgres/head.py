@@ -13,6 +13,7 @@ from typing import Any
 
 import psycopg
 from localfirst_schema.errors import UnavailableError
+from psycopg import errors
 from psycopg.pq import ExecStatus
 
 from localfirst_sync.ports import Cursor
@@ -24,7 +25,9 @@ _QUERY = b"SELECT head, tag FROM localfirst.project_heads WHERE project_id = $1"
 
 
 def prepare(connection: Connection) -> None:
-    """Prepares the question, once a connection. Raises `UnavailableError`."""
+    """Prepares the question, once a connection (behind a pooler it is sent whole each time). Raises `UnavailableError`."""
+    if connection.pooled:
+        return
     try:
         result = connection.prepare(_STATEMENT, _QUERY)
     except psycopg.Error as error:
@@ -38,7 +41,10 @@ def ask(connection: Connection, project_id: str, budget_ms: float) -> Cursor:
     deadline = time.monotonic() + budget_ms / 1000
     libpq = connection.pgconn
     try:
-        libpq.send_query_prepared(_STATEMENT, [project_id.encode()])
+        if connection.pooled:
+            libpq.send_query_params(_QUERY, [project_id.encode()])
+        else:
+            libpq.send_query_prepared(_STATEMENT, [project_id.encode()])
         while libpq.flush():
             _wait(libpq, deadline, for_writing=True)
         libpq.consume_input()
@@ -50,6 +56,8 @@ def ask(connection: Connection, project_id: str, budget_ms: float) -> Cursor:
             pass  # the end of the answer
     except psycopg.Error as error:
         raise unavailable(error) from None
+    if result is not None and result.status == ExecStatus.FATAL_ERROR:
+        raise unavailable(errors.error_from_result(result))
     if result is None or result.status != ExecStatus.TUPLES_OK or not result.ntuples:
         raise lost("the project's head is not there")
     return Cursor(int(result.get_value(0, 0) or 0), int(result.get_value(0, 1) or 0))

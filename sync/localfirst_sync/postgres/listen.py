@@ -13,6 +13,7 @@ from psycopg import sql
 
 from localfirst_sync.postgres.connection import Connection
 from localfirst_sync.postgres.failure import unavailable
+from localfirst_sync.postgres.pooler import POLL_S
 from localfirst_sync.wake import Wake
 
 
@@ -22,7 +23,9 @@ def channel(project_id: str) -> str:
 
 
 def listen(connection: Connection, project_id: str) -> None:
-    """Subscribes the connection. Raises `UnavailableError`."""
+    """Subscribes the connection, where that is of use. Raises `UnavailableError`."""
+    if connection.pooled:
+        return
     try:
         connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(channel(project_id))))
     except psycopg.Error as error:
@@ -46,7 +49,12 @@ class Notices:
 
 
 def wait(connection: Connection, notices: Notices, wake: Wake, timeout_s: float) -> bool:
-    """Waits for a notice (True), for `wake`, or for the time to pass (False). Raises `UnavailableError` if the line breaks."""
+    """Waits for a notice (True), for `wake`, or for the time to pass (False). Raises `UnavailableError` if the line breaks.
+
+    Behind a pooler, where no notice comes, no longer than it takes to ask again.
+    """
+    if connection.pooled:
+        timeout_s = min(timeout_s, POLL_S)
     try:
         if _take_notices(connection) | notices.taken():
             return True

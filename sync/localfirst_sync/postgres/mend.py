@@ -22,7 +22,7 @@ from localfirst_schema.wire import Fields, Row, encode_json
 from localfirst_sync.pasts import creation
 from localfirst_sync.ports import Cursor, Identity, Line
 from localfirst_sync.postgres import log, rows
-from localfirst_sync.postgres.connection import Connection, lost, roll_back
+from localfirst_sync.postgres.connection import Connection, begin, lost, roll_back
 from localfirst_sync.postgres.failure import unavailable
 from localfirst_sync.postgres.transaction import AS_ENGINE
 from localfirst_sync.postgres.verify import Difference
@@ -144,7 +144,7 @@ class _Mending:
 
     def _open(self, keys: Sequence[Key]) -> tuple[dict[Key, Row], int]:
         """Begins, locks the rows and then the head; returns both."""
-        self._connection.execute(_BEGIN)
+        begin(self._connection, _BEGIN)
         self._connection.execute(AS_ENGINE)
         there = rows.fetch(rows.send_locks(self._connection, self._project, keys))
         head = log.send_head_lock(self._connection, self._project).fetchone()

@@ -20,7 +20,7 @@ from localfirst_sync.conflict import CONFLICT
 from localfirst_sync.ports import BEGINNING, CONFLICT_TABLE, Again, Cursor, HistoryRow, PullSink, ServerWasRestored
 from localfirst_sync.postgres.columns import json_text, pull_list, time_text
 from localfirst_sync.postgres.conflicts import READ_LIST as CONFLICT_LIST
-from localfirst_sync.postgres.connection import Connection, lost, roll_back
+from localfirst_sync.postgres.connection import Connection, begin, lost, roll_back
 from localfirst_sync.postgres.failure import unavailable
 from localfirst_sync.sieve import TEXT_CHARS_MAX
 
@@ -77,7 +77,7 @@ def pull(connection: Connection, project_id: str, cursor: Cursor, sink: PullSink
 def _pull(connection: Connection, project_id: str, cursor: Cursor, sink: PullSink, again: Again | None) -> Cursor:
     after = {"project": project_id, "seq": cursor.seq, "tag": cursor.tag}
     with connection.pipeline():
-        connection.execute(BEGIN)
+        begin(connection, BEGIN)
         found = connection.execute(HEAD, after, prepare=True)
         few = None if cursor == BEGINNING else connection.execute(_FEW_OF_LOG, after, prepare=True)
     head = _checked(found.fetchone(), cursor)

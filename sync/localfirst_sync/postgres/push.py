@@ -20,7 +20,7 @@ from localfirst_sync.batch import Act, Change, acts, read
 from localfirst_sync.ports import Busy, Identity, Push, Pushed
 from localfirst_sync.postgres import rows
 from localfirst_sync.postgres.bulk import BULK_ROWS
-from localfirst_sync.postgres.connection import Connection, roll_back
+from localfirst_sync.postgres.connection import Connection, begin, roll_back
 from localfirst_sync.postgres.failure import blames_the_data, is_temporary, name_of_refusal, unavailable
 from localfirst_sync.postgres.transaction import Transaction
 
@@ -113,7 +113,7 @@ def _free(connection: Connection, project_id: str, changes: Sequence[Change]) ->
     keys = dict.fromkeys(change.key for change in changes if change.entity is not None)
     try:
         with connection.pipeline():
-            connection.execute("BEGIN")
+            begin(connection, "BEGIN")
             lockable = rows.send_locks(connection, project_id, keys, skip_locked=True)
             there = rows.send_reads(connection, project_id, keys)
         locked = rows.fetch(there).keys() - rows.fetch(lockable).keys()

@@ -28,7 +28,7 @@ from localfirst_sync.pasts import Union, is_same, unite
 from localfirst_sync.ports import CONFLICT_COLUMNS, Busy, Cursor, Identity, Line, Recollection, Remembered, Restored, Told
 from localfirst_sync.postgres import conflicts, log, rows
 from localfirst_sync.postgres.bulk import BULK_ROWS
-from localfirst_sync.postgres.connection import Connection, roll_back
+from localfirst_sync.postgres.connection import Connection, begin, roll_back
 from localfirst_sync.postgres.failure import blames_the_data, is_temporary, name_of_refusal, unavailable
 from localfirst_sync.postgres.structure_facts import load_structure
 from localfirst_sync.structure import Key, RememberedStructure
@@ -146,7 +146,7 @@ class _Restoration:
         connection, project = self._connection, self._project
         keys = dict.fromkeys((one.entity, one.id) for one in self._rows)
         with connection.pipeline():
-            connection.execute(_BEGIN)
+            begin(connection, _BEGIN)
             connection.execute(_AS_ENGINE)
             locked = rows.send_locks(connection, project, keys)
             head = log.send_head_lock(connection, project)

@@ -19,7 +19,7 @@ from localfirst_sync.ports import BEGINNING, CONFLICT_TABLE, Cursor, HistoryRow,
 from localfirst_sync.postgres.columns import copy_list
 from localfirst_sync.postgres.conflicts import READ_LIST as CONFLICT_LIST
 from localfirst_sync.postgres.conflicts import READ_TYPES as CONFLICT_TYPES
-from localfirst_sync.postgres.connection import Connection, lost, roll_back
+from localfirst_sync.postgres.connection import Connection, begin, lost, roll_back
 from localfirst_sync.postgres.failure import unavailable
 from localfirst_sync.postgres.pull import BEGIN, HEAD, HISTORY_DAYS, LOG, PATIENT
 
@@ -56,7 +56,7 @@ def snapshot(connection: Connection, project_id: str, staging: Staging) -> None:
 def _snapshot(connection: Connection, project_id: str, staging: Staging) -> None:
     read_at = staging.read_at
     with connection.pipeline():
-        connection.execute(BEGIN)
+        begin(connection, BEGIN)
         found = connection.execute(HEAD, {"project": project_id, "seq": read_at.seq, "tag": read_at.tag}, prepare=True)
         connection.execute(PATIENT)
     head: Any = found.fetchone()

@@ -9,7 +9,7 @@ from typing import Literal
 from localfirst_schema.errors import UnavailableError
 
 from localfirst_sync.ports import Again, Cursor, Identity, PullSink, Push, Pushed, Recollection, Restored, Staging, Told
-from localfirst_sync.postgres import head, listen, migrate, pull, push, restore, snapshot
+from localfirst_sync.postgres import head, listen, migrate, pooler, pull, push, restore, snapshot
 from localfirst_sync.postgres.connection import Connection, close_quietly, closed_on_failure, connect
 from localfirst_sync.wake import Wake
 
@@ -34,7 +34,16 @@ class PostgresStore:
         return False
 
     def head(self) -> Cursor:
-        """See `RemoteStore.head`; waits for at most `HEAD_BUDGET_MS`."""
+        """See `RemoteStore.head`; waits for at most `HEAD_BUDGET_MS`. What was cut while it was idle is made again."""
+        kept = self._connection
+        try:
+            return self._head()
+        except UnavailableError:
+            if kept is None or not kept.broken:
+                raise
+            return self._head()
+
+    def _head(self) -> Cursor:
         with self._server() as connection:
             return head.ask(connection, self._project_id, HEAD_BUDGET_MS)
 
@@ -74,10 +83,13 @@ class PostgresStore:
             return restore.restore(connection, identity, recollection, known)
 
     def wait(self, wake: Wake, timeout_s: float) -> bool:
-        """See `RemoteStore.wait`."""
-        with self._server() as connection:
-            assert self._notices is not None
-            return listen.wait(connection, self._notices, wake, timeout_s)
+        """See `RemoteStore.wait`. A connection that is cut meanwhile is worth a look at the server, by another one."""
+        try:
+            with self._server() as connection:
+                assert self._notices is not None
+                return listen.wait(connection, self._notices, wake, timeout_s)
+        except UnavailableError:
+            return True
 
     def close(self) -> None:
         """Closes the connection; the next call makes another."""
@@ -89,7 +101,9 @@ class PostgresStore:
         """The connection; while the server is away it is let go, and the next call makes another."""
         try:
             yield self._connected()
-        except UnavailableError:
+        except UnavailableError as error:
+            if error.details.get("cause") == pooler.CAUSE:
+                pooler.note(self._dsn)
             self.close()
             raise
 

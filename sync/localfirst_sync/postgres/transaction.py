@@ -21,7 +21,7 @@ from localfirst_sync.conflict_book import Booked, book
 from localfirst_sync.pasts import says_the_same
 from localfirst_sync.ports import Cursor, Fenced, Identity, Line, Push
 from localfirst_sync.postgres import conflicts, log, rows
-from localfirst_sync.postgres.connection import Connection
+from localfirst_sync.postgres.connection import Connection, begin
 from localfirst_sync.postgres.structure_facts import load_structure
 from localfirst_sync.receipts import receipt, repeated
 from localfirst_sync.sieve import misfit_keys
@@ -74,7 +74,7 @@ class Transaction:
         created = dict.fromkeys(c.key for c in changes if c.entity is not None and c.mutation.base_version == 0)
         named = [change.mutation.id for change in changes if change.mutation.entity == CONFLICT]
         with connection.pipeline():
-            connection.execute(_BEGIN)
+            begin(connection, _BEGIN)
             connection.execute(AS_ENGINE, prepare=True)
             locked = rows.send_locks(connection, self._project, keys)
             head = log.send_head_lock(connection, self._project)

@@ -17,7 +17,7 @@ from localfirst_schema.entities import ENTITIES, WORK_ITEM, Entity
 
 from localfirst_sync.ports import Cursor, Line
 from localfirst_sync.postgres.columns import read_list, time_text
-from localfirst_sync.postgres.connection import Connection, lost, roll_back
+from localfirst_sync.postgres.connection import Connection, begin, lost, roll_back
 from localfirst_sync.postgres.failure import unavailable
 from localfirst_sync.postgres.pull import BEGIN, PATIENT
 from localfirst_sync.replay import departures
@@ -81,7 +81,7 @@ def snapshot(connection: Connection, project_id: str) -> Iterator[Cursor]:
     """One moment of the server, and the head at it. Raises `UnavailableError` for whatever goes wrong within."""
     try:
         try:
-            connection.execute(BEGIN)
+            begin(connection, BEGIN)
             connection.execute(PATIENT)
             found: Any = connection.execute(_HEAD, (project_id,)).fetchone()
             if found is None:
