@@ -57,6 +57,7 @@ class ServerLink:
     Attributes:
         on_round: told, in the loop's thread, what a round did that did something (`pushed`, `pulled`, …).
         on_progress: told, in the loop's thread, how far a round is: (done, total, ``push`` or ``pull``).
+        on_away: told, in the loop's thread, after each try that has found the server away.
     """
 
     def __init__(
@@ -84,6 +85,7 @@ class ServerLink:
         self._done = {"pushed": 0, "pulled": 0, "merged": 0, "conflicts": 0}
         self.on_round: Callable[[dict[str, int]], None] | None = None
         self.on_progress: Progress | None = None
+        self.on_away: Callable[[], None] | None = None
 
     def start(self) -> None:
         """Starts the loop in the background; returns at once."""
@@ -100,6 +102,7 @@ class ServerLink:
                 lock_path=None if self._file is None else self._file.with_name(f"{self._file.name}.lock"),
                 on_round=self._take_round,
                 progress=self._take_progress,
+                on_away=self._take_outage,
             )
             self._tried_at = time.monotonic()
             self._loop.start()
@@ -140,6 +143,10 @@ class ServerLink:
         if self.on_progress is not None:
             self.on_progress(done, total, phase)
 
+    def _take_outage(self) -> None:
+        if self.on_away is not None:
+            self.on_away()
+
     def done(self) -> dict[str, int]:
         """What all rounds since the start did together: `pushed`, `pulled`, `merged`, `conflicts`."""
         return dict(self._done)
@@ -149,16 +156,21 @@ class ServerLink:
         if self._loop is not None:
             self._loop.wake()
 
-    def stop(self, last_push_s: float) -> None:
-        """Ends the loop, after a last push of at most so many seconds; a server that is known to be away is not waited for."""
+    def stop(self, last_push_s: float) -> bool:
+        """Ends the loop, after a last push of at most so many seconds; a server that is known to be away is not waited for.
+
+        Returns whether the server answered when it was last asked.
+        """
         if last_push_s > 0 and not self._is_there_in(KNOWN_AWAY_S if self._was_away else last_push_s):
             last_push_s = 0.0
+        is_there = self._is_online()
         if self._loop is not None:
             self._loop.stop(last_push_s)
         if self._probe is not None:
             self._probe.close()
             self._probe = None
         self._stopped = True
+        return is_there
 
     def _is_there_in(self, budget_s: float) -> bool:
         """Whether the server answers, or does within the budget (the driver's import not counted); others are told if not."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from localfirst_schema.author import fitting_author
@@ -15,7 +15,7 @@ from localfirst.acknowledgement import tried
 from localfirst.reading.freshness import Freshness
 from localfirst.replica import outbox
 from localfirst.replica.act import Act, act
-from localfirst.replica.connection import BUSY_TIMEOUT_MS, ReplicaUnreadableError, be_patient, sqlite_errors
+from localfirst.replica.connection import BUSY_TIMEOUT_MS, ReplicaUnreadableError, be_patient, connect, sqlite_errors
 from localfirst.replica.loss import words_of_loss
 from localfirst.replica.place import Place
 from localfirst.replica.replica import open_replica
@@ -61,6 +61,7 @@ class Session:
     committed: Act | None = None
     _is_open = True
     _is_reading = False
+    _is_unmirrored = False
     _announcement: str | None = None
     _layers: Layers | None = None
     _stand_in: SessionWithoutReplica | None = None
@@ -94,6 +95,7 @@ class Session:
         self._freshness.keeps_snapshot = self._is_reading
         self._is_open = True
         if self.link is not None:
+            self.link.on_away = self._mirror_late
             self.link.start()
 
     def _keep_in_place(self) -> None:
@@ -136,7 +138,9 @@ class Session:
         if self._layers is not None:
             self._layers.close()
         if self.link is not None:
-            self.link.stop(EXIT_PUSH_S if self._is_anything_unsent() else 0.0)
+            is_there = self.link.stop(EXIT_PUSH_S if self._is_anything_unsent() else 0.0)
+            if self._is_unmirrored and not is_there and self._is_anything_unsent():
+                self._is_unmirrored = not tried(self._mirror_store, False, [])
         self.replica.close()
 
     def _is_anything_unsent(self) -> bool:
@@ -268,17 +272,21 @@ class Session:
     def written(self, row_id: str | None = None) -> dict[str, Any]:
         """The fields that every result of a write has. While the server is away the status file is refreshed too."""
         warnings: list[str] = []
+        self._is_unmirrored = self.link is not None  # said before the link is asked: one of both threads sees the outage
         is_away = self.link is not None and tried(self.link.is_known_away, False, warnings)
         if is_away:
             warnings.append("database_unavailable")
         if row_id is not None and tried(lambda: self._freshness.has_conflict(row_id), False, warnings):
             warnings.append("conflict_pending")
+        wrote_to_markdown = is_away and tried(self._mirror_store, False, warnings)
+        if wrote_to_markdown:
+            self._is_unmirrored = False
         return self._warned(
             {
                 "success": True,
                 "warnings": warnings,
                 "wrote_to_cache": True,
-                "wrote_to_markdown": is_away and tried(self._mirror_store, False, warnings),
+                "wrote_to_markdown": wrote_to_markdown,
                 "pending_sync": self.link is not None,
             }
         )
@@ -287,11 +295,27 @@ class Session:
         if self.replica.in_transaction:
             return False  # nothing that is not yet on disk may be in the file
         if self._mirror is None:
-            from localfirst.checkout import file_of_checkout
-            from localfirst.markdown.mirror import Mirror  # parsing YAML is not needed before a server is away
-
-            self._mirror = Mirror(file_of_checkout(self.settings.root, self.settings.markdown))
+            self._mirror = self._open_mirror()
         return self._mirror.refresh(self.replica)
+
+    def _open_mirror(self) -> Mirror:
+        from localfirst.checkout import file_of_checkout
+        from localfirst.markdown.mirror import Mirror  # parsing YAML is not needed before a server is away
+
+        file = file_of_checkout(self.settings.root, self.settings.markdown)
+        return Mirror(file, self.settings.replica.with_name(f"{self.settings.replica.name}.markdown.lock"))
+
+    def _mirror_late(self) -> None:
+        """Told, in the link's thread, that the server is away: what was written before this was known comes into the file."""
+        if not self._is_unmirrored:
+            return
+        self._is_unmirrored = False
+        is_done = False
+        try:
+            with closing(connect(self.settings.replica)) as replica:
+                is_done = outbox.is_empty(replica) or self._open_mirror().refresh(replica)
+        finally:
+            self._is_unmirrored = self._is_unmirrored or not is_done
 
     def take_announcement(self) -> str | None:
         """Once: what a user should know before anything else (unsent changes, open conflicts)."""

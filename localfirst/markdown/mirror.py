@@ -3,14 +3,19 @@
 Each write of an outage refreshes it; what people wrote into it by hand stays where it stood. A file that cannot be read as
 text is never touched. Entries that only the file has would be gone with a refresh, so a file with any is copied aside first
 (`PATH.backup`, see `backup`).
+
+Several processes write to one store, and each of them refreshes the file. Reading the store and replacing the file are one
+step across them, under a lock of the kernel's beside the replica: so nobody replaces the file by an older state of the store.
 """
 
 from __future__ import annotations
 
 import logging
+from pathlib import Path
 
 import apsw
 from localfirst_schema.errors import LocalfirstError
+from localfirst_sync.lock import HeldElsewhere, ReplicaLock
 
 from localfirst.checkout import CheckoutFile
 from localfirst.markdown.backup import back_up
@@ -24,26 +29,43 @@ from localfirst.markdown.verified import Refreshed
 logger = logging.getLogger("localfirst.markdown")
 
 
-class Mirror:
-    """One status file; belongs to one session."""
+TURN_S = 2.0
+"""How long a refresh waits for those of other processes: each takes some milliseconds, unless its process was stopped."""
 
-    def __init__(self, file: CheckoutFile) -> None:
+TURN_LOOK_S = 0.002
+
+
+class Mirror:
+    """One status file; belongs to one thread of a session.
+
+    Args:
+        lock_path: the lock file beside the replica; None for a store that no other process can reach.
+    """
+
+    def __init__(self, file: CheckoutFile, lock_path: Path | None) -> None:
         self._file = file
+        self._lock = ReplicaLock(lock_path, poll_s=TURN_LOOK_S)
         self._written: Refreshed | None = None
 
     def refresh(self, connection: apsw.Connection) -> bool:
         """Makes the file say what the store says; False, and the file as it was, where that cannot be done."""
         try:
-            document = document_of(connection)
-            existing = self._present()
-            written = refreshed(self._read(existing, document), document, self._written if self._is_mine(existing) else None)
-            if written.text != existing:
-                write_file(self._file, written.text)
+            with self._lock.held(TURN_S):
+                self._written = self._replace(document_of(connection))
+        except HeldElsewhere:
+            logger.warning("the status file was not refreshed: another process has been doing so for %s seconds", TURN_S)
+            return False
         except (OSError, LocalfirstError) as error:
             logger.warning("the status file was not refreshed: %s", error)
             return False
-        self._written = written
         return True
+
+    def _replace(self, document: StatusDocument) -> Refreshed:
+        existing = self._present()
+        written = refreshed(self._read(existing, document), document, self._written if self._is_mine(existing) else None)
+        if written.text != existing:
+            write_file(self._file, written.text)
+        return written
 
     def _present(self) -> str | None:
         try:

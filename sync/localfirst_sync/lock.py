@@ -24,8 +24,9 @@ class HeldElsewhere(SyncError):
 class ReplicaLock:
     """The lock file beside a replica (None: a replica in memory, which no other process can reach). For one thread."""
 
-    def __init__(self, path: Path | None) -> None:
+    def __init__(self, path: Path | None, *, poll_s: float = _POLL_S) -> None:
         self._path = path
+        self._poll_s = poll_s
         self._lock = None if path is None else FileLock(path, mode=0o600, thread_local=False)
 
     @contextmanager
@@ -37,7 +38,7 @@ class ReplicaLock:
         # Taken away under a running program, the folder comes again private, as it was, not as the lock would make it.
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         try:
-            self._lock.acquire(timeout=wait_s, poll_interval=_POLL_S)
+            self._lock.acquire(timeout=wait_s, poll_interval=self._poll_s)
         except Timeout:
             raise HeldElsewhere from None
         try:

@@ -12,6 +12,7 @@ import random
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from localfirst_schema import timestamps
@@ -65,6 +66,7 @@ class SyncLoop:
         lock_path: the lock file beside the replica; None for one in memory.
         on_round: told, in the loop's thread, of each round that did something.
         progress: told, in the loop's thread, how far a round is.
+        on_away: told, in the loop's thread, after each attempt that has failed.
 
     Attributes:
         online: whether the server answered the last time.
@@ -85,12 +87,14 @@ class SyncLoop:
         poll_s: float = POLL_S,
         on_round: Callable[[RoundResult], None] | None = None,
         progress: Progress | None = None,
+        on_away: Callable[[], None] | None = None,
     ) -> None:
         self._open_local = open_local
         self._open_remote = open_remote
         self._lock = ReplicaLock(lock_path)
         self._on_round = on_round
         self._progress = progress
+        self._on_away = on_away
         self._poll_s = self._slow_poll_s = poll_s
         self._came_unannounced = False
         self._is_held_up = False
@@ -147,10 +151,17 @@ class SyncLoop:
     def _run(self) -> None:
         try:
             while not self._stopping:
-                self._attempt()
-                self.first_contact.set()
-                if not self._stopping:
-                    self._await_reason()
+                try:
+                    self._attempt()
+                    self.first_contact.set()
+                    if not self._stopping:
+                        self._await_reason()
+                except Exception:
+                    logger.exception("the sync loop failed; it goes on after a pause")
+                    self._failed("The sync loop failed unexpectedly; its log has the details. It tries again by itself.")
+                    self._close()
+                    self.first_contact.set()
+                    self._pause()
             if self._last_push and self.online:
                 self._push_last()
         finally:
@@ -229,7 +240,14 @@ class SyncLoop:
             self.last_result = result
             logger.debug("round: %s", result)
             if self._on_round is not None:
-                self._on_round(result)
+                self._told(partial(self._on_round, result))
+
+    def _told(self, tell: Callable[[], None]) -> None:
+        """What fails in whoever listens is none of the loop's failures."""
+        try:
+            tell()
+        except Exception:
+            logger.exception("whoever follows the sync loop failed to take its news")
 
     def _answered_by_server(self) -> None:
         if not self.online:
@@ -253,6 +271,8 @@ class SyncLoop:
         self.online = False
         self.last_error, self.last_cause = message, cause
         self._answer = None
+        if self._on_away is not None:
+            self._told(self._on_away)
 
     def _await_reason(self) -> None:
         if self._failures:
