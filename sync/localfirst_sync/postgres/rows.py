@@ -111,11 +111,19 @@ def write_in_bulk(
         copy_rows(connection, f"localfirst.{entity.table}", ("project_id", *columns), rows)
     if changed:
         columns = _changed_columns(entity, changed)
+        if not _may_make_temporary_tables(connection):
+            write(connection, project_id, entity, (), changed)
+            return
         incoming, update = _update_in_bulk(entity, columns)
         connection.execute(incoming.encode())
         names = ("id", *columns)
         copy_rows(connection, f"pg_temp.incoming_{entity.table}", names, ([row[name] for name in names] for _, row in changed))
         connection.execute(update.encode(), (project_id,))
+
+
+def _may_make_temporary_tables(connection: Connection) -> bool:
+    may = "SELECT pg_catalog.has_database_privilege(pg_catalog.current_database(), 'TEMPORARY')"
+    return connection.execute(may).fetchone() == (True,)
 
 
 def _changed_columns(entity: Entity, changed: Sequence[Changed]) -> tuple[str, ...]:
