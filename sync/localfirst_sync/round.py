@@ -113,6 +113,10 @@ def _push_then_pull(local: LocalStore, remote: RemoteStore, batch: int, progress
     except Busy:
         _pull(local, remote, progress)  # what the others did need not wait as well
         raise
+    except UnavailableError as error:
+        if error.details.get("cause") == "permission":
+            _pull(local, remote, progress)  # nor for one who may read and not write
+        raise
     if sent.head is not None:
         return RoundResult(sent.pushed, 0, sent.merged, sent.conflicts, sent.head)
     pulled, head = _pull(local, remote, progress)
