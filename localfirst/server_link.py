@@ -18,7 +18,7 @@ from localfirst.settings.untrusted import check_name
 
 if TYPE_CHECKING:
     from localfirst_sync.loop import SyncLoop
-    from localfirst_sync.ports import Progress
+    from localfirst_sync.ports import Identity, Progress, RemoteStore
     from localfirst_sync.postgres.probe import HeadProbe
     from localfirst_sync.round import RoundResult
 
@@ -76,6 +76,7 @@ class ServerLink:
         self._was_away = self._circuit.is_broken()
         self._others_know = self._was_away
         self._loop: SyncLoop | None = None
+        self._store: ReplicaStore | None = None  # the loop's
         self._probe: HeadProbe | None = None
         self._failed_at = 0.0
         self._ready = threading.Event()
@@ -93,12 +94,11 @@ class ServerLink:
 
     def _begin(self) -> None:
         from localfirst_sync.loop import SyncLoop
-        from localfirst_sync.postgres.store import PostgresStore
 
         try:
             self._loop = SyncLoop(
                 open_local=self._open_named_store,
-                open_remote=lambda identity: PostgresStore(self._url, identity),
+                open_remote=self._open_remote,
                 lock_path=None if self._file is None else self._file.with_name(f"{self._file.name}.lock"),
                 on_round=self._take_round,
                 progress=self._take_progress,
@@ -122,7 +122,15 @@ class ServerLink:
 
     def _open_named_store(self) -> ReplicaStore:
         check_name(self._settings)
-        return self._open_store()
+        self._store = self._open_store()
+        return self._store
+
+    def _open_remote(self, identity: Identity) -> RemoteStore:
+        """The server, which is to be the one that the loop's replica knows."""
+        from localfirst_sync.postgres.store import PostgresStore
+
+        assert self._store is not None
+        return PostgresStore(self._url, identity, self._store.known_server())
 
     def _open_file(self) -> ReplicaStore:
         from localfirst.replica.connection import connect
@@ -287,6 +295,10 @@ class ServerLink:
         if self._loop.last_error is not None or self._is_online():
             return self._loop.last_error
         return SILENT if self._has_waited or self._failed_at else None
+
+    def last_cause(self) -> str | None:
+        """The same for programs: `details.cause` of the error."""
+        return self._loop.last_cause if self._loop is not None else None
 
     def is_silent(self) -> bool:
         """Whether the last try ended without any answer."""

@@ -12,6 +12,7 @@ from localfirst_schema.errors import ValidationError
 
 from localfirst.cli import options, terminal, watch, wording
 from localfirst.cli.command import Command, Result, command
+from localfirst.replica.known_server import KnownServer
 
 
 def sync(
@@ -19,18 +20,37 @@ def sync(
         bool, typer.Option("--watch", help="Go on until SIGTERM or Ctrl-C, as a service of its own; a line per round.")
     ] = False,
     status: Annotated[bool, typer.Option("--status", help="Only say how it stands.")] = False,
+    adopt_server: Annotated[
+        bool,
+        typer.Option(
+            "--adopt-server",
+            help="Take the server at the configured address for this replica's from now on, whatever it holds.",
+        ),
+    ] = False,
     as_json: options.AsJson = False,
 ) -> None:
     """Send everything that waits to the server, and fetch what others changed."""
     if watched and status:
         raise ValidationError("--watch", "cannot be combined with --status")
+    if adopt_server and status:
+        raise ValidationError("--adopt-server", "cannot be combined with --status")
     with command(as_json=as_json) as this:
+        if adopt_server:
+            _adopt(this)
         if watched:
             watch.watch(this.session, as_json=as_json)
         elif status:
             this.answer(this.run("sync_status"), show_status)
         else:
             this.answer(_round(this, draw=not as_json and sys.stderr.isatty()), _done)
+
+
+def _adopt(this: Command) -> None:
+    """Forgets which server was known: the one that answers next is taken, and gets what it lacks."""
+    if this.session.link is None:
+        raise ValidationError("--adopt-server", "needs a server; set LOCALFIRST_DATABASE_URL to its address")
+    KnownServer(this.session.replica).forget()
+    this.session.link.wake()
 
 
 def _round(this: Command, *, draw: bool) -> Result:

@@ -22,9 +22,11 @@ def sync_now(session: Session, arguments: Nothing) -> dict[str, Any]:
         raise UnavailableError("no server is configured; set LOCALFIRST_DATABASE_URL to synchronise with one.")
     done = session.link.sync(SYNC_TIMEOUT_S)
     if done is None:
+        cause = session.link.last_cause()
         raise UnavailableError(
             session.link.last_error()
-            or "the server does not answer; your changes are kept in the replica and go out when it is back."
+            or "the server does not answer; your changes are kept in the replica and go out when it is back.",
+            **({} if cause is None else {"cause": cause}),
         )
     return done | {"success": True, "warnings": []}
 

@@ -33,6 +33,7 @@ from localfirst.replica import bootstrap, fulltext, outbox, set_aside
 from localfirst.replica.act import upsert_sql, write_row, written_columns
 from localfirst.replica.bootstrap import Bootstrap
 from localfirst.replica.connection import immediate, sqlite_errors
+from localfirst.replica.known_server import KnownServer
 from localfirst.replica.recollection import Snapshot, forget_told, recollections
 from localfirst.replica.rows import as_row, find
 from localfirst.replica.spool import HISTORY, Spool
@@ -64,6 +65,10 @@ class ReplicaStore:
     def close(self) -> None:
         """Closes the connection."""
         self._connection.close()
+
+    def known_server(self) -> KnownServer:
+        """What this replica keeps of its server, over the same connection."""
+        return KnownServer(self._connection)
 
     def identity(self) -> Identity:
         """Who this replica is. Raises UnavailableError while its project has no name."""

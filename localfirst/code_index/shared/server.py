@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 import apsw
 from localfirst_schema.errors import UnavailableError
 
+from localfirst.replica.known_server import KnownServer
 from localfirst.settings import Settings
 
 if TYPE_CHECKING:
@@ -25,13 +26,14 @@ _IDENTITY = "SELECT project_id, project_name, replica_id FROM replica"
 
 
 class SharedIndex:
-    """One project's shared code index."""
+    """One project's shared code index. `known` belongs to the replica's connection, and so to the same thread."""
 
-    def __init__(self, url: str, project_id: str, project_name: str, replica_id: str) -> None:
+    def __init__(self, url: str, project_id: str, project_name: str, replica_id: str, known: KnownServer) -> None:
         self._url = url
         self._project_id = project_id
         self._project_name = project_name
         self._replica_id = replica_id
+        self._known = known
         self._connection: Connection | None = None
 
     def __enter__(self) -> SharedIndex:
@@ -92,13 +94,14 @@ class SharedIndex:
             raise
 
     def _connected(self) -> Connection:
-        from localfirst_sync.postgres import migrate
+        from localfirst_sync.postgres import acquaintance, migrate
         from localfirst_sync.postgres.connection import closed_on_failure, connect
 
         if self._connection is None or self._connection.closed:
             with closed_on_failure(connect(self._url)) as connection:
+                acquaintance.expect(connection, self._url, self._project_id, self._known)
                 migrate.migrate(connection)
-                migrate.ensure_project(connection, self._project_id, self._project_name)
+                acquaintance.meet(connection, self._url, self._project_id, self._project_name, self._known)
             self._connection = connection
         return self._connection
 
@@ -109,4 +112,6 @@ def shared_index(settings: Settings, replica: apsw.Connection) -> SharedIndex | 
         return None
     row: tuple[Any, ...] = replica.execute(_IDENTITY).fetchall()[0]
     project_id, name, replica_id = row
-    return SharedIndex(settings.database_url, project_id, name, replica_id) if name is not None else None
+    if name is None:
+        return None
+    return SharedIndex(settings.database_url, project_id, name, replica_id, KnownServer(replica))

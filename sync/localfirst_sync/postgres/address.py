@@ -8,6 +8,7 @@ unreadable.
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -61,6 +62,28 @@ def describe_server(dsn: str) -> str:
     if found is None:
         return UNREADABLE
     return f"{_hosts(found)}/{found.database or found.user or ''}"
+
+
+def reached_address(connection: psycopg.Connection) -> str:
+    """Where a connection has led to, as a replica keeps it: the host that answered, its port, and the database."""
+    info = connection.info
+    return _kept(info.host, str(info.port), info.dbname)
+
+
+def named_addresses(dsn: str, reached: str) -> frozenset[str]:
+    """The other hosts of the same address likewise: each of them may answer for the server. None where it cannot be read."""
+    found = address(dsn)
+    database = reached.rpartition("/")[2]
+    return frozenset() if found is None else frozenset(_kept(host, port, database) for host, port in found.hosts)
+
+
+def _kept(host: str, port: str, database: str) -> str:
+    """One form for one place: names of hosts without regard to case and a last dot, folders of sockets without a last slash.
+
+    A slash in a database's name is escaped, so that its name is what follows the last one.
+    """
+    host = posixpath.normpath(host) if host.startswith("/") else host.lower().removesuffix(".")
+    return f"{host}:{port}/{quote(database, safe='')}"
 
 
 def without_secret(dsn: str) -> str:

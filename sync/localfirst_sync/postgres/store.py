@@ -8,8 +8,9 @@ from typing import Literal
 
 from localfirst_schema.errors import UnavailableError
 
+from localfirst_sync.known_server import Acquaintance
 from localfirst_sync.ports import Again, Cursor, Identity, PullSink, Push, Pushed, Recollection, Restored, Staging, Told
-from localfirst_sync.postgres import head, listen, migrate, pooler, pull, push, restore, snapshot
+from localfirst_sync.postgres import acquaintance, head, listen, migrate, pooler, pull, push, restore, snapshot
 from localfirst_sync.postgres.connection import Connection, close_quietly, closed_on_failure, connect
 from localfirst_sync.wake import Wake
 
@@ -17,10 +18,14 @@ HEAD_BUDGET_MS = 3_000
 
 
 class PostgresStore:
-    """The server of one project. For one thread. The first call connects, migrates if it may, and starts the project."""
+    """The server of one project. For one thread. The first call connects, migrates if it may, and starts the project.
 
-    def __init__(self, dsn: str, identity: Identity) -> None:
+    `known` is what the replica keeps of its server: another one is refused at each connection. Without it any is taken.
+    """
+
+    def __init__(self, dsn: str, identity: Identity, known: Acquaintance | None = None) -> None:
         self._dsn = dsn
+        self._known = known
         self._project_id = identity.project_id
         self._project_name = identity.project_name
         self._connection: Connection | None = None
@@ -110,8 +115,13 @@ class PostgresStore:
     def _connected(self) -> Connection:
         if self._connection is None or self._connection.closed:
             with closed_on_failure(connect(self._dsn)) as connection:
+                if self._known is not None:
+                    acquaintance.expect(connection, self._dsn, self._project_id, self._known)
                 migrate.migrate(connection)
-                migrate.ensure_project(connection, self._project_id, self._project_name)
+                if self._known is None:
+                    migrate.ensure_project(connection, self._project_id, self._project_name)
+                else:
+                    acquaintance.meet(connection, self._dsn, self._project_id, self._project_name, self._known)
                 self._notices = listen.Notices(connection)
                 listen.listen(connection, self._project_id)
                 head.prepare(connection)

@@ -1,0 +1,58 @@
+"""What a replica keeps of the server that it reconciles with (`localfirst_sync.known_server.Acquaintance`)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import apsw
+
+from localfirst.replica.connection import immediate, sqlite_errors
+
+if TYPE_CHECKING:
+    from localfirst_sync.known_server import Known
+    from localfirst_sync.ports import Cursor
+
+_SEEN = """
+    SELECT max(cursor_seq, pushed_seq), CASE WHEN pushed_seq > cursor_seq THEN pushed_tag ELSE cursor_tag END FROM replica
+"""
+
+
+class KnownServer:
+    """Over one connection to the replica, for the thread that made it."""
+
+    def __init__(self, connection: apsw.Connection) -> None:
+        self._connection = connection
+
+    def known(self) -> Known | None:
+        """See `Acquaintance.known`."""
+        from localfirst_sync.known_server import Known
+
+        with sqlite_errors():
+            row = self._connection.execute("SELECT id, system_identifier FROM known_server").fetchone()
+            addresses = self._connection.execute("SELECT address FROM known_address").fetchall()
+        return None if row is None else Known(str(row[0]), row[1], frozenset(str(one) for (one,) in addresses))
+
+    def seen(self) -> Cursor:
+        """See `Acquaintance.seen`."""
+        from localfirst_sync.ports import Cursor
+
+        with sqlite_errors():
+            row: Any = self._connection.execute(_SEEN).fetchone()
+        return Cursor(*row)
+
+    def remember(self, known: Known) -> None:
+        """See `Acquaintance.remember`."""
+        with immediate(self._connection):
+            self._clear()
+            self._connection.execute("INSERT INTO known_server VALUES (1, ?, ?)", (known.id, known.system_identifier))
+            for address in sorted(known.addresses):
+                self._connection.execute("INSERT INTO known_address VALUES (?)", (address,))
+
+    def forget(self) -> None:
+        """Whatever server answers next is taken for the replica's own."""
+        with immediate(self._connection):
+            self._clear()
+
+    def _clear(self) -> None:
+        self._connection.execute("DELETE FROM known_server")
+        self._connection.execute("DELETE FROM known_address")

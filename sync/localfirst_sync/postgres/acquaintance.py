@@ -1,0 +1,96 @@
+"""The first questions on a new connection: is this the server that the replica knows, and is the project there?
+
+At an address that is known they take one trip. At another one the log is asked before anything is made there.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import psycopg
+from localfirst_schema.errors import UnavailableError
+
+from localfirst_sync.known_server import Acquaintance, Found, Known, another_server, recognise
+from localfirst_sync.ports import BEGINNING
+from localfirst_sync.postgres.address import describe_server, named_addresses, reached_address
+from localfirst_sync.postgres.connection import Connection
+from localfirst_sync.postgres.failure import unavailable
+from localfirst_sync.postgres.migrate import ensure_project
+
+# A project that was started and holds nothing but its configuration has nothing to lose.
+_IS_EMPTY = "NOT EXISTS (SELECT FROM localfirst.project_heads WHERE head > 1)"
+
+_ASK = f"""
+    SELECT i.id::text, localfirst.system_identifier(), coalesce(i.is_later, false), {_IS_EMPTY},
+        EXISTS (SELECT FROM localfirst.history WHERE project_id = %(project)s AND seq = %(seq)s AND tag = %(tag)s),
+        EXISTS (SELECT FROM localfirst.project_heads WHERE project_id = %(project)s)
+    FROM (SELECT) AS one LEFT JOIN localfirst.server_identity AS i ON true
+"""
+
+_HAS_LOG = "SELECT pg_catalog.to_regclass('localfirst.history') IS NOT NULL"
+
+_HOLDS = "SELECT FROM localfirst.history WHERE project_id = %(project)s AND seq = %(seq)s AND tag = %(tag)s"
+
+# Only while it is still so: another replica may have filled it meanwhile.
+_NAME = f"""
+    INSERT INTO localfirst.server_identity AS i (id, is_later)
+    SELECT coalesce(%(id)s::uuid, gen_random_uuid()), NOT ({_IS_EMPTY})
+    ON CONFLICT (singleton) DO UPDATE SET id = excluded.id WHERE i.id = excluded.id OR {_IS_EMPTY}
+    RETURNING i.id::text
+"""
+
+
+def expect(connection: Connection, dsn: str, project_id: str, acquaintance: Acquaintance) -> None:
+    """Before a migration: at an address that the replica does not know the log must hold what it has seen.
+
+    Raises `UnavailableError` with the cause ``another_server``; a wrong address gets not even our tables.
+    """
+    known, seen = acquaintance.known(), acquaintance.seen()
+    if known is None or seen == BEGINNING or reached_address(connection) in known.addresses:
+        return
+    try:
+        is_there: Any = connection.execute(_HAS_LOG).fetchone()
+        wanted = {"project": project_id, "seq": seen.seq, "tag": seen.tag}
+        if is_there[0] and connection.execute(_HOLDS, wanted).fetchone() is not None:
+            return
+    except psycopg.Error as error:
+        raise unavailable(error) from None
+    raise another_server(describe_server(dsn))
+
+
+def meet(connection: Connection, dsn: str, project_id: str, project_name: str, acquaintance: Acquaintance) -> None:
+    """Makes sure that this is the replica's server, remembers it, and starts the project there if nobody has.
+
+    Raises `UnavailableError`, with the cause ``another_server`` if it is another; nothing is written there then.
+    """
+    known, seen = acquaintance.known(), acquaintance.seen()
+    try:
+        row: Any = connection.execute(_ASK, {"project": project_id, "seq": seen.seq, "tag": seen.tag}).fetchone()
+        assert row is not None
+        found = Found(reached_address(connection), *row[:-1])
+        recognition = recognise(known, seen, found)
+        if recognition == "another":
+            raise another_server(describe_server(dsn))
+        server_id = found.id
+        if recognition == "unnamed":
+            named: Any = connection.execute(_NAME, {"id": None if known is None else known.id}).fetchone()
+            if named is None:
+                raise UnavailableError("PostgreSQL was filled by somebody else a moment ago; it is tried again.", cause="busy")
+            server_id = named[0]
+    except psycopg.Error as error:
+        raise unavailable(error) from None
+    if not row[-1]:
+        ensure_project(connection, project_id, project_name)
+    assert server_id is not None
+    here = {found.address, *named_addresses(dsn, found.address)}
+    _remember(acquaintance, known, Known(server_id, found.system_identifier, frozenset(here)))
+
+
+def _remember(acquaintance: Acquaintance, known: Known | None, met: Known) -> None:
+    """The addresses of one identity add up; those of another count no more."""
+    if known is not None and known.id == met.id:
+        met = met._replace(
+            system_identifier=met.system_identifier or known.system_identifier, addresses=met.addresses | known.addresses
+        )
+    if met != known:
+        acquaintance.remember(met)
