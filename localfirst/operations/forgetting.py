@@ -13,6 +13,7 @@ from localfirst_schema.arguments import ForgetIndex
 from localfirst_schema.errors import InvalidStateError, LocalfirstError, NotFoundError, UnavailableError, ValidationError
 from localfirst_schema.results import IndexForgotten
 
+from localfirst.acknowledgement import tried
 from localfirst.code_index.file_name import as_text
 from localfirst.code_index.jobs import table
 from localfirst.code_index.jobs.target import known_root
@@ -43,13 +44,13 @@ def forget_index(session: Session, arguments: ForgetIndex) -> dict[str, Any]:
         done = forgetting.forget(connection, repository_id, lambda: _refuse_while_indexed(connection, root))
         with writing(connection):
             jobs = table.forget(connection, root)
-        is_last = not connection.execute("SELECT EXISTS (SELECT 1 FROM code_models)").get
-        _remove_vector_files(session.settings.replica, is_last=is_last)
+        warnings: list[str] = []  # it is forgotten by now, whatever becomes of the copies of the vectors
+        tried(lambda: _remove_vector_files(connection, session.settings.replica), None, warnings)
     finally:
         connection.close()
     return {
         "success": True,
-        "warnings": [],
+        "warnings": warnings,
         "repo_path": root,
         "name": name,
         "files_removed": done.files,
@@ -112,8 +113,9 @@ def _withdraw(session: Session, key: str | None) -> OnServer:
     return "removed"
 
 
-def _remove_vector_files(replica: Path, *, is_last: bool) -> None:
+def _remove_vector_files(connection: apsw.Connection, replica: Path) -> None:
     """The copies of the vectors that searches map: made anew by the next search, without what was forgotten."""
+    is_last = not connection.execute("SELECT EXISTS (SELECT 1 FROM code_models)").get
     for file in replica.parent.glob(f"{glob.escape(replica.name)}-vectors-*"):
         if is_last or not file.name.endswith(".lock"):  # the lock of a model that stays may be held
             file.unlink(missing_ok=True)

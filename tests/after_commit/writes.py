@@ -73,7 +73,7 @@ NOT_ONE_WRITE = {
     "sync_now": "writes nothing of its own",
     "resolve_conflict": "needs a conflict; in the tests of the session",
     "index_repository": "waits for the job that it has noted; in the tests of the session",
-    "forget_index": "works in several transactions, and is called again if it fails",
+    "forget_index": "works in several transactions; what follows them is tested with it",
 }
 """Writing operations that are not called by `prepared`, and why."""
 

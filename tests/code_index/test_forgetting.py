@@ -229,3 +229,17 @@ def test_many_small_files_that_are_deleted_at_once_all_go(indexed: Indexed, root
         file.unlink()
     indexed.run(root)
     assert indexed.count("code_files") == 1
+
+
+def test_it_is_forgotten_also_where_the_copy_of_the_vectors_cannot_be_taken_away(indexed: Indexed, root: Path) -> None:
+    write(root, FILES)
+    indexed.run(root)
+    replica = Path(indexed.connection.filename)
+    session = Session(load(replica.parent, {"LOCALFIRST_REPLICA": str(replica)}))
+    in_the_way = replica.with_name(f"{replica.name}-vectors-odd")
+    in_the_way.mkdir()  # a folder cannot be unlinked
+    done = call(session, "forget_index", repository=str(root))
+    assert done["success"]
+    assert done["warnings"] == ["follow_up_failed"]
+    assert indexed.count("code_files") == 0
+    session.close()
