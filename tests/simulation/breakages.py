@@ -18,7 +18,7 @@ from localfirst_sync.ports import Cursor, Push, Pushed, Restored
 from localfirst_sync.postgres import log, pull, restore, transaction
 from localfirst_sync.receipts import Known, _decode
 
-from localfirst.replica import act, fulltext, local_store, outbox
+from localfirst.replica import act, fulltext, local_store, outbox, set_aside
 from localfirst.replica.connection import immediate
 from localfirst.replica.local_store import ReplicaStore
 from simulation import world
@@ -243,8 +243,10 @@ def _shows_the_servers(entity: Any, pending: Any, server_row: Row) -> Row:
     return server_row
 
 
-_NUMBER_AGAIN = """
-    SELECT coalesce((SELECT number + 1 FROM outbox ORDER BY history_id DESC LIMIT 1), max(acked_number, 1)) FROM replica
+_NUMBER_AGAIN = f"""
+    SELECT coalesce((SELECT number + 1 FROM outbox ORDER BY history_id DESC LIMIT 1), max(acked_number, 1)),
+        ({set_aside.IS_ANY})
+    FROM replica
 """
 
 
@@ -293,7 +295,7 @@ BREAKAGES: tuple[Breakage, ...] = (
     Breakage("a push that nobody answered counts as accepted", _instead(round, "_push_as_somebody", _unheard_is_accepted), 1),
     # With the hashes compared it heals: the replica takes a new id, and what it sends is known by what it says.
     Breakage("a number is used again, and hashes are not compared", _all(
-        _instead(act, "_NEXT_NUMBER", _NUMBER_AGAIN), _instead(transaction, "repeated", _by_number_alone),
+        _instead(act, "_BEGIN", _NUMBER_AGAIN), _instead(transaction, "repeated", _by_number_alone),
     )),
     Breakage("neither the server nor the replica compares epochs", _all(
         _instead(log, "known_replica", _epoch_unknown), _instead(ReplicaStore, "_check_fence", _nothing),

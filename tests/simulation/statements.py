@@ -90,8 +90,11 @@ class Connection:
         """All rows."""
         return iter(self.execute(query, arguments))
 
-    def execute(self, query: str, arguments: Any = None, **_: object) -> Result:
+    pooled = False
+
+    def execute(self, query: str | bytes, arguments: Any = None, **_: object) -> Result:
         """One statement."""
+        query = query.decode() if isinstance(query, bytes) else query
         handler = _HANDLERS.get(query) or _recognised(query)
         return Result(handler(self, arguments))
 
