@@ -33,6 +33,7 @@ _ACTIVE = "SELECT model FROM code_models WHERE active = 1"
 
 def search_team(session: Session | SessionWithoutReplica, arguments: SearchCode, engine: CodeEngine) -> dict[str, Any]:
     """The result of the tool. Raises UnavailableError where the server is away, InvalidStateError where there is none."""
+    session.end_snapshot()  # a server that is met for the first time is noted in the replica
     shared = shared_index(session.settings, session.replica)
     if shared is None:
         raise InvalidStateError(
