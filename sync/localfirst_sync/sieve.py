@@ -260,7 +260,8 @@ def _text_reason(longest: int) -> _Reason:
 
 
 _LONG_NUMBER = re.compile(rf"[0-9]{{{limits.FLOAT_DIGITS_MAX + 1}}}")
-_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]|-?[0-9][0-9.eE+-]*')
+# A text is passed over in large steps: one alternative for each character took a second for some megabytes.
+_TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{}]|-?[0-9][0-9.eE+-]*')
 
 
 _DIGITS = frozenset("0123456789")

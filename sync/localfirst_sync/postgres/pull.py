@@ -32,7 +32,11 @@ HISTORY_DAYS = 90
 """How much of the past a new replica gets; changes that are pulled later are kept as long as the replica likes."""
 
 BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
-PATIENT = "SELECT pg_catalog.set_config('statement_timeout', '0', true)"
+PATIENT = (
+    "SELECT pg_catalog.set_config('statement_timeout', '0', true),"
+    " pg_catalog.set_config('idle_in_transaction_session_timeout', '120s', true)"
+)
+"""For what takes as long as there are rows: a laptop may need its time for a page, and only reads meanwhile."""
 
 HEAD = """
 SELECT p.head, p.tag, EXISTS (
