@@ -22,6 +22,7 @@ _WORDS = {
     "repository_gone": "a repository's directory is gone, this is what was in it: `localfirst index --forget PATH` forgets it",
     "index_behind": "{files_behind} files have changed since they were indexed: `localfirst index PATH` catches up",
     "chunks_left_out": "texts on the server that somebody has changed were left out (localfirst doctor names them)",
+    "work_tree_not_indexed": "another work tree was searched, since this one is not indexed: `localfirst index PATH` does it",
     "searched_by_words_alone": "only words were compared, not their meaning",
 }
 

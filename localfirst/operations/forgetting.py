@@ -27,6 +27,7 @@ from localfirst.session import Session
 logger = logging.getLogger("localfirst.index")
 
 _REPOSITORIES = "SELECT repository_id, root, name, shared_key FROM code_repositories ORDER BY root"
+_KNOWN_BY = "SELECT count(*) FROM code_repositories WHERE shared_key = ?"
 _REPLICA_ID = "SELECT replica_id FROM replica"
 
 OnServer = Literal["none", "removed", "kept", "unreachable"]
@@ -40,7 +41,7 @@ def forget_index(session: Session, arguments: ForgetIndex) -> dict[str, Any]:
     try:
         repository_id, root, name, key = _named(connection, arguments.repository)
         _refuse_while_indexed(connection, root)
-        on_server = _withdraw(session, key)
+        on_server = _withdraw(session, connection, key)
         done = forgetting.forget(connection, repository_id, lambda: _refuse_while_indexed(connection, root))
         with writing(connection):
             jobs = table.forget(connection, root)
@@ -94,13 +95,18 @@ def _refuse_while_indexed(connection: apsw.Connection, root: str) -> None:
         )
 
 
-def _withdraw(session: Session, key: str | None) -> OnServer:
-    """Takes this replica's claim back: a tree that it alone has published. One with a git remote is the team's."""
+def _withdraw(session: Session, connection: apsw.Connection, key: str | None) -> OnServer:
+    """Takes this replica's claim back: a tree that it alone has published. One with a git remote is the team's.
+
+    Work trees of one repository have one name there, which goes with the last of them.
+    """
     from localfirst.code_index.shared.server import shared_index
 
     if key is None or (shared := shared_index(session.settings, session.replica)) is None:
         return "none"
     if not is_own(key, str(session.replica.execute(_REPLICA_ID).get)):
+        return "kept"
+    if int(connection.execute(_KNOWN_BY, (key,)).get) > 1:
         return "kept"
     if session.link is None or not session.link.is_online():
         return "unreachable"

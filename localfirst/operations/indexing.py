@@ -26,6 +26,7 @@ from localfirst.code_index.jobs.states import FINAL, JobState
 from localfirst.code_index.jobs.target import known_root, repository_root
 from localfirst.code_index.jobs.transition import move_within
 from localfirst.code_index.skipped import TROUBLES
+from localfirst.code_index.store import repositories
 from localfirst.code_index.worker import start as worker
 from localfirst.operations.operation import Operation
 from localfirst.reading.without_replica import SessionWithoutReplica
@@ -67,7 +68,7 @@ def _note(
     connection: apsw.Connection, root: Path, arguments: StartIndexing | IndexRepository, seconds: float
 ) -> tuple[Job, bool, bool]:
     """The job, whether it is new, and whether another worker is to be started in place of one that only waits."""
-    name = arguments.name or root.name
+    name = arguments.name or repositories.usual_name(connection, root)
     job, is_new = table.create_or_join(connection, root, name, force=arguments.force_reindex, estimated_seconds=seconds)
     return job, is_new, table.ask_worker_to_end(connection)
 

@@ -549,6 +549,7 @@ IndexWarning: TypeAlias = Literal[
     "repository_gone",
     "searched_by_words_alone",
     "chunks_left_out",
+    "work_tree_not_indexed",
 ]
 
 

@@ -52,10 +52,11 @@ FILES = {"src/parser.py": PARSER, "src/uses.py": USES, "net/main.go": GO, "tests
 class Searched:
     """The tool's engine over an indexed replica."""
 
-    def __init__(self, indexed: Indexed, settings: dict[str, str] | None = None) -> None:
+    def __init__(self, indexed: Indexed, settings: dict[str, str] | None = None, here: Path | None = None) -> None:
+        """`here`: where the client is."""
         self.connection = indexed.connection
         replica = Path(indexed.connection.filename)
-        self.engine = CodeEngine(load(replica.parent, {"LOCALFIRST_REPLICA": str(replica), **(settings or {})}))
+        self.engine = CodeEngine(load(here or replica.parent, {"LOCALFIRST_REPLICA": str(replica), **(settings or {})}))
 
     def answer(self, query: str, **more: Any) -> dict[str, Any]:
         return self.engine.answer(self.connection, SearchCode(query=query, **more))

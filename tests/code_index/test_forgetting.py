@@ -19,8 +19,8 @@ from localfirst.code_index.jobs.states import JobState
 from localfirst.code_index.jobs.transition import move
 from localfirst.code_index.store import repositories
 from localfirst.code_index.store.consistency import check
+from localfirst.code_index.store.files import LARGE
 from localfirst.code_index.store.forgetting import forget
-from localfirst.code_index.store.large_file import LARGE
 from localfirst.operations import search_code
 from localfirst.operations.registry import BY_NAME, OPERATIONS
 from localfirst.replica.connection import immediate

@@ -24,7 +24,7 @@ from localfirst.code_index.pipeline.finish import finish
 from localfirst.code_index.pipeline.messages import CutFiles, FilesCut, LeftOut
 from localfirst.code_index.pipeline.pool import Pool, PoolUnavailableError
 from localfirst.code_index.pipeline.vectors import embed_chunks
-from localfirst.code_index.store import large_file, models, pace, vectors
+from localfirst.code_index.store import files, models, pace, vectors
 from localfirst.code_index.store.consistency import check
 from localfirst.embedding.provider import EmbeddingProvider, EmbeddingUnavailableError
 from localfirst.replica.connection import connect, immediate
@@ -357,7 +357,7 @@ def test_the_check_can_fail(indexed: Indexed, root: Path) -> None:
 @pytest.fixture
 def small_transactions(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is large begins at six chunks, and a transaction holds eight."""
-    monkeypatch.setattr(large_file, "LARGE", 6)
+    monkeypatch.setattr(files, "LARGE", 6)
     monkeypatch.setattr(pace, "MOST", pace.LEAST)
 
 

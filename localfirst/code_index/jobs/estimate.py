@@ -12,6 +12,8 @@ from pathlib import Path
 
 import apsw
 
+from localfirst.code_index.store import repositories
+from localfirst.code_index.work_tree import work_tree_of
 from localfirst.git.place import repository_at
 from localfirst.replica.connection import sqlite_errors
 
@@ -34,7 +36,7 @@ _RATE = """
         WHERE status = 'completed' AND files_indexed >= ? AND worked_seconds > 0 ORDER BY ended_at DESC LIMIT 5
     )
 """
-_KNOWN = "SELECT count(*) FROM code_files WHERE repository_id = (SELECT repository_id FROM code_repositories WHERE root = ?)"
+_KNOWN = "SELECT count(*) FROM code_files WHERE repository_id = ?"
 
 _NEVER_INDEXED = frozenset({".git", "node_modules", ".venv", "__pycache__"})
 
@@ -43,9 +45,16 @@ def duration_s(connection: apsw.Connection, root: Path, *, force: bool) -> float
     """Seconds that a job for this directory will take, from the call to its end."""
     with sqlite_errors():
         rate = connection.execute(_RATE, (FEWEST_FILES,)).get or SECONDS_PER_FILE
-        known = 0 if force else int(connection.execute(_KNOWN, (str(root),)).get)
+        known = 0 if force else _known(connection, root)
     files = file_count(root)
     return round(START_S + max(0, files - known) * rate + known * SECONDS_PER_KNOWN_FILE, 1)
+
+
+def _known(connection: apsw.Connection, root: Path) -> int:
+    """How many files are in the index; of a new work tree, those of another one."""
+    here = repositories.find(connection, root)
+    known = [here] if here is not None else repositories.with_same_paths(connection, work_tree_of(root), str(root))
+    return max((int(connection.execute(_KNOWN, (one.repository_id,)).get) for one in known), default=0)
 
 
 def file_count(root: Path) -> int:

@@ -75,8 +75,8 @@ def _cut_file(cut: Cut, root: bytes, path: str, known: bytes, folders: dict[byte
     if content is None:
         return _left_out(path, SkipRule.TOO_LARGE, f"{status.st_size} bytes", seen)
     digest = content_hash(content)
-    if digest == known:
-        return Same(path, seen)
+    if any(known[start : start + len(digest)] == digest for start in range(0, len(known), len(digest))):
+        return Same(path, seen, digest)
     try:
         found = cut(path, content)
         if isinstance(found, Skipped):

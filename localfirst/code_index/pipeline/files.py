@@ -58,8 +58,12 @@ def index_files(connection: apsw.Connection, pool: Pool, plan: Plan, report: Rep
     Raises DiskFullError, the errors of the replica, and what `report` raises.
     """
     prepare(connection)
+    known = files.content_hashes(connection, plan.siblings if plan.recut else (plan.repository_id, *plan.siblings))
+    writer = _Writer(connection, plan, report)
     try:
-        _Writer(connection, plan, report).write_all(_outcomes(connection, pool, plan, report))
+        writer.write_all(_outcomes(pool, plan, plan.to_read, known, report))
+        while lost := writer.take_lost():
+            writer.write_all(_outcomes(pool, plan, lost, {}, report))
         _delete(connection, plan, report)
         _sweep(connection, report)
     except StoppedError:
@@ -67,16 +71,15 @@ def index_files(connection: apsw.Connection, pool: Pool, plan: Plan, report: Rep
     return True
 
 
-def _outcomes(connection: apsw.Connection, pool: Pool, plan: Plan, report: Report) -> Iterator[FileOutcome]:
-    """What became of each file to read, in no order."""
-    known = {} if plan.recut else files.content_hashes(connection, plan.repository_id)
+def _outcomes(pool: Pool, plan: Plan, to_read: Sequence[str], known: dict[str, bytes], report: Report) -> Iterator[FileOutcome]:
+    """What became of each file to read, in no order; one of a content that is `known` is not cut."""
     root = os.fsencode(plan.root)
     crashes: Counter[str] = Counter()
     again: list[str] = []
 
     def requests() -> Iterator[tuple[Sequence[str], CutFiles]]:
-        for start in range(0, len(plan.to_read), FILES_PER_REQUEST):
-            paths = plan.to_read[start : start + FILES_PER_REQUEST]
+        for start in range(0, len(to_read), FILES_PER_REQUEST):
+            paths = to_read[start : start + FILES_PER_REQUEST]
             yield paths, CutFiles(root, [(path, known.get(path, b"")) for path in paths])
 
     def singly() -> Iterator[tuple[Sequence[str], CutFiles]]:
@@ -130,6 +133,12 @@ class _Writer:
         self._report = report
         self._pace = Pace(first=32)
         self._transactions = 0
+        self._lost: list[str] = []
+
+    def take_lost(self) -> list[str]:
+        """Files that were not cut since another work tree had them, which has them no more."""
+        lost, self._lost = self._lost, []
+        return lost
 
     def write_all(self, outcomes: Iterator[FileOutcome]) -> None:
         batch: list[FileOutcome] = []
@@ -149,7 +158,7 @@ class _Writer:
 
     def _is_large(self, file: CutFile) -> bool:
         if self._plan.recut:
-            return len(file.pieces) > large_file.LARGE
+            return len(file.pieces) > files.LARGE
         return large_file.differs_much(self._connection, self._plan.repository_id, file)
 
     def _write_large(self, file: CutFile) -> None:
@@ -181,24 +190,31 @@ class _Writer:
             look_that_it_is_there(self._plan)  # a disk that was unmounted meanwhile is no reason to delete
         outdated = gone + [outcome.skipped.path for outcome in out if not outcome.keeps_old]
         with writing(self._connection), self._pace.measuring(weight):
-            files.write(self._connection, repository_id, cut, words_changed=self._plan.recut)
-            files.touch(self._connection, repository_id, [(outcome.path, outcome.seen) for outcome in same])
+            files.write(self._connection, repository_id, cut, words_changed=self._plan.recut, siblings=self._plan.siblings)
+            lost = [outcome.path for outcome in same if not self._confirm(outcome)]
             files.remove(self._connection, repository_id, outdated)
             for outcome in out:
                 if outcome.seen is not None:
                     left_out.note(self._connection, repository_id, outcome.skipped, outcome.seen)
             done = Done(
-                paths=tuple(_path(outcome) for outcome in batch),
+                paths=tuple(path for outcome in batch if (path := _path(outcome)) not in lost),
                 indexed=len(cut),
-                unchanged=len(same),
+                unchanged=len(same) - len(lost),
                 deleted=len(gone),
                 skipped=tuple(outcome.skipped for outcome in out),
                 chunks=sum(len(outcome.pieces) for outcome in cut),
             )
             self._report.files_done(self._connection, done)
+        self._lost += lost
         self._transactions += 1
         if self._transactions % MERGE_EVERY == 0:
             self._merge()
+
+    def _confirm(self, same: Same) -> bool:
+        plan = self._plan
+        return files.confirm(
+            self._connection, plan.repository_id, plan.siblings, same.path, same.content_hash, same.seen, recut=plan.recut
+        )
 
     def _merge(self) -> None:
         """Keeps the segments of full text few while they come, for those who search meanwhile."""
@@ -225,7 +241,7 @@ def _delete(connection: apsw.Connection, plan: Plan, report: Report) -> None:
             raise StoppedError
         batch, weight = files.removable_together(connection, plan.repository_id, paths, pace.amount)
         with writing(connection), pace.measuring(weight):
-            if len(batch) == 1 and weight > large_file.LARGE:
+            if len(batch) == 1 and weight > files.LARGE:
                 removed = int(large_file.retire(connection, plan.repository_id, batch[0]) is not None)
             else:
                 removed = files.remove(connection, plan.repository_id, batch)

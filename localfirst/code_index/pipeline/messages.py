@@ -30,10 +30,11 @@ class LeftOut(msgspec.Struct, frozen=True, array_like=True, tag="left out"):
 
 
 class Same(msgspec.Struct, frozen=True, array_like=True, tag="same"):
-    """A file whose content is what the index has."""
+    """A file whose content is one that the index has."""
 
     path: str
     seen: Seen
+    content_hash: bytes
 
 
 class CutFiles(msgspec.Struct, frozen=True, array_like=True, tag="cut"):
@@ -41,7 +42,7 @@ class CutFiles(msgspec.Struct, frozen=True, array_like=True, tag="cut"):
 
     root: bytes
     paths: list[tuple[str, bytes]]
-    """Path, and the hash of the content that the index has (empty: none, or cut it anyway)."""
+    """Path, and the hashes of the contents that the index has of it, one after the other (none: cut it anyway)."""
 
 
 class EmbedChunks(msgspec.Struct, frozen=True, array_like=True, tag="embed"):

@@ -15,6 +15,7 @@ from localfirst.code_index.skipped import Skipped
 from localfirst.code_index.store import repositories
 from localfirst.code_index.store.differences import Differences, differences
 from localfirst.code_index.store.transaction import writing
+from localfirst.code_index.work_tree import work_tree_of
 
 MANY_FILES = 20
 """A tree without a single file, of which the index knows so many, is an unmounted disk rather than a wish to delete them."""
@@ -28,6 +29,9 @@ class Plan(msgspec.Struct, frozen=True):
     """Device and inode of the root: while they are the same, a file that is missing was deleted."""
 
     repository_id: int
+    siblings: tuple[int, ...]
+    """The other work trees of the repository that are indexed: what they have of a file is not cut again."""
+
     to_read: tuple[str, ...]
     """New and changed files, and those of which `stat` cannot tell; sorted."""
 
@@ -65,12 +69,15 @@ def plan(
     Raises ScanStoppedError, RepositoryGoneError, and what `scan` raises.
     """
     root = _present(root)
+    work_tree = work_tree_of(root)
     known = repositories.find(connection, root)
-    if known is None or known.name != name:
+    if known is None or known.name != name or known.work_tree != work_tree:
         with writing(connection):
             repositories.add(connection, root, name)
-        known = repositories.find(connection, root)
-        assert known is not None
+            known = repositories.find(connection, root)
+            assert known is not None
+            repositories.note_place(connection, known.repository_id, work_tree)
+    siblings = repositories.with_same_paths(connection, work_tree, known.root)
     tree, seen = _identity(root), _scan(root, should_stop)
     found = differences(connection, root, known.repository_id, seen.files)
     if not seen.files and not seen.skipped and len(found.deleted) >= MANY_FILES and not force:
@@ -84,6 +91,7 @@ def plan(
         root=root,
         tree=tree,
         repository_id=known.repository_id,
+        siblings=() if force else tuple(sibling.repository_id for sibling in siblings),
         to_read=tuple(sorted(as_text(file.path) for file in seen.files)) if recut else found.to_read,
         to_delete=found.deleted,
         unchanged=0 if recut else len(found.unchanged),

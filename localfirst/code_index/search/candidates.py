@@ -24,7 +24,7 @@ _COLUMNS = """
 """
 _BY_PLACE = f"""
     SELECT {_COLUMNS} FROM json_each(?) AS j CROSS JOIN code_places AS p ON p.place_id = j.value
-    JOIN code_files AS f USING (file_id) JOIN code_chunks AS c USING (chunk_id)
+    JOIN code_files AS f USING (file_id) JOIN code_chunks AS c USING (chunk_id) WHERE {{scope}}
 """
 _OF_CHUNKS = """
     SELECT place_id FROM (
@@ -107,9 +107,10 @@ class Wanted:
         return len(identifiers)
 
 
-def read(connection: apsw.Connection, place_ids: Iterable[int]) -> list[Place]:
-    """The places that (still) exist."""
-    rows = connection.execute(_BY_PLACE, (f"[{','.join(map(str, place_ids))}]",))
+def read(connection: apsw.Connection, place_ids: Iterable[int], scope: Scope) -> list[Place]:
+    """The places that (still) exist, within the scope."""
+    where, values = scope.where()
+    rows = connection.execute(_BY_PLACE.format(scope=where), (f"[{','.join(map(str, place_ids))}]", *values))
     return [_place(*row) for row in rows]
 
 

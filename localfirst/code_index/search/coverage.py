@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import apsw
@@ -23,33 +24,35 @@ _WAITING = "SELECT count(*) FROM code_unembedded WHERE model_id = ?"
 _CHUNKS = "SELECT coalesce(max(chunk_id), 0) FROM code_chunks"
 _WAITING_OF = """
     SELECT count(DISTINCT u.chunk_id) FROM code_unembedded AS u CROSS JOIN code_places AS p USING (chunk_id)
-    JOIN code_files AS f USING (file_id) WHERE u.model_id = ? AND f.repository_id = ?
+    JOIN code_files AS f USING (file_id) WHERE u.model_id = ? AND f.repository_id IN ({places})
 """
-_PLACES_OF = "SELECT count(*) FROM code_files AS f CROSS JOIN code_places AS p USING (file_id) WHERE f.repository_id = ?"
+_PLACES_OF = """
+    SELECT count(*) FROM code_files AS f CROSS JOIN code_places AS p USING (file_id) WHERE f.repository_id IN ({places})
+"""
 
 
-def coverage(connection: apsw.Connection, repository_id: int | None) -> float:
-    """The share of the index that is there, 0 to 1, of one repository or of all; 1.0 only when nothing is missing.
+def coverage(connection: apsw.Connection, meant: Sequence[int] | None) -> float:
+    """The share of the index that is there, 0 to 1, of some repositories or of all; 1.0 only when nothing is missing.
 
     Half of it are the files of the list that the last run took, those among them that could not be read or cut left out; half
     the vectors of the chunks that are in.
     """
-    repositories = _meant(connection, repository_id)
+    repositories = _meant(connection, meant)
     if not repositories:
         return 0.0
     files = [_files(connection, *row) for row in repositories]
-    share = (sum(files) / len(files) + _vectors(connection, repository_id)) / 2
+    share = (sum(files) / len(files) + _vectors(connection, meant)) / 2
     return 1.0 if share >= 1 else math.floor(min(share, 0.999) * 1000) / 1000
 
 
-def troubled(connection: apsw.Connection, repository_id: int | None) -> int:
-    """How many files should be in the index of a repository, or of all, and could not be read or cut."""
-    return sum(_troubled(connection, one, root) for one, root, _ in _meant(connection, repository_id))
+def troubled(connection: apsw.Connection, meant: Sequence[int] | None) -> int:
+    """How many files should be in the index of these repositories, or of all, and could not be read or cut."""
+    return sum(_troubled(connection, one, root) for one, root, _ in _meant(connection, meant))
 
 
-def _meant(connection: apsw.Connection, repository_id: int | None) -> list[tuple[int, str, int]]:
+def _meant(connection: apsw.Connection, meant: Sequence[int] | None) -> list[tuple[int, str, int]]:
     rows: list[Any] = connection.execute(_REPOSITORIES).fetchall()
-    return [tuple(row) for row in rows if repository_id in (None, row[0])]
+    return [tuple(row) for row in rows if meant is None or row[0] in meant]
 
 
 def _troubled(connection: apsw.Connection, repository_id: int, root: str) -> int:
@@ -82,16 +85,17 @@ def _done(connection: apsw.Connection, repository_id: int, root: str, was_indexe
     return present / (present + left) if not was_indexed else max(0.0, 1 - left / max(present, left))
 
 
-def _vectors(connection: apsw.Connection, repository_id: int | None) -> float:
+def _vectors(connection: apsw.Connection, meant: Sequence[int] | None) -> float:
     model_id = connection.execute(_MODEL).get
     if model_id is None:
         return 0.0
     waiting = int(connection.execute(_WAITING, (model_id,)).get)
     if not waiting:
         return 1.0
-    if repository_id is not None:
-        waiting = int(connection.execute(_WAITING_OF, (model_id, repository_id)).get)
-        total = int(connection.execute(_PLACES_OF, (repository_id,)).get)
+    if meant is not None:
+        places = ", ".join("?" * len(meant))
+        waiting = int(connection.execute(_WAITING_OF.format(places=places), (model_id, *meant)).get)
+        total = int(connection.execute(_PLACES_OF.format(places=places), tuple(meant)).get)
     else:
         total = int(connection.execute(_CHUNKS).get)
     return 1 - min(waiting / max(total, 1), 1.0)

@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING, Any
 import apsw
 
 from localfirst.code_index import file_name
-from localfirst.code_index.file_name import as_bytes, as_text
+from localfirst.code_index.file_name import as_text
 from localfirst.code_index.search.excerpt import Excerpt, excerpt
 from localfirst.code_index.search.scope import Scope, as_sqlite, deepest, language_named
 from localfirst.code_index.search.search import Answer, Found, search_of
+from localfirst.code_index.search.trees import Tree, indexed_trees, is_elsewhere, seen_from
 from localfirst.code_index.watch import TreeWatch
+from localfirst.code_index.work_tree import WorkTree, work_tree_of
+from localfirst.replica.connection import snapshot
 
 if TYPE_CHECKING:
     from localfirst_schema.arguments import SearchCode
@@ -33,8 +36,6 @@ WATCHED = 3
 GONE_COVERAGE = 0.999
 """What is covered at most where a repository's directory is not there: nobody can say whether the index is what it was."""
 
-_REPOSITORIES = "SELECT repository_id, root, name FROM code_repositories"
-
 
 class CodeEngine:
     """What one session keeps for its searches: the model, the trees that are watched."""
@@ -47,21 +48,26 @@ class CodeEngine:
 
     def answer(self, connection: apsw.Connection, arguments: SearchCode) -> dict[str, Any]:
         """The result of the tool. Raises ValidationError for a path that cannot be meant."""
-        repositories = {row[0]: (str(row[1]), str(row[2])) for row in connection.execute(_REPOSITORIES)}
-        scope = _scope(connection, repositories, arguments)
-        if scope is None or not repositories:
+        here = work_tree_of(self._settings.root) if arguments.repo_path is None else None
+        with snapshot(connection):
+            known = indexed_trees(connection)
+            scope = _scope(connection, known.trees, arguments, here)
+            if scope is not None:
+                meant = [tree for tree in known.trees if tree.repository_id in (scope.repositories or ())]
+                found = self._find(connection, meant, scope, arguments, is_all=meant == known.trees and not known.any_gone)
+        if known.any_gone:
+            self._have_removed(connection)
+        if scope is None:
             return nothing_found("index_missing")
-        several = 1 if scope.repository_id is not None else deepest([root for root, _ in repositories.values()])
-        found = search_of(connection, self.provider_of_model).find(
-            connection, arguments.query, scope, arguments.limit * several
-        )
-        if several > 1:
-            found = found._replace(found=_each_once(found.found, repositories)[: arguments.limit])
-        behind = self._behind(connection, repositories, scope, found)
-        gone = _gone(repositories, scope, found)
-        rows = [_present(one, repositories, found, gone, whole=arguments.full_content) for one in found.found]
+        behind = self._behind(connection, meant, found)
+        gone = _gone(meant, found)
+        trees = {tree.repository_id: tree for tree in meant}
+        rows = [_present(one, trees[one.place.repository_id], found, gone, whole=arguments.full_content) for one in found.found]
         coverage = min(found.coverage, GONE_COVERAGE) if gone else found.coverage
-        return _result(rows, _index_warnings(found, behind, gone), coverage, behind)
+        warnings = _index_warnings(found, behind, gone)
+        if is_elsewhere(known.trees, here):
+            warnings.append("work_tree_not_indexed")
+        return _result(rows, warnings, coverage, behind)
 
     def provider_of_model(self, model: str) -> EmbeddingProvider | None:
         """The provider whose vectors the index has: the configured one, or while that one's are being made, the one before."""
@@ -75,17 +81,29 @@ class CodeEngine:
         """Ends the threads that watch trees."""
         self._watch.close()
 
-    def _behind(
-        self, connection: apsw.Connection, repositories: dict[int, tuple[str, str]], scope: Scope, answer: Answer
-    ) -> int | None:
+    def _find(
+        self, connection: apsw.Connection, meant: list[Tree], scope: Scope, arguments: SearchCode, *, is_all: bool
+    ) -> Answer:
+        several = deepest([tree.root for tree in meant])
+        if is_all:
+            scope = scope._replace(repositories=None)  # a condition less on each place
+        search = search_of(connection, self.provider_of_model)
+        answer = search.find(connection, arguments.query, scope, arguments.limit * several)
+        return answer._replace(found=_each_once(answer.found, meant)[: arguments.limit]) if several > 1 else answer
+
+    def _have_removed(self, connection: apsw.Connection) -> None:
+        """Has a worker take out what is left of work trees that are gone, however often this is called."""
+        from localfirst.code_index.worker import start
+
+        if connection.filename and connection.open_vfs != "memdb":  # no copy in memory
+            start.ensure(self._settings)
+
+    def _behind(self, connection: apsw.Connection, meant: list[Tree], answer: Answer) -> int | None:
         """How many files of the searched trees have changed since they were indexed; None if that is not known."""
-        if scope.repository_id is not None:
-            meant = [scope.repository_id]
-        else:
-            meant = list(dict.fromkeys(one.place.repository_id for one in answer.found))[:WATCHED] or list(repositories)[:1]
+        roots = {tree.repository_id: tree.root for tree in meant}
+        best = list(dict.fromkeys(one.place.repository_id for one in answer.found if one.place.repository_id in roots))
         counts = []
-        for repository_id in meant:
-            root = repositories[repository_id][0]
+        for root in [roots[number] for number in best[:WATCHED]] or [meant[0].root]:
             wait_s = 0.0 if root in self._asked else FIRST_LOOK_S
             self._asked.add(root)
             counts.append(self._watch.behind(connection, Path(os.fsdecode(os.fsencode(root))), wait_s=wait_s))
@@ -98,47 +116,54 @@ def nothing_found(why: str) -> dict[str, Any]:
     return _result([], [why], 0.0, None)
 
 
-def _each_once(found: list[Found], repositories: dict[int, tuple[str, str]]) -> list[Found]:
+def _each_once(found: list[Found], meant: list[Tree]) -> list[Found]:
     """The same lines of a file once, the best of them: a tree may be indexed by itself and within another."""
+    roots = {tree.repository_id: tree.root for tree in meant}
     seen = set()
     kept = []
     for one in found:
         place = one.place
-        where = (f"{repositories[place.repository_id][0]}/{place.path}", place.start_line, place.end_line)
+        where = (f"{roots[place.repository_id]}/{place.path}", place.start_line, place.end_line)
         if where not in seen:
             seen.add(where)
             kept.append(one)
     return kept
 
 
-def _gone(repositories: dict[int, tuple[str, str]], scope: Scope, answer: Answer) -> set[int]:
-    """The searched repositories whose directory is no longer there: of those that were found, or that was asked for."""
-    meant = {one.place.repository_id for one in answer.found}
-    if scope.repository_id is not None:
-        meant.add(scope.repository_id)
-    return {number for number in meant if not os.path.isdir(as_bytes(repositories[number][0]))}  # noqa: PTH112 - any bytes
+def _gone(meant: list[Tree], answer: Answer) -> set[int]:
+    """The searched repositories whose directory is no longer there: of those that were found, or the only one."""
+    found = {one.place.repository_id for one in answer.found}
+    return {tree.repository_id for tree in meant if not tree.is_there and (len(meant) == 1 or tree.repository_id in found)}
 
 
-def _scope(connection: apsw.Connection, repositories: dict[int, tuple[str, str]], arguments: SearchCode) -> Scope | None:
-    """What is to be searched; None for a repository without an index. Raises ValidationError for what nothing can fit."""
+def _scope(connection: apsw.Connection, trees: list[Tree], arguments: SearchCode, here: WorkTree | None) -> Scope | None:
+    """What is to be searched; None where there is no index. Raises ValidationError for what nothing can fit."""
     language = language_named(arguments.language) if arguments.language is not None else None
     if arguments.path_glob is not None:
         as_sqlite(arguments.path_glob)
     if arguments.repo_path is None:
-        return Scope(None, language, arguments.path_glob)
+        seen = tuple(tree.repository_id for tree in seen_from(trees, here))
+        return Scope(seen, language, arguments.path_glob) if seen else None
     from localfirst.code_index.jobs.target import known_root, repository_root
 
     root = as_text(known_root(arguments.repo_path))
-    ids = {path: repository_id for repository_id, (path, _) in repositories.items()}
+    named = work_tree_of(Path(known_root(arguments.repo_path)))
+    by_root = {tree.root: tree for tree in trees if not _is_another_tree(tree.work_tree, named)}
     for folder in (root, *map(str, Path(root).parents)):
-        if folder in ids:
+        if folder in by_root:
             inside = os.path.relpath(root, folder) if folder != root else None
-            scope = Scope(ids[folder], language, arguments.path_glob, inside)
-            if inside is not None and not _has_files(connection, Scope(ids[folder], None, None, inside)):
+            meant = (by_root[folder].repository_id,)
+            scope = Scope(meant, language, arguments.path_glob, inside)
+            if inside is not None and not _has_files(connection, Scope(meant, None, None, inside)):
                 repository_root(arguments.repo_path)  # a file, or a name that is mistyped
             return scope
     repository_root(arguments.repo_path)  # says what is wrong with a path that is no directory
     return None
+
+
+def _is_another_tree(tree: WorkTree | None, named: WorkTree | None) -> bool:
+    """Whether these are two work trees of one repository: one may lie within the other, and is no part of it."""
+    return tree is not None and named is not None and tree.common == named.common and tree.top != named.top
 
 
 def _has_files(connection: apsw.Connection, scope: Scope) -> bool:
@@ -173,11 +198,8 @@ def _result(rows: list[dict[str, Any]], index_warnings: list[str], coverage: flo
     }
 
 
-def _present(
-    found: Found, repositories: dict[int, tuple[str, str]], answer: Answer, gone: set[int], *, whole: bool
-) -> dict[str, Any]:
+def _present(found: Found, tree: Tree, answer: Answer, gone: set[int], *, whole: bool) -> dict[str, Any]:
     place = found.place
-    root, name = repositories.get(place.repository_id, ("", ""))
     if whole:
         shown = Excerpt(place.start_line, place.end_line, place.text)
     else:
@@ -190,8 +212,8 @@ def _present(
         "language": place.language,
         "content": shown.text,
         "score": found.score,
-        "repository": name,
-        "repository_path": root or None,
+        "repository": tree.name,
+        "repository_path": tree.root,
         "repository_gone": place.repository_id in gone,
         "kind": place.kind,
         "chunk_start_line": place.start_line,

@@ -21,7 +21,9 @@ _GLOBBED = "f.path GLOB ?"
 class Scope(NamedTuple):
     """Restrictions; None where there is none."""
 
-    repository_id: int | None = None
+    repositories: tuple[int, ...] | None = None
+    """Of the work trees of one repository at most one: what they share has a file in each of them."""
+
     language: str | None = None
     path_glob: str | None = None
     folder: str | None = None
@@ -36,9 +38,9 @@ class Scope(NamedTuple):
         """A condition on `code_files AS f`, and the values in it."""
         conditions: list[str] = []
         values: list[str | int] = []
-        if self.repository_id is not None:
-            conditions.append("f.repository_id = ?")
-            values.append(self.repository_id)
+        if self.repositories is not None:
+            conditions.append(f"f.repository_id IN ({', '.join('?' * len(self.repositories))})")
+            values += self.repositories
         if self.language is not None:
             family = _FAMILIES.get(self.language, (self.language,))
             conditions.append(f"f.language IN ({', '.join('?' * len(family))})")

@@ -62,8 +62,8 @@ class CodeSearch:
             found = self._ranked(connection, asked, meaning, scope, limit)
             return Answer(
                 found,
-                coverage(connection, scope.repository_id),
-                troubled(connection, scope.repository_id),
+                coverage(connection, scope.repositories),
+                troubled(connection, scope.repositories),
                 asked,
                 meaning is not None,
             )
@@ -79,7 +79,7 @@ class CodeSearch:
             place_ids |= dict.fromkeys(full_text.defining(connection, asked.symbol, scope, BY_SYMBOL))
         if meaning is not None:
             place_ids |= dict.fromkeys(candidates.near(connection, meaning, scope, max(BY_MEANING, PER_RESULT * limit)))
-        places = candidates.read(connection, place_ids)
+        places = candidates.read(connection, place_ids, scope)
         definition = definition_of(asked)
         cosines = meaning.of([place.chunk_id for place in places]) if meaning is not None else [0.0] * len(places)
         counted = [candidates.counted(place, wanted, cosine, definition) for place, cosine in zip(places, cosines, strict=True)]

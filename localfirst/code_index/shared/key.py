@@ -2,6 +2,7 @@
 
 A repository with a remote is the team's: whoever indexes a checkout of it publishes the same tree. One without is its owner's,
 and two of one directory name on one machine are two: `be4f3d69/notes-3c01a9f2` is the notes at one place, known to one replica.
+Its work trees are one there too, and the tree is the one that was published last.
 """
 
 from __future__ import annotations
@@ -24,8 +25,12 @@ _KEY_OF = "SELECT shared_key FROM code_repositories WHERE root = ?"
 
 def shared_key(repository: Repository, replica_id: str) -> str:
     """The repository's name on the server as it has to be by now; it may have been published under another one."""
-    place = hashlib.blake2b(repository.root.encode(), digest_size=_PLACE_BYTES).hexdigest()
-    return name_from_git(Path(repository.root)) or f"{_owner(replica_id)}{repository.name}-{place}"
+    if (remote := name_from_git(Path(repository.root))) is not None:
+        return remote
+    tree = repository.work_tree
+    where = tree.in_main(repository.root) if tree is not None and tree.is_linked else repository.root
+    place = hashlib.blake2b(where.encode(), digest_size=_PLACE_BYTES).hexdigest()
+    return f"{_owner(replica_id)}{repository.name}-{place}"
 
 
 def is_own(key: str, replica_id: str) -> bool:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import apsw
 
 from localfirst.code_index.jobs.states import IS_ACTIVE
-from localfirst.code_index.store import chunks, files, full_text, large_file, models
+from localfirst.code_index.store import chunks, files, full_text, large_file, models, repositories
 from localfirst.code_index.store.pace import Pace
 from localfirst.code_index.store.transaction import prepare, writing
 
@@ -40,9 +40,19 @@ class Forgotten(NamedTuple):
 
 
 def forget(connection: apsw.Connection, repository_id: int, guard: Callable[[], None]) -> Forgotten:
-    """Takes the repository out of the store. What only another repository's run may clear is left to that."""
+    """Takes the repository out of the store, so that its words are nowhere in the file."""
+    forgotten = take_out(connection, repository_id, guard)
+    _forget_words(connection)
+    return forgotten
+
+
+def take_out(connection: apsw.Connection, repository_id: int, guard: Callable[[], None]) -> Forgotten:
+    """Lets nothing of the repository be found. What only another repository's run may clear is left to that."""
     prepare(connection)
     before = int(connection.execute(_CHUNKS).get)
+    with writing(connection):
+        guard()
+        repositories.note_leaving(connection, repository_id)
     removed = _remove_files(connection, repository_id, guard)
     with writing(connection):
         guard()
@@ -51,7 +61,6 @@ def forget(connection: apsw.Connection, repository_id: int, guard: Callable[[], 
     _sweep(connection)
     if not connection.execute("SELECT EXISTS (SELECT 1 FROM code_repositories)").get:
         _drop_models(connection)
-    _forget_words(connection)
     return Forgotten(removed, max(0, before - int(connection.execute(_CHUNKS).get)))
 
 
@@ -63,7 +72,7 @@ def _remove_files(connection: apsw.Connection, repository_id: int, guard: Callab
         with writing(connection), pace.measuring(weight):
             guard()
             large = None
-            if len(batch) == 1 and weight > large_file.LARGE:
+            if len(batch) == 1 and weight > files.LARGE:
                 large = large_file.retire(connection, repository_id, batch[0])
             else:
                 files.remove(connection, repository_id, batch)

@@ -12,10 +12,6 @@ import apsw
 from localfirst.code_index.store import files, left_out
 from localfirst.code_index.store.cut_file import CutFile, Piece
 
-LARGE = 200
-"""Chunks that a transaction of 20 ms holds."""
-
-_BEGIN = "INSERT INTO code_unfinished (file_id) VALUES (?)"
 _END = "DELETE FROM code_unfinished WHERE file_id = ?"
 
 _being_written: set[int] = set()
@@ -24,17 +20,17 @@ _being_written: set[int] = set()
 
 def differs_much(connection: apsw.Connection, repository_id: int, file: CutFile) -> bool:
     """Whether there is more to write of a file than a short transaction holds."""
-    if len(file.pieces) <= LARGE and files.place_counts(connection, repository_id, [file.path])[0] <= LARGE:
+    if len(file.pieces) <= files.LARGE and files.place_counts(connection, repository_id, [file.path])[0] <= files.LARGE:
         return False
     known = files.known_hashes(connection, repository_id, file.path)
     new = {piece.chunk_hash for piece in file.pieces}
-    return len(new - known) > LARGE or len(known - new) > LARGE
+    return len(new - known) > files.LARGE or len(known - new) > files.LARGE
 
 
 def begin(connection: apsw.Connection) -> int:
     """A file id under which places can be written that nobody finds yet."""
     file_id = files.next_id(connection)
-    connection.execute(_BEGIN, (file_id,))
+    files.leave(connection, file_id)
     _being_written.add(file_id)
     return file_id
 
@@ -46,6 +42,7 @@ def add(connection: apsw.Connection, file_id: int, pieces: list[Piece]) -> None:
 
 def appear(connection: apsw.Connection, repository_id: int, file_id: int, file: CutFile) -> None:
     """Lets the file be found as it is now, and no longer as it was."""
+    files.share(connection, repository_id, file_id, file)
     retire(connection, repository_id, file.path)
     files.put(connection, repository_id, file_id, file)
     left_out.forget(connection, repository_id, [file.path])
@@ -58,10 +55,11 @@ def end(file_id: int) -> None:
 
 
 def retire(connection: apsw.Connection, repository_id: int, path: str) -> int | None:
-    """Lets a file be found no longer; its places are cleared later. Returns its id."""
+    """Lets a file be found no longer. Returns its id if its places were nobody else's; they are cleared later."""
     file_id = files.forget(connection, repository_id, path)
-    if file_id is not None:
-        connection.execute(_BEGIN, (file_id,))
+    if file_id is None or files.has_file(connection, file_id):
+        return None
+    files.leave(connection, file_id)
     return file_id
 
 

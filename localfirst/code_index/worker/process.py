@@ -24,6 +24,7 @@ from localfirst.code_index.jobs.states import JobState
 from localfirst.code_index.worker import lease, obstacle
 from localfirst.code_index.worker.job_run import JobRun
 from localfirst.code_index.worker.publisher import Publisher
+from localfirst.code_index.worker.removal import Removal
 from localfirst.replica.connection import connect, immediate
 from localfirst.replica.migrate import LATEST, migrate
 from localfirst.replica.place import Place
@@ -110,6 +111,7 @@ class Worker:
         self._renewed = -SIGN_OF_LIFE_EVERY_S
         self._busy_at = time.monotonic()
         self._publisher: Publisher | None = None
+        self._removal = Removal(settings, self._wake_publisher)
 
     def work(self) -> None:
         """Until there is nothing to do, the process is to end, or the replica is taken away. Raises LocalfirstError."""
@@ -125,6 +127,7 @@ class Worker:
             table.prune(connection)
             if self._settings.database_url is not None:
                 self._publisher = Publisher(self._settings)
+            self._removal.begin()
             while not self._ending.is_set() and place.is_kept():
                 if not self._turn(connection) or self._is_to_end(connection):
                     return
@@ -147,7 +150,7 @@ class Worker:
             self._start(jobs)
         self._show_life(connection)
         now = time.monotonic()
-        if self._runs or (self._publisher is not None and self._publisher.is_busy()):
+        if self._runs or self._removal.is_busy() or (self._publisher is not None and self._publisher.is_busy()):
             self._busy_at = now
         elif self._pool is not None and now - self._busy_at > POOL_IDLE_S:
             self._close_pool()
@@ -201,6 +204,7 @@ class Worker:
                 if occupied >= MAX_RUNNING:
                     continue
                 occupied += 1
+            self._removal.begin()
             self._runs[job.job_id] = JobRun(self._settings, job, self._the_pool, self._the_provider, self._wake.set)
             roots.add(job.root)
 
@@ -252,6 +256,7 @@ class Worker:
         for run in self._runs.values():
             run.stop()
         deadline = time.monotonic() + END_S
+        self._removal.stop(END_S)
         for run in self._runs.values():
             run.join(max(0.0, deadline - time.monotonic()))
         self._close_pool()
