@@ -24,6 +24,8 @@ from localfirst.code_index.store.consistency import check
 from localfirst.code_index.store.forgetting import forget, take_out
 from localfirst.code_index.work_tree import is_gone, work_tree_of
 from localfirst.code_index.worker import lease
+from localfirst.replica.connection import connect
+from localfirst.replica.migrate import migrate, migrations
 from localfirst.settings import Settings
 
 MANY = {f"lib/{number}.py": module([f"reader_{number}", "common"]) for number in range(30)}
@@ -222,6 +224,35 @@ def test_where_the_repository_itself_is_away_nothing_is_taken_for_removed(both: 
     found = hits(both, main.parent, "common reader")
     assert roots_of(found) == {str(main)}
     assert len(found) == len(set(found))
+
+
+def test_trees_that_an_older_program_indexed_are_one_too(both: Indexed, main: Path, tree: Path) -> None:
+    both.connection.execute("UPDATE code_repositories SET work_tree = NULL, git_own = NULL, git_common = NULL")
+    for here in (main, tree):
+        found = hits(both, here, "common reader")
+        assert roots_of(found) == {str(here)}
+        assert len(found) == len(set(found))
+    assert both.run(tree).total("indexed") == 0
+    known = repositories.find(both.connection, tree)
+    assert known is not None
+    assert known.work_tree == work_tree_of(tree)
+
+
+def test_an_index_keeps_its_files_when_the_replica_is_migrated(tmp_path: Path) -> None:
+    path = tmp_path / "old.sqlite3"
+    old = connect(path)
+    for step in migrations():
+        if step.number < 6:
+            for _ in old.execute(step.sql):
+                pass
+            old.pragma("user_version", step.number)
+    rows = [(7, 1, "a.py", 1, 2, 3, 4, b"h", "python"), (9, 1, "b.go", 5, 6, 7, 8, b"i", "go")]
+    old.execute("INSERT INTO code_repositories (root, name, chunker) VALUES ('/r', 'r', 'c')")
+    old.executemany("INSERT INTO code_files VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+    migrate(old, path)
+    columns = "file_id, repository_id, path, size, mtime_ns, inode, seen_ns, content_hash, language"
+    assert old.execute(f"SELECT {columns} FROM code_files ORDER BY path").fetchall() == rows
+    old.close()
 
 
 def test_a_clone_is_a_repository_of_its_own(indexed: Indexed, main: Path, tmp_path: Path) -> None:

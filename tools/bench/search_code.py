@@ -106,7 +106,8 @@ def filled(path: Path, size: int, base: list[tuple[str, Chunk]], vectors: np.nda
     connection.pragma("synchronous", "off")
     ensure_loaded(connection)
     with immediate(connection):
-        connection.execute("INSERT INTO code_repositories VALUES (1, '/bench', 'bench', NULL, ?, '2026')", (CHUNKER,))
+        repository = "INSERT INTO code_repositories (repository_id, root, name, chunker, indexed_at) VALUES (1, ?, ?, ?, ?)"
+        connection.execute(repository, ("/bench", "bench", CHUNKER, "2026"))
         models.add(connection, static_code.MODEL, vectors.shape[1])
     [model] = models.kept(connection)
     rnd = np.random.default_rng(1)

@@ -7,16 +7,19 @@ each job. All of it is short transactions: after a kill in between the tree is s
 from __future__ import annotations
 
 import logging
+import os
 import threading
 from collections.abc import Callable
+from pathlib import Path
 
 import apsw
 from localfirst_schema.errors import LocalfirstError
 
+from localfirst.code_index.file_name import as_bytes
 from localfirst.code_index.jobs import table
 from localfirst.code_index.store import forgetting, repositories
 from localfirst.code_index.store.repositories import Repository
-from localfirst.code_index.work_tree import is_gone
+from localfirst.code_index.work_tree import is_gone, work_tree_of
 from localfirst.replica.connection import connect, immediate
 from localfirst.settings import Settings
 
@@ -34,6 +37,15 @@ _PUBLISH = """
 
 class _NotNowError(Exception):
     """The worker is to end, or the tree is there again."""
+
+
+def _note_place(connection: apsw.Connection, repository: Repository) -> None:
+    """Where a root lies now, which nobody can say once it is gone: it may have moved, or an older program indexed it."""
+    root = Path(os.fsdecode(as_bytes(repository.root)))
+    tree = work_tree_of(root) if root.is_dir() else None
+    if tree is not None and tree != repository.work_tree:
+        with immediate(connection):
+            repositories.note_place(connection, repository.repository_id, tree)
 
 
 class Removal:
@@ -68,6 +80,7 @@ class Removal:
             try:
                 connection.pragma("synchronous", "normal")  # all of it can be computed again
                 for repository in repositories.every(connection):
+                    _note_place(connection, repository)
                     self._take_out(connection, repository)
             finally:
                 connection.close()
