@@ -18,7 +18,12 @@ from localfirst.replica.migrate import migrations
 
 _SCHEMA = "SELECT type, name, tbl_name, sql FROM sqlite_schema"
 _ACTING = "SELECT type, name, tbl_name, sql FROM sqlite_schema WHERE type IN ('trigger', 'view') LIMIT 1"
-_TOKEN = re.compile(r"--[^\n]*|/\*.*?\*/|\s+|'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|\w+|.", re.DOTALL)
+# Linear in the text, which somebody else has written: what never ends reaches to the end, and nothing is tried twice.
+_TOKEN = re.compile(
+    r"--[^\n]*|/\*.*?(?:\*/|\Z)|\s+"
+    r"|'[^']*+(?:''[^']*+)*+(?:'|\Z)|\"[^\"]*+(?:\"\"[^\"]*+)*+(?:\"|\Z)|\w+|.",
+    re.DOTALL,
+)
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 _VECTORS = re.compile(

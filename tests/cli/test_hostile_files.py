@@ -44,6 +44,7 @@ OBJECTS = {
     ),
     "a view that never ends": ("conflicts", f"DROP TABLE conflicts; CREATE VIEW conflicts AS {LOOP}"),
     "a table": ("more", "CREATE TABLE more (a)"),
+    "a comment that never ends": ("more", f"CREATE TABLE more (a) {'/* ' * 300_000}"),
     "a column": ("vendor_extractors", "ALTER TABLE vendor_extractors ADD COLUMN more TEXT"),
     "a generated column": (
         "work_item_comments",

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import sysconfig
+import time
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 from localfirst.code_index.chunk import Chunk
 from localfirst.code_index.chunking import CutFile, cut, grammar, long_lines
 from localfirst.code_index.chunking.decoding import decoded
+from localfirst.code_index.chunking.headings import headings
 from localfirst.code_index.chunking.languages import language_of
 from localfirst.code_index.chunking.partition import MAX_CHARACTERS, MAX_LINES, Cut, partition
 from localfirst.code_index.skipped import Skipped, SkipRule
@@ -314,6 +316,21 @@ def test_deep_nesting_ends_in_chunks(path: str, content: str) -> None:
         assert_covers(("a\n" * 3 + content).split("\n"), made.chunks)
     else:
         assert made.rule == SkipRule.MINIFIED
+
+
+@pytest.mark.parametrize("path", ["a.md", "a.rst", "a.adoc", "a.org", "a.tex", "a.txt"])
+@pytest.mark.parametrize("heading", ["# a", "= a", "* a", "\\section{"])
+@pytest.mark.parametrize("filling", [" ", "#", " #", "[", "](", "{", "=", "*", "`"])
+def test_a_heading_costs_time_linear_in_its_line(path: str, heading: str, filling: str) -> None:
+    began = time.process_time()
+    made = cut(path, f"{heading}{filling * 20_000}b\ntext\n".encode())
+    assert isinstance(made, CutFile)
+    assert time.process_time() - began < 10
+
+
+def test_hashes_that_close_a_heading_are_no_part_of_it() -> None:
+    cuts, _ = headings("markdown", ["# One ##  ", "", "text", "", "## C# #", "## Plain"])
+    assert [one.symbol for one in cuts] == ["One", "One > C#", "One > Plain"]
 
 
 def test_a_parser_that_takes_too_long_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ HAVE_HEADINGS = frozenset(("markdown", "rst", "asciidoc", "org", "latex", "text"
 
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
 _MARKED = {
-    "markdown": re.compile(r" {0,3}(?P<mark>#{1,6})\s+(?P<title>.*?)\s*#*\s*$"),
+    "markdown": re.compile(r" {0,3}(?P<mark>#{1,6})\s+(?P<title>.*)"),
     "asciidoc": re.compile(r"(?P<mark>={1,6})\s+(?P<title>.+)$"),
     "org": re.compile(r"(?P<mark>\*+)\s+(?P<title>.+)$"),
     "latex": re.compile(r"\s*\\(?P<mark>chapter|(?:sub)*section|paragraph)\*?(?:\[[^\]]*\])?\{(?P<title>.*)\}"),
@@ -22,6 +22,9 @@ _UNDERLINE = {
 }
 _LATEX_LEVELS = {"chapter": 1, "section": 2, "subsection": 3, "subsubsection": 4, "paragraph": 5}
 _MAX_TITLE = 100
+_READ_OF_TITLE = 1_000
+"""Links in it are looked for in so many characters."""
+
 _LINK = re.compile(r"!?\[([^\]]*)\]\([^)]*\)")
 
 
@@ -55,6 +58,8 @@ def headings(language: str, lines: list[str]) -> tuple[list[Cut], list[int]]:
         found = marked.match(line) if marked is not None else None
         if found is not None:
             mark, title = found.group("mark"), found.group("title")
+            if language == "markdown":  # hashes may close it; a pattern that looks for them takes cubic time for many blanks
+                title = title.rstrip().rstrip("#")
             level = _LATEX_LEVELS.get(mark, 6) if language == "latex" else len(mark)
         elif underline is not None and row > body and underline.match(line):
             above = lines[row - 1]
@@ -69,7 +74,7 @@ def headings(language: str, lines: list[str]) -> tuple[list[Cut], list[int]]:
             while path and path[-1][0] >= level:
                 path.pop()
             scope = " > ".join(one for _, one in path) or None
-            path.append((level, _LINK.sub(r"\1", title.strip())[:_MAX_TITLE]))
+            path.append((level, _LINK.sub(r"\1", title.strip()[:_READ_OF_TITLE])[:_MAX_TITLE]))
             cuts.append(Cut(top, " > ".join(one for _, one in path), "section", scope, True))
     return cuts, paragraphs
 
