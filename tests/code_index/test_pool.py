@@ -61,3 +61,14 @@ def test_an_answer_that_makes_no_sense_ends_the_request_and_not_the_feeder(pool:
         pool.submit(NOTHING_TO_CUT).result(30)
     assert isinstance(pool.submit(NOTHING_TO_CUT).result(30), FilesCut)
     until(lambda: len(pool.pids()) == 1, seconds=10)
+
+
+def test_processes_that_die_while_they_start_are_no_reason_to_give_up_while_others_answer() -> None:
+    with Pool(2) as pool:
+        assert isinstance(pool.submit(NOTHING_TO_CUT).result(30), FilesCut)
+        for _ in range(2 * pool_module.STARTS):
+            assert pool.can_start()
+            assert isinstance(pool.submit(NOTHING_TO_CUT).result(30), FilesCut)
+        for _ in range(pool_module.STARTS - 1):
+            assert pool.can_start()
+        assert not pool.can_start()

@@ -41,7 +41,7 @@ ANSWER_TIMEOUT_S = 60.0
 
 START_TIMEOUT_S = 60.0
 STARTS = 3
-"""So often a process may fail to start in succession."""
+"""So often processes may fail to start in succession, without one of the pool answering in between."""
 
 LOOK_S = 0.2
 """How often a run that waits for answers asks whether it should stop."""
@@ -86,6 +86,7 @@ class Pool:
         """Runs wait here for one another's claims. Feeders wait elsewhere: a wake-up that is meant for one of them must not be
         taken by a run, which would leave the request lying."""
         self._work = threading.Condition(lock)
+        self._failed_starts = 0
         self._waiting: dict[int, deque[_Task]] = {}
         self._feeders: set[_Feeder] = set()
         self._is_closed = False
@@ -143,6 +144,16 @@ class Pool:
                 self._work.wait()
             return None
 
+    def note_answer(self) -> None:
+        """A process has answered, or is ready to: they can be started."""
+        self._failed_starts = 0
+
+    def can_start(self) -> bool:
+        """Notes a start that failed; whether another one is worth a try."""
+        with self._work:
+            self._failed_starts += 1
+            return self._failed_starts < STARTS
+
     def give_back(self, task: _Task) -> None:
         """A request that was not begun."""
         with self._work:
@@ -167,7 +178,6 @@ class _Feeder(threading.Thread):
         self._process: subprocess.Popen[bytes] | None = None
         self._at_work: deque[_Task] = deque()
         self._is_ready = False
-        self._failed_starts = 0
 
     def run(self) -> None:
         while (first := self._pool.take(wait=True)) is not None:
@@ -190,6 +200,7 @@ class _Feeder(threading.Thread):
             while len(self._at_work) < AHEAD and (task := self._pool.take(wait=False)) is not None:
                 self._send(task)
             answer = decode_answer(self._receive())
+            self._pool.note_answer()
             self._at_work.popleft().future.set_result(answer)
 
     def _send(self, task: _Task) -> None:
@@ -218,6 +229,7 @@ class _Feeder(threading.Thread):
             assert self._process.stdout is not None
             _read(self._process.stdout, LENGTH_BYTES, time.monotonic() + START_TIMEOUT_S)  # an empty frame: it is ready
             self._is_ready = True
+            self._pool.note_answer()
         return self._process
 
     def _bury(self, error: Exception) -> None:
@@ -234,10 +246,9 @@ class _Feeder(threading.Thread):
     def _failure(self, status: int | None) -> Exception | None:
         """What becomes of the request the process was at; None: it had not even begun, and is tried again."""
         if self._is_ready:
-            self._is_ready, self._failed_starts = False, 0
+            self._is_ready = False
             return CrashedError(f"status {status}")
-        self._failed_starts += 1
-        if self._failed_starts < STARTS:
+        if self._pool.can_start():
             return None
         return PoolUnavailableError(f"the processes that compute the index cannot be started ({status}); see the log.")
 
