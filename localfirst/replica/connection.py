@@ -76,14 +76,15 @@ def connect(path: Path, *, busy_timeout_ms: int = BUSY_TIMEOUT_MS) -> apsw.Conne
 
 def be_patient(connection: apsw.Connection, patience_ms: int) -> None:
     """How long this connection waits where another one writes, from now on; 0: not at all."""
-    connection.set_busy_handler(_Looks(patience_ms))
+    connection.set_busy_handler(_Looks(patience_ms, connection.turn if isinstance(connection, ReplicaConnection) else None))
 
 
 class _Looks:
     """SQLite's busy handler: called before each further look, with their number; False gives up."""
 
-    def __init__(self, patience_ms: int) -> None:
+    def __init__(self, patience_ms: int, turn: Turn | None) -> None:
         self._patience_s = patience_ms / 1000
+        self._turn = turn
         self._deadline = 0.0
 
     def __call__(self, looks: int) -> bool:
@@ -92,6 +93,8 @@ class _Looks:
             self._deadline = now + self._patience_s
         if now >= self._deadline:
             return False
+        if self._turn is not None:
+            self._turn.insist()
         time.sleep(QUICK_LOOK_S if looks < QUICK_LOOKS else SLOW_LOOK_S)
         return True
 

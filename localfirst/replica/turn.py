@@ -29,18 +29,28 @@ class Turn:
     def __init__(self, replica: Path) -> None:
         self._path = replica.with_name(f"{replica.name}.turn")
         self._file: int | None = None
+        self._is_wanted = self._has_asked = False
 
     def ask(self) -> None:
         """Says that somebody waits to write. There is nobody to say it to before the index has made the file."""
+        self._is_wanted = True
+        self.insist()
+
+    def insist(self) -> None:
+        """Says so again while it waits, if it could not be said: the index holds the file for the moment of a look."""
+        if not self._is_wanted or self._has_asked:
+            return
         if sys.platform != "win32" and (self._file is not None or self._open(os.O_RDONLY)):
             import fcntl
 
             assert self._file is not None
-            with contextlib.suppress(OSError):  # the index holds it for the moment of a look, and will see the lock next time
+            with contextlib.suppress(OSError):
                 fcntl.flock(self._file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+                self._has_asked = True
 
     def take(self) -> None:
         """The writer that asked has begun, or given up."""
+        self._is_wanted = self._has_asked = False
         if sys.platform != "win32" and self._file is not None:
             import fcntl
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import stat
 import threading
 import time
@@ -174,3 +176,26 @@ def test_a_replica_in_memory_has_no_turns() -> None:
     with immediate(connection):
         connection.execute("CREATE TABLE t (x)")
     assert connection.execute("SELECT count(*) FROM t").get == 0
+
+
+def test_who_was_not_heard_in_the_moment_of_a_look_says_so_again(tmp_path: Path) -> None:
+    index, person = Turn(tmp_path / "r.sqlite3"), Turn(tmp_path / "r.sqlite3")
+    index.give_way(LONG_S)  # makes the file
+    looking = os.open(tmp_path / "r.sqlite3.turn", os.O_RDWR)
+    fcntl.flock(looking, fcntl.LOCK_EX)
+    person.ask()
+    os.close(looking)
+    began = time.monotonic()
+    index.give_way(LONG_S)
+    assert time.monotonic() - began < LONG_S  # nobody was heard
+    person.insist()
+    began = time.monotonic()
+    index.give_way(0.05)
+    assert time.monotonic() - began >= 0.05
+    person.take()
+    person.insist()  # it does not wait any more
+    began = time.monotonic()
+    index.give_way(LONG_S)
+    assert time.monotonic() - began < LONG_S
+    index.close()
+    person.close()
