@@ -19,6 +19,9 @@ _SCP = re.compile(r"(?:[^/]*@)?(\[[^\]/@]+\]|[^:/@\[\]]+):(.+)", re.DOTALL)
 _DRIVE = re.compile(r"[A-Za-z]:[\\/]")
 _NAME_MAX = 200
 
+_OWN_PORT = {"ssh": 22, "git+ssh": 22, "ssh+git": 22, "https": 443, "http": 80, "git": 9418}
+"""The port that a scheme means without saying it."""
+
 
 def remote_url(repository: Repository) -> str | None:
     """The URL of `origin`, or of the only other remote, as the user's own configuration rewrites it (`insteadOf`)."""
@@ -44,7 +47,11 @@ def _rewritten(url: str) -> str:
 
 
 def name_from_url(url: str) -> str | None:
-    """``host/owner/name`` of a remote's URL, without credentials, port and ``.git``; None where it cannot be told."""
+    """``host/owner/name`` of a remote's URL, without credentials and ``.git``; None where it cannot be told.
+
+    A port stands behind the host unless it is the scheme's own: at another port another server answers. Which names are one
+    to their host is `localfirst_schema.project_key`'s to say.
+    """
     url = url.strip()
     if not url.isprintable() or _HELPER.match(url):
         return None
@@ -59,14 +66,15 @@ def name_from_url(url: str) -> str | None:
 def _of_url(url: str) -> tuple[str, str] | None:
     try:
         parts = urlsplit(url)
-        host, _ = parts.hostname or "", parts.port  # a port that is none is no address
+        host, port = parts.hostname or "", parts.port  # a port that is none is no address
     except ValueError:
         return None
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9+.-]*", parts.scheme) or "@" in parts.path + parts.query + parts.fragment:
         return None
     if "\\" in parts.netloc:
         return None  # programs differ in what is the host then
-    return f"[{host}]" if ":" in host else host, parts.path
+    is_named = port is not None and port != _OWN_PORT.get(parts.scheme)
+    return (f"[{host}]" if ":" in host else host) + (f":{port}" if is_named else ""), parts.path
 
 
 def _of_path(url: str) -> tuple[str, str] | None:
@@ -76,7 +84,10 @@ def _of_path(url: str) -> tuple[str, str] | None:
         if "@" in path:
             return None
         if host.startswith("[") and host.count(":") < 2:
-            host = host[1:-1].partition(":")[0]  # `[host:port]:path`
+            host, _, port = host[1:-1].partition(":")  # `[host:port]:path`
+            if port and not (port.isascii() and port.isdecimal() and len(port) <= 5):
+                return None
+            host += f":{int(port)}" if port and int(port) != _OWN_PORT["ssh"] else ""
         return host, path
     is_here = url.startswith("/") or _DRIVE.match(url)
     if "@" in url and (not is_here or ":" in url[2:]):

@@ -154,6 +154,27 @@ def test_only_what_is_new_is_embedded_and_sent(laptop: Callable[[str], Laptop]) 
     assert bob.publish() == 0
 
 
+def test_a_repository_whose_address_is_spelled_otherwise_is_the_same_one(
+    laptop: Callable[[str], Laptop], database_url: str
+) -> None:
+    ann, bob = laptop("ann"), laptop("bob")
+    for one, url in ((ann, "https://GitHub.com/O/N.git"), (bob, "ssh://git@ssh.github.com:443/o/n")):
+        subprocess.run(["git", "remote", "set-url", "origin", url], cwd=one.checkout, check=True)
+        one.index()
+        one.publish()
+    names = "SELECT repository FROM localfirst.code_repositories"
+    assert server_rows(database_url, names) == [("github.com/o/n",)]
+    # As it was published before names had keys.
+    with psycopg.connect(database_url) as server:
+        server.execute(
+            "INSERT INTO localfirst.code_repositories (project_id, repository, name)"
+            " SELECT project_id, 'github.com/O/N', name FROM localfirst.code_repositories"
+        )
+    ann.replica.execute("UPDATE code_repositories SET shared_key = 'github.com/O/N'")
+    ann.publish()
+    assert server_rows(database_url, names) == [("github.com/o/n",)]
+
+
 def test_the_server_has_the_tree_that_was_published_last(laptop: Callable[[str], Laptop], database_url: str) -> None:
     ann = laptop("ann")
     ann.index()

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 import apsw
 
 from localfirst.code_index.chunk import Chunk
-from localfirst.code_index.shared.key import is_own, shared_key
+from localfirst.code_index.shared.key import is_own, is_spelling, shared_key
 from localfirst.code_index.shared.withdraw import withdraw
 from localfirst.code_index.store import models, repositories
 from localfirst.code_index.store.compression import unpack
@@ -106,7 +106,7 @@ def _rename(
     known_as, having_it = replica.execute(_KNOWN_AS, (repository_id,)).fetchall()[0]
     if known_as == key:
         return
-    if known_as is not None and having_it == 1 and is_own(str(known_as), replica_id):
+    if known_as is not None and having_it == 1 and (is_own(str(known_as), replica_id) or is_spelling(str(known_as), key)):
         withdraw(server, project_id, str(known_as))
     replica.execute(_SHARED_KEY, (repository_id, key))
 
