@@ -12,6 +12,8 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from localfirst_sync.supervised import Supervised
+
 from localfirst.reading.circuit import Circuit
 from localfirst.settings import Settings
 from localfirst.settings.untrusted import check_name
@@ -82,36 +84,50 @@ class ServerLink:
         self._ready = threading.Event()
         self._has_waited = False
         self._tried_at = self._progress_at = float("-inf")
+        self._lock = threading.Lock()
         self._stopped = False
+        self._begin_error: str | None = None
+        self._beginning = Supervised(self._begin, "localfirst-link", on_failure=self._could_not_begin)
         self._done = {"pushed": 0, "pulled": 0, "merged": 0, "conflicts": 0}
         self.on_round: Callable[[dict[str, int]], None] | None = None
         self.on_progress: Progress | None = None
         self.on_away: Callable[[], None] | None = None
 
     def start(self) -> None:
-        """Starts the loop in the background; returns at once."""
-        threading.Thread(target=self._begin, name="localfirst-link", daemon=True).start()
+        """Starts the loop in the background; returns at once. A link that was stopped before never begins."""
+        self._beginning.start()
 
     def _begin(self) -> None:
-        from localfirst_sync.loop import SyncLoop
-
         try:
-            self._loop = SyncLoop(
-                open_local=self._open_named_store,
-                open_remote=self._open_remote,
-                lock_path=None if self._file is None else self._file.with_name(f"{self._file.name}.lock"),
-                on_round=self._take_round,
-                progress=self._take_progress,
-                on_away=self._take_outage,
-            )
-            self._tried_at = time.monotonic()
-            self._loop.start()
-        except Exception:
-            logger.exception("the sync loop could not be started")
+            loop = self._begun()
         finally:
             self._ready.set()
-        if self._others_know and self._loop is not None and self._loop.first_contact.wait() and self._loop.online:
+        self._begin_error = None
+        if self._others_know and loop is not None and loop.first_contact.wait() and loop.online:
             self._tell_others(is_away=False)
+
+    def _begun(self) -> SyncLoop | None:
+        """The loop, at work; None if the link was stopped before there was one."""
+        from localfirst_sync.loop import SyncLoop
+
+        with self._lock:
+            if self._stopped:
+                return None
+            if self._loop is None:
+                self._loop = SyncLoop(
+                    open_local=self._open_named_store,
+                    open_remote=self._open_remote,
+                    lock_path=None if self._file is None else self._file.with_name(f"{self._file.name}.lock"),
+                    on_round=self._take_round,
+                    progress=self._take_progress,
+                    on_away=self._take_outage,
+                )
+            self._tried_at = time.monotonic()
+            self._loop.start()
+            return self._loop
+
+    def _could_not_begin(self, words: str) -> None:
+        self._begin_error = words
 
     def _tell_others(self, *, is_away: bool) -> None:
         self._others_know = is_away
@@ -172,13 +188,20 @@ class ServerLink:
         if last_push_s > 0 and not self._is_there_in(KNOWN_AWAY_S if self._was_away else last_push_s):
             last_push_s = 0.0
         is_there = self._is_online()
-        if self._loop is not None:
-            self._loop.stop(last_push_s)
-        if self._probe is not None:
-            self._probe.close()
-            self._probe = None
-        self._stopped = True
+        self._beginning.stop()
+        with self._lock:
+            self._stopped = True
+        try:
+            if self._loop is not None:
+                self._loop.stop(last_push_s)
+        finally:
+            self._drop_probe()
         return is_there
+
+    def _drop_probe(self) -> None:
+        probe, self._probe = self._probe, None
+        if probe is not None:
+            probe.close()
 
     def _is_there_in(self, budget_s: float) -> bool:
         """Whether the server answers, or does within the budget (the driver's import not counted); others are told if not."""
@@ -249,9 +272,7 @@ class ServerLink:
             logger.info("the server does not answer a read: %s", type(error).__name__)
             self._failed_at = time.monotonic()
             self._tell_others(is_away=True)
-            if self._probe is not None:
-                self._probe.close()
-                self._probe = None
+            self._drop_probe()
             self.wake()
             return None
         if self._others_know:
@@ -291,7 +312,7 @@ class ServerLink:
     def last_error(self) -> str | None:
         """What went wrong last, in words, while the server is away; also before a try that hangs has failed."""
         if self._loop is None:
-            return None
+            return self._begin_error
         if self._loop.last_error is not None or self._is_online():
             return self._loop.last_error
         return SILENT if self._has_waited or self._failed_at else None

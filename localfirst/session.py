@@ -59,6 +59,7 @@ class Session:
 
     acts = 0
     committed: Act | None = None
+    link: ServerLink | None = None
     _is_open = True
     _is_reading = False
     _is_unmirrored = False
@@ -76,27 +77,40 @@ class Session:
         self._warnings = first_warnings(settings)
         self._open(patience_ms)
         try:
-            words = self._first_words()
-        except ReplicaUnreadableError:
-            self.rebuild()
-            words = self._first_words()
+            words = self._first_words_of_any()
+        except BaseException:
+            self._let_go()
+            raise
         if words is not None:
             self._announce(words)
+
+    def _first_words_of_any(self) -> str | None:
+        """The first words, of a new replica where the present one turns out to be damaged."""
+        try:
+            return self._first_words()
+        except ReplicaUnreadableError:
+            self.rebuild()
+            return self._first_words()
 
     def _open(self, patience_ms: int = OPEN_PATIENCE_MS) -> None:
         self.replica = open_replica(
             self.settings.replica, self.settings.project, busy_timeout_ms=patience_ms, on_rebuilt=self._announce
         )
-        self._place = Place(self.settings.replica)
-        with sqlite_errors():
-            self.project_id: str = self.replica.execute("SELECT project_id FROM replica").get
-        self.link = ServerLink(self.settings) if self.settings.database_url else None
-        self._freshness = Freshness(self.replica, self.link, self.settings.read_from)
-        self._freshness.keeps_snapshot = self._is_reading
-        self._is_open = True
-        if self.link is not None:
-            self.link.on_away = self._mirror_late
-            self.link.start()
+        self.link = None  # one of before is stopped
+        try:
+            self._place = Place(self.settings.replica)
+            with sqlite_errors():
+                self.project_id: str = self.replica.execute("SELECT project_id FROM replica").get
+            self.link = ServerLink(self.settings) if self.settings.database_url else None
+            self._freshness = Freshness(self.replica, self.link, self.settings.read_from)
+            self._freshness.keeps_snapshot = self._is_reading
+            self._is_open = True
+            if self.link is not None:
+                self.link.on_away = self._mirror_late
+                self.link.start()
+        except BaseException:
+            self._let_go()
+            raise
 
     def _keep_in_place(self) -> None:
         """A replica whose file was moved or deleted while it was open is written again: nothing of it is lost."""
@@ -117,9 +131,11 @@ class Session:
 
     def _let_go(self) -> None:
         self._is_open = False
-        if self.link is not None:
-            self.link.stop(0.0)
-        self.replica.close()
+        try:
+            if self.link is not None:
+                self.link.stop(0.0)
+        finally:
+            self.replica.close()
 
     def rebuild(self) -> None:
         """The replica turned out to be damaged: it is set aside, a new one begun, and what can be read of the old one saved."""
@@ -133,15 +149,20 @@ class Session:
 
     def close(self) -> None:
         """Pushes what can be pushed within a second, and lets go of everything."""
-        self.held.close()
-        self._dismiss_stand_in()
-        if self._layers is not None:
-            self._layers.close()
-        if self.link is not None:
-            is_there = self.link.stop(EXIT_PUSH_S if self._is_anything_unsent() else 0.0)
-            if self._is_unmirrored and not is_there and self._is_anything_unsent():
-                self._is_unmirrored = not tried(self._mirror_store, False, [])
-        self.replica.close()
+        with ExitStack() as rest:  # each of them, whatever the one before has met
+            rest.callback(self.replica.close)
+            rest.callback(self._end_link)
+            if self._layers is not None:
+                rest.callback(self._layers.close)
+            rest.callback(self._dismiss_stand_in)
+            rest.callback(self.held.close)
+
+    def _end_link(self) -> None:
+        if self.link is None:
+            return
+        is_there = self.link.stop(EXIT_PUSH_S if self._is_anything_unsent() else 0.0)
+        if self._is_unmirrored and not is_there and self._is_anything_unsent():
+            self._is_unmirrored = not tried(self._mirror_store, False, [])
 
     def _is_anything_unsent(self) -> bool:
         try:

@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import apsw
+from localfirst_sync.supervised import Supervised
 
 from localfirst.checkout import file_of_checkout
 from localfirst.code_index.file_name import as_bytes
@@ -64,9 +65,9 @@ class TreeWatch:
         key = str(root)
         with self._lock:
             watched = self._watched.get(key)
-            if watched is None or not watched.is_alive():
+            if watched is None or not watched.thread.is_alive():
                 watched = self._watched[key] = _Watched(root, connection.filename)
-                watched.start()
+                watched.thread.start()
         return watched.asked(connection.data_version(), repository.indexed_at, wait_s)
 
     def close(self) -> None:
@@ -75,18 +76,18 @@ class TreeWatch:
             ended = list(self._watched.values())
             self._watched.clear()
         for watched in ended:
-            watched.ended.set()
+            watched.thread.stop()
         for watched in ended:
-            watched.join(1.0)
+            watched.thread.join(1.0)
         atexit.unregister(self.close)
 
 
-class _Watched(threading.Thread):
+class _Watched:
     """One tree: a thread that keeps the count right."""
 
     def __init__(self, root: Path, replica: str) -> None:
-        super().__init__(name=f"watch {root.name}", daemon=True)
-        self.ended = threading.Event()
+        self.thread = Supervised(self._watch, f"localfirst-watch {root.name}", on_failure=self._forget)
+        self._stopping = self.thread.stopping
         self._root = root
         self._replica = replica
         self._counted = threading.Event()
@@ -107,17 +108,17 @@ class _Watched(threading.Thread):
         since, count = self._count
         return count if since == indexed_at else None
 
-    def run(self) -> None:
+    def _watch(self) -> None:
         """Counts, then counts again whenever the tree or the store has changed."""
         connection = apsw.Connection(self._replica, flags=apsw.SQLITE_OPEN_READONLY)
-        defend(connection)
-        connection.set_busy_timeout(2_000)
         try:
+            defend(connection)
+            connection.set_busy_timeout(2_000)
             found = self._scanned()
             self._recount(connection, found)
             tree_changed = True  # perhaps between that scan and the first event that is heard of
             for changed in self._events():
-                if self.ended.is_set() or time.monotonic() - self._last_asked > _IDLE_S:
+                if self._stopping.is_set() or time.monotonic() - self._last_asked > _IDLE_S:
                     return
                 tree_changed = tree_changed or changed
                 if tree_changed:
@@ -125,17 +126,17 @@ class _Watched(threading.Thread):
                     self._recount(connection, found)
                 elif self._store_version != self._counted_version:
                     self._recount(connection, found)
-        except Exception:  # noqa: BLE001 - a thread has no caller to tell; the next question starts another
-            _log.exception("watching %s ended", self._root)
-            self._count = (None, None)
         finally:
             self._counted.set()
             connection.close()
 
+    def _forget(self, _: str) -> None:
+        self._count = (None, None)
+
     def _scanned(self) -> list[FoundFile] | None:
         """The tree's files; None when the tree is gone."""
         try:
-            return scan(self._root, self.ended.is_set).files
+            return scan(self._root, self._stopping.is_set).files
         except (OSError, ScanStoppedError):
             return None
 
@@ -189,7 +190,7 @@ class _Watched(threading.Thread):
                 step=_SETTLE_MS,
                 rust_timeout=_TICK_MS,
                 yield_on_timeout=True,
-                stop_event=self.ended,
+                stop_event=self._stopping,
                 raise_interrupt=False,
                 ignore_permission_denied=True,
             ):
@@ -198,7 +199,7 @@ class _Watched(threading.Thread):
         except (OSError, RuntimeError) as error:
             _log.info("%s cannot be watched (%s): scanning it every %s s", self._root, error, RESCAN_S)
         scanned = time.monotonic()
-        while not self.ended.wait(_TICK_MS / 1000):
+        while not self._stopping.wait(_TICK_MS / 1000):
             is_due = time.monotonic() - scanned >= RESCAN_S and self._last_asked >= scanned
             if is_due:
                 scanned = time.monotonic()

@@ -14,15 +14,15 @@ import shutil
 import signal
 import subprocess
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import IO, Literal
 
 import platformdirs
+from localfirst_sync.supervised import Supervised
 
 from localfirst.private_files import create_folder
 
@@ -108,8 +108,13 @@ class Question:
         except OSError as error:
             self._said.close()
             raise NoAnswerError(f"git cannot be started: {error.strerror}") from error
-        self._ended = threading.Event()
-        threading.Thread(target=self._watch, args=(time_limit_s, should_stop), name="git", daemon=True).start()
+        deadline = time.monotonic() + time_limit_s
+        self._watcher = Supervised(partial(self._watch, deadline, should_stop), "localfirst-git")
+        try:
+            self._watcher.start()
+        except BaseException:
+            self._end()
+            raise
 
     def answer(self) -> bytes:
         """What git printed. Raises NoAnswerError."""
@@ -138,11 +143,10 @@ class Question:
         """Ends it, if it has not ended."""
         self._end()
 
-    def _watch(self, time_limit_s: float, should_stop: Callable[[], bool] | None) -> None:
+    def _watch(self, deadline: float, should_stop: Callable[[], bool] | None) -> None:
         """Ends it when its time is over, or nobody waits any more."""
-        deadline = time.monotonic() + time_limit_s
         while (left := deadline - time.monotonic()) > 0 and not (should_stop is not None and should_stop()):
-            if self._ended.wait(left if should_stop is None else min(left, _LOOK_EVERY_S)):
+            if self._watcher.stopping.wait(left if should_stop is None else min(left, _LOOK_EVERY_S)):
                 return
         self._is_late = True
         self._kill()
@@ -157,7 +161,7 @@ class Question:
                 self._process.kill()
 
     def _end(self) -> None:
-        self._ended.set()
+        self._watcher.stop()
         self._kill()
         self._process.wait()
         if self._process.stdout is not None:

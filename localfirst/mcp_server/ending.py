@@ -11,7 +11,11 @@ import os
 import select
 import signal
 import threading
+import time
 from collections.abc import Callable
+from functools import partial
+
+from localfirst_sync.supervised import Supervised
 
 from localfirst.mcp_server.descriptors import STDIN
 
@@ -31,7 +35,7 @@ class Ending:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._signalled = False
+        self._signalled = self._is_ending = self._is_client_gone = False
         self._on_signal: Callable[[], object] | None = None
         if hasattr(select, "poll"):
             self._watch_descriptors()
@@ -59,34 +63,44 @@ class Ending:
         for number in ENDING_SIGNALS:
             signal.signal(number, _nothing)
 
-        def watch() -> None:
-            poll = select.poll()
-            poll.register(client, getattr(select, "POLLRDHUP", 0))
-            poll.register(signals, select.POLLIN)
-            while True:
-                for descriptor, _ in poll.poll():
-                    if descriptor == client:
-                        poll.unregister(client)
-                        _end_at_latest_in(END_LIMIT_S, 1)
-                    elif not set(os.read(signals, 64)).isdisjoint(ENDING_SIGNALS):
-                        self._end()
+        Supervised(partial(self._watch, client, signals), "localfirst-end-watch").start()
 
-        threading.Thread(target=watch, name="localfirst-end-watch", daemon=True).start()
+    def _watch(self, client: int, signals: int) -> None:
+        if self._signalled:  # this thread failed when it was about to end the process
+            self._end()
+        poll = select.poll()
+        if not self._is_client_gone:
+            poll.register(client, getattr(select, "POLLRDHUP", 0))
+        poll.register(signals, select.POLLIN)
+        while True:
+            for descriptor, _ in poll.poll():
+                if descriptor == client:
+                    _end_at_latest_in(END_LIMIT_S, 1)
+                    self._is_client_gone = True
+                    poll.unregister(client)
+                elif not set(os.read(signals, 64)).isdisjoint(ENDING_SIGNALS):
+                    self._signalled = True
+                    self._end()
 
     def _end(self) -> None:
         with self._lock:
-            if self._signalled:
+            if self._is_ending:
                 return
             self._signalled = True
-            _end_at_latest_in(END_LIMIT_S, 0)
-            if self._on_signal is not None:
-                self._on_signal()
+            try:
+                _end_at_latest_in(END_LIMIT_S, 0)
+            finally:
+                if self._on_signal is not None:
+                    self._on_signal()
+            self._is_ending = True
 
 
 def _end_at_latest_in(seconds: float, status: int) -> None:
-    timer = threading.Timer(seconds, os._exit, [status])
-    timer.daemon = True
-    timer.start()
+    def leave() -> None:
+        time.sleep(seconds)
+        os._exit(status)
+
+    Supervised(leave, "localfirst-end-limit").start()
 
 
 def _leave(*_: object) -> None:

@@ -23,8 +23,13 @@ def main() -> NoReturn:
 
     def opened() -> Session | SessionWithoutReplica:
         session = open_session(settings.load())
-        keeper.keep(session.settings)
-        archiving_schedule.keep(session.settings, lambda: None if session.link is None else session.link.wake())
+        try:
+            session.held.callback(keeper.keep(session.settings).stop)
+            schedule = archiving_schedule.keep(session.settings, lambda: None if session.link is None else session.link.wake())
+            session.held.callback(schedule.stop)
+        except BaseException:
+            session.close()
+            raise
         return session
 
     log_to_file()

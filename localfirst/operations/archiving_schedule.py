@@ -8,13 +8,13 @@ leaves alone. `LOCALFIRST_ARCHIVING=no`, or `archiving = "no"` in `.localfirst.t
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import apsw
 from localfirst_schema import timestamps
 from localfirst_schema.errors import LocalfirstError
+from localfirst_sync.supervised import Supervised
 
 from localfirst.operations.archiving import archive_older, cutoff_of
 from localfirst.replica.act import act
@@ -39,32 +39,30 @@ _ANY = "SELECT EXISTS (SELECT 1 FROM work_items WHERE created_at < ? AND archive
 
 def keep(
     settings: Settings, wake: Callable[[], None], *, first_after_s: float = FIRST_AFTER_S, every_s: float = EVERY_S
-) -> threading.Event:
-    """Archives now and then for as long as the process lives, or until the event that is returned is set.
+) -> Supervised:
+    """Archives now and then for as long as the process lives, or until what is returned is stopped.
 
     Args:
         wake: told after something was archived: there is something to send.
     """
-    ended = threading.Event()
+
+    def archive_on() -> None:
+        wait_s = first_after_s
+        while not schedule.stopping.wait(wait_s):
+            try:
+                archived = archive_if_level(settings)
+            except (LocalfirstError, OSError) as error:
+                # The replica's own operations tell users of it; it is tried again.
+                logger.warning("old items could not be archived: %s", error)
+                archived = None
+            if archived:
+                wake()
+            wait_s = min(NOT_LEVEL_S, every_s) if archived is None else every_s
+
+    schedule = Supervised(archive_on, "localfirst-archiving")
     if settings.archiving:
-        threading.Thread(
-            target=_keep, args=(settings, wake, ended, first_after_s, every_s), name="localfirst-archiving", daemon=True
-        ).start()
-    return ended
-
-
-def _keep(settings: Settings, wake: Callable[[], None], ended: threading.Event, first_after_s: float, every_s: float) -> None:
-    wait_s = first_after_s
-    while not ended.wait(wait_s):
-        try:
-            archived = archive_if_level(settings)
-        except (LocalfirstError, OSError) as error:
-            # The replica's own operations tell users of it; it is tried again.
-            logger.warning("old items could not be archived: %s", error)
-            archived = None
-        if archived:
-            wake()
-        wait_s = min(NOT_LEVEL_S, every_s) if archived is None else every_s
+        schedule.start()
+    return schedule
 
 
 def archive_if_level(settings: Settings) -> int | None:

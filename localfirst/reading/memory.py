@@ -7,6 +7,7 @@ Nothing of it is ever sent: what waits in the file's outbox is the file's to sen
 from __future__ import annotations
 
 import uuid
+from contextlib import closing
 
 import apsw
 
@@ -35,22 +36,29 @@ class MemoryReplica:
     def __init__(self, settings: Settings) -> None:
         self._uri = f"file:/localfirst-{uuid.uuid4()}?vfs=memdb"
         self.rows = self._connect()
-        content = readable_copy(settings)
-        self.is_copy = content is not None
-        if content is None:
-            source = empty(settings)
-        else:
-            source = apsw.Connection(":memory:")
-            source.deserialize("main", content)
-        with self.rows.backup("main", source, "main") as backup:
-            backup.step(-1)
-        source.close()
+        try:
+            self.is_copy = self._fill(readable_copy(settings), settings)
+        except BaseException:
+            self.rows.close()
+            raise
+
+    def _fill(self, content: bytes | None, settings: Settings) -> bool:
+        with closing(apsw.Connection(":memory:") if content is not None else empty(settings)) as source:
+            if content is not None:
+                source.deserialize("main", content)
+            with self.rows.backup("main", source, "main") as backup:
+                backup.step(-1)
+        return content is not None
 
     def _connect(self) -> apsw.Connection:
         connection = apsw.Connection(self._uri, flags=_FLAGS)
-        connection.set_busy_timeout(BUSY_TIMEOUT_MS)
-        connection.pragma("temp_store", "memory")
-        defend(connection)
+        try:
+            connection.set_busy_timeout(BUSY_TIMEOUT_MS)
+            connection.pragma("temp_store", "memory")
+            defend(connection)
+        except BaseException:
+            connection.close()
+            raise
         return connection
 
     def open_store(self) -> ReplicaStore:

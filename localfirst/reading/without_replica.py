@@ -54,12 +54,17 @@ class SessionWithoutReplica:
         self._tried_at = time.monotonic()
         self._memory = MemoryReplica(settings)
         self.replica = self._memory.rows
-        self.project_id = str(self.replica.execute("SELECT project_id FROM replica").get)
-        self.link = ServerLink(settings, open_store=self._memory.open_store) if settings.database_url else None
-        self._freshness = Freshness(self.replica, self.link, "server")
-        self._layers = Layers(settings, self.project_id)
-        if self.link is not None:
-            self.link.start()
+        with ExitStack() as taken:
+            taken.callback(self.replica.close)
+            self.project_id = str(self.replica.execute("SELECT project_id FROM replica").get)
+            self._layers = Layers(settings, self.project_id)
+            taken.callback(self._layers.close)
+            self.link = ServerLink(settings, open_store=self._memory.open_store) if settings.database_url else None
+            self._freshness = Freshness(self.replica, self.link, "server")
+            if self.link is not None:
+                taken.callback(self.link.stop, 0.0)
+                self.link.start()
+            taken.pop_all()  # kept until `close`
 
     def heal(self, *, now: bool) -> Session | None:
         """Tries to open the replica again, at once or when it is time to."""
@@ -77,17 +82,16 @@ class SessionWithoutReplica:
 
     def close(self) -> None:
         """Lets go of everything."""
-        self.held.close()
-        if self.healed is not None:
-            self.healed.close()
-        else:
-            self._let_go()
+        with ExitStack() as rest:
+            rest.callback(self._let_go if self.healed is None else self.healed.close)
+            rest.callback(self.held.close)
 
     def _let_go(self) -> None:
-        if self.link is not None:
-            self.link.stop(0.0)
-        self._layers.close()
-        self.replica.close()
+        with ExitStack() as rest:  # each of them, whatever the one before has met
+            rest.callback(self.replica.close)
+            rest.callback(self._layers.close)
+            if self.link is not None:
+                rest.callback(self.link.stop, 0.0)
 
     def who(self, *given: str | None) -> str | None:
         """Who would write."""

@@ -48,12 +48,14 @@ class ReplicaConnection(apsw.Connection):
     """A connection that can ask for its turn to write."""
 
     def __init__(self, path: Path) -> None:
-        super().__init__(os.fspath(path))
         self.turn = Turn(path)
+        super().__init__(os.fspath(path))
 
     def close(self, force: bool = False) -> None:
-        self.turn.close()
-        super().close(force)
+        try:
+            self.turn.close()
+        finally:
+            super().close(force)
 
 
 def connect(path: Path, *, busy_timeout_ms: int = BUSY_TIMEOUT_MS) -> apsw.Connection:
@@ -64,13 +66,17 @@ def connect(path: Path, *, busy_timeout_ms: int = BUSY_TIMEOUT_MS) -> apsw.Conne
     create_private(path)
     with sqlite_errors():
         connection = ReplicaConnection(path)
-        be_patient(connection, busy_timeout_ms)
-        _use_wal(connection, busy_timeout_ms)
-        _make_durable(connection)
-        connection.pragma("wal_autocheckpoint", WAL_AUTOCHECKPOINT_PAGES)
-        connection.pragma("journal_size_limit", 16 * 1024 * 1024)
-        connection.pragma("temp_store", "memory")
-        defend(connection)
+        try:
+            be_patient(connection, busy_timeout_ms)
+            _use_wal(connection, busy_timeout_ms)
+            _make_durable(connection)
+            connection.pragma("wal_autocheckpoint", WAL_AUTOCHECKPOINT_PAGES)
+            connection.pragma("journal_size_limit", 16 * 1024 * 1024)
+            connection.pragma("temp_store", "memory")
+            defend(connection)
+        except BaseException:
+            connection.close()
+            raise
     return connection
 
 

@@ -21,6 +21,7 @@ from localfirst_schema.errors import LocalfirstError
 from localfirst_sync.lock import HeldElsewhere, ReplicaLock
 from localfirst_sync.ports import Fenced, Identity, LocalStore, Progress, RemoteStore
 from localfirst_sync.round import RoundResult, push_outbox, sync_round
+from localfirst_sync.supervised import Supervised
 from localfirst_sync.wake import Wake
 
 logger = logging.getLogger("localfirst.sync")
@@ -102,8 +103,7 @@ class SyncLoop:
         self._local: LocalStore | None = None
         self._remote: RemoteStore | None = None
         self._wake = Wake()
-        self._thread = threading.Thread(target=self._run, name="localfirst-sync", daemon=True)
-        self._stopping = False
+        self._thread = Supervised(self._run, "localfirst-sync", on_failure=self._broke_off, on_end=self._let_go)
         self._last_push = False
         self._answers = threading.Condition()
         self._asked = 0
@@ -122,7 +122,7 @@ class SyncLoop:
         self.last_result: RoundResult | None = None
 
     def start(self) -> None:
-        """Starts the thread; the first round begins at once."""
+        """Starts the thread; the first round begins at once. A loop that was stopped before never begins."""
         self._thread.start()
 
     def wake(self) -> None:
@@ -135,38 +135,47 @@ class SyncLoop:
             self._asked += 1
             ticket = self._asked
             self._wake.set()
-            in_time = self._answers.wait_for(lambda: self._answered >= ticket or self._stopping, timeout_s)
+            in_time = self._answers.wait_for(lambda: self._answered >= ticket or self._is_stopping(), timeout_s)
             return self._answer if in_time and self._answered >= ticket else None
 
     def stop(self, last_push_s: float) -> None:
         """Ends the loop after a last push of at most so many seconds (0: none); whatever hangs then is left to the process."""
         self._last_push = last_push_s > 0
-        self._stopping = True
+        self._thread.stop()
         self._wake.set()
         with self._answers:
             self._answers.notify_all()
-        if self._thread.is_alive():
-            self._thread.join(last_push_s)
+        self._thread.join(last_push_s)
+
+    def _is_stopping(self) -> bool:
+        return self._thread.stopping.is_set()
 
     def _run(self) -> None:
         try:
-            while not self._stopping:
-                try:
-                    self._attempt()
-                    self.first_contact.set()
-                    if not self._stopping:
-                        self._await_reason()
-                except Exception:
-                    logger.exception("the sync loop failed; it goes on after a pause")
-                    self._failed("The sync loop failed unexpectedly; its log has the details. It tries again by itself.")
-                    self._close()
-                    self.first_contact.set()
-                    self._pause()
+            while not self._is_stopping():
+                self._attempt()
+                self.first_contact.set()
+                if not self._is_stopping():
+                    self._await_reason()
             if self._last_push and self.online:
                 self._push_last()
         finally:
             self.online = False
             self._close()
+
+    def _broke_off(self, words: str) -> None:
+        """The thread has failed where nothing was expected to, and begins again after a pause."""
+        self.online, self.last_error, self.last_cause = False, words, None
+        with self._answers:
+            self._answer = None
+            self._answered = self._asked
+            self._answers.notify_all()
+        self.first_contact.set()
+        self._failed(words)
+
+    def _let_go(self) -> None:
+        self.first_contact.set()
+        self._wake.close()
 
     def _attempt(self) -> None:
         """One round; what goes wrong is kept in the state."""
@@ -195,9 +204,10 @@ class SyncLoop:
                             self._asked
                         )  # whoever asked meanwhile has waited for this silence: another try would double it
                 self._failed(error.message, error.details.get("cause"))
-        except Exception:
+        except Exception as error:
             logger.exception("a round of sync failed")
-            self._failed("The sync engine failed unexpectedly; its log has the details. It tries again by itself.")
+            what = f"The sync engine failed unexpectedly ({type(error).__name__})"
+            self._failed(f"{what}; its log has the details. It tries again by itself.")
             self._close()
         else:
             self._succeeded(result)
@@ -292,7 +302,7 @@ class SyncLoop:
         self._came_unannounced = not noticed and not woken
         if noticed:
             self._poll_s = self._slow_poll_s
-        if woken and not self._stopping and self._asked == self._answered:
+        if woken and not self._is_stopping() and self._asked == self._answered:
             time.sleep(GATHER_S)
 
     def _pause(self) -> None:
@@ -300,7 +310,7 @@ class SyncLoop:
         began = time.monotonic()
         longest = min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2 ** min(self._failures, 10))
         until = began + random.uniform(0, longest)  # noqa: S311 - it spreads clients, it hides nothing
-        while not self._stopping and (left := until - time.monotonic()) > 0:
+        while not self._is_stopping() and (left := until - time.monotonic()) > 0:
             if self._wake.wait(left):
                 self._wake.clear()
                 until = min(until, began + _EAGER_PAUSE_S)
@@ -314,10 +324,11 @@ class SyncLoop:
             logger.info("the last push was not made: %s", type(error).__name__)
 
     def _close(self) -> None:
-        for store in (self._remote, self._local):
+        stores = (self._remote, self._local)
+        self._local = self._remote = None
+        for store in stores:
             if store is not None:
                 try:
                     store.close()
                 except Exception:
                     logger.exception("a store could not be closed")
-        self._local = self._remote = None

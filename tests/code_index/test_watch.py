@@ -25,7 +25,7 @@ def trees() -> Iterator[TreeWatch]:
     trees = TreeWatch()
     yield trees
     trees.close()
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("watch ")]
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("localfirst-watch ")]
 
 
 def eventually(ask: Callable[[], int | None], expected: int | None) -> None:
@@ -128,7 +128,7 @@ def test_a_thread_that_nobody_asks_ends_and_another_takes_over(
     indexed.run(root)
     assert trees.behind(indexed.connection, root, wait_s=PATIENCE_S) == 0
     for thread in threading.enumerate():
-        if thread.name.startswith("watch "):
+        if thread.name.startswith("localfirst-watch "):
             thread.join(PATIENCE_S)
             assert not thread.is_alive()
     write(root, b="x = 1\n")
@@ -163,9 +163,9 @@ def test_the_thread_ends_with_the_session_that_searched(indexed: Indexed, root: 
     session = Session(load(root, {"LOCALFIRST_REPLICA": str(tmp_path / "replica.sqlite3")}))
     search = BY_NAME["search_code"]
     search.run(session, search.arguments(query="findable"))
-    assert [thread for thread in threading.enumerate() if thread.name.startswith("watch ")]
+    assert [thread for thread in threading.enumerate() if thread.name.startswith("localfirst-watch ")]
     session.close()
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("watch ")]
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("localfirst-watch ")]
 
 
 @pytest.mark.parametrize("how", ["a link out", "a pipe"])

@@ -165,9 +165,9 @@ def test_the_keeper_starts_a_worker_for_a_job_that_nobody_works_on(
     here: Settings, replica: apsw.Connection, tmp_path: Path
 ) -> None:
     job_id = asked(replica, repository(tmp_path / "code", files=3))
-    ended = keeper.keep(here)
+    kept = keeper.keep(here)
     reached(replica, job_id, JobState.COMPLETED)
-    ended.set()
+    kept.stop()
 
 
 def test_the_keeper_starts_nothing_without_a_job_and_creates_no_replica(here: Settings, tmp_path: Path) -> None:
@@ -356,9 +356,9 @@ def test_a_worker_that_only_waits_makes_room_for_one_with_the_settings_of_today(
     waiting = worker_pid(here.replica)
     monkeypatch.delenv("LOCALFIRST_EMBEDDING")
     monkeypatch.delenv("LOCALFIRST_EMBEDDING_URL")
-    ended = keeper.keep(settings.load(here.root))
+    kept = keeper.keep(settings.load(here.root))
     reached(replica, job_id, JobState.COMPLETED)
-    ended.set()
+    kept.stop()
     assert worker_pid(here.replica) != waiting
 
 

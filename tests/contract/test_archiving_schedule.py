@@ -92,9 +92,9 @@ def test_the_thread_archives_and_wakes_the_loop(tmp_path: Path) -> None:
     session = Session(found)
     create(session, "old", 400)
     woken = threading.Event()
-    ended = archiving_schedule.keep(found, woken.set, first_after_s=0.0)
+    schedule = archiving_schedule.keep(found, woken.set, first_after_s=0.0)
     assert woken.wait(30)
-    ended.set()
+    schedule.stop()
     assert titles(session) == set()
     session.close()
 

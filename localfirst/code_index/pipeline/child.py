@@ -14,9 +14,11 @@ import os
 import queue
 import signal
 import sys
-import threading
 from contextlib import suppress
+from functools import partial
 from typing import BinaryIO
+
+from localfirst_sync.supervised import Supervised
 
 from localfirst.code_index.pipeline import compute
 from localfirst.code_index.pipeline.messages import LENGTH_BYTES, Failed, decode_request, encode
@@ -38,7 +40,11 @@ def main() -> None:
     os.dup2(2, 1)
     _send(answers, b"")  # ready
     requests: queue.SimpleQueue[bytes] = queue.SimpleQueue()
-    threading.Thread(target=_receive, args=(sys.stdin.buffer, requests), daemon=True).start()
+    # What was read in part cannot be taken up again: the parent replaces a process that ends.
+    receiving = Supervised(
+        partial(_receive, sys.stdin.buffer, requests), "localfirst-requests", on_failure=lambda _: os._exit(1)
+    )
+    receiving.start()
     while True:
         try:
             answer = compute.answer(decode_request(requests.get()))

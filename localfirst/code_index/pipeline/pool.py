@@ -25,6 +25,7 @@ from types import TracebackType
 from typing import IO, Generic, NamedTuple, TypeVar
 
 from localfirst_schema.errors import UnavailableError
+from localfirst_sync.supervised import Supervised
 
 from localfirst.code_index.pipeline.messages import LENGTH_BYTES, Answer, Request, decode_answer, encode
 
@@ -105,9 +106,10 @@ class Pool:
             self._work.notify_all()
             self.claims_changed.notify_all()
         for feeder in feeders:
+            feeder.thread.stop()
             feeder.kill()
         for feeder in feeders:
-            feeder.join()
+            feeder.thread.join()
 
     def pids(self) -> list[int]:
         """The processes there are."""
@@ -165,28 +167,30 @@ class Pool:
         if not self._feeders or (len(self._feeders) < self.limit and waiting >= BACKLOG_PER_PROCESS * len(self._feeders)):
             feeder = _Feeder(self)
             self._feeders.add(feeder)
-            feeder.start()
+            feeder.thread.start()
 
 
-class _Feeder(threading.Thread):
+class _Feeder:
     """A thread with a process. The process is this thread's child: the kernel ends it with the thread."""
 
     def __init__(self, pool: Pool) -> None:
-        super().__init__(name="localfirst-pool", daemon=True)
+        self.thread = Supervised(self._feed, "localfirst-pool", on_end=self._end)
         self.pid: int | None = None
         self._pool = pool
         self._process: subprocess.Popen[bytes] | None = None
         self._at_work: deque[_Task] = deque()
         self._is_ready = False
 
-    def run(self) -> None:
+    def _feed(self) -> None:
+        if self._at_work:
+            self._bury(RuntimeError("its thread failed"))
         while (first := self._pool.take(wait=True)) is not None:
+            self._at_work.append(first)
             try:
                 self._send(first)
                 self._serve()
             except Exception as error:  # noqa: BLE001 (whatever it is, the request must be answered and the thread go on)
                 self._bury(error)
-        self._end()
 
     def kill(self) -> None:
         """Ends the process; safe from any thread."""
@@ -198,13 +202,13 @@ class _Feeder(threading.Thread):
         """Sends and receives until nothing is at work."""
         while self._at_work:
             while len(self._at_work) < AHEAD and (task := self._pool.take(wait=False)) is not None:
+                self._at_work.append(task)
                 self._send(task)
             answer = decode_answer(self._receive())
             self._pool.note_answer()
             self._at_work.popleft().future.set_result(answer)
 
     def _send(self, task: _Task) -> None:
-        self._at_work.append(task)
         stream = self._running().stdin
         assert stream is not None
         stream.write(len(task.frame).to_bytes(LENGTH_BYTES, "big"))

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 
 import apsw
 from localfirst_schema.errors import InvalidStateError, LocalfirstError, NotFoundError, UnavailableError
+from localfirst_sync.supervised import Supervised
 
 from localfirst.code_index.jobs import file_list, table, words
 from localfirst.code_index.jobs.job import Job
@@ -67,7 +68,8 @@ class JobRun:
         self._obstacle: str | None = None
         self._loss: str | None = None
         self.began = self._counted = time.monotonic()
-        self._thread = threading.Thread(target=self._live, name=f"localfirst-job-{job.job_id[:8]}", daemon=True)
+        # The worker takes the job up again, after a pause that grows.
+        self._thread = Supervised(self._live, f"localfirst-job-{job.job_id[:8]}", begins_again=False)
         self._thread.start()
 
     def is_alive(self) -> bool:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
-import threading
 
 from localfirst_schema.errors import LocalfirstError
+from localfirst_sync.supervised import Supervised
 
 from localfirst.code_index.jobs import table
 from localfirst.code_index.worker import start
@@ -17,27 +17,27 @@ logger = logging.getLogger("localfirst.worker")
 LOOK_EVERY_S = 3.0
 
 
-def keep(settings: Settings) -> threading.Event:
-    """Looks now and then for as long as the process lives, or until the event that is returned is set."""
-    ended = threading.Event()
-    threading.Thread(target=_keep, args=(settings, ended), name="localfirst-job-keeper", daemon=True).start()
-    return ended
+def keep(settings: Settings) -> Supervised:
+    """Looks now and then for as long as the process lives, or until what is returned is stopped."""
 
+    def look_on() -> None:
+        problem: str | None = None
+        is_first = True
+        while True:
+            try:
+                look(settings, is_first=is_first)
+                is_first = False
+                problem = None
+            except (LocalfirstError, OSError) as error:
+                # The replica's own operations tell users of it; here once is enough.
+                if problem != (problem := str(error)):
+                    logger.warning("cannot look for jobs that nobody works on: %s", error)
+            if keeper.stopping.wait(LOOK_EVERY_S):
+                return
 
-def _keep(settings: Settings, ended: threading.Event) -> None:
-    problem: str | None = None
-    is_first = True
-    while True:
-        try:
-            look(settings, is_first=is_first)
-            is_first = False
-            problem = None
-        except (LocalfirstError, OSError) as error:
-            # The replica's own operations tell users of it; here once is enough.
-            if problem != (problem := str(error)):
-                logger.warning("cannot look for jobs that nobody works on: %s", error)
-        if ended.wait(LOOK_EVERY_S):
-            return
+    keeper = Supervised(look_on, "localfirst-job-keeper")
+    keeper.start()
+    return keeper
 
 
 def look(settings: Settings, *, is_first: bool = False) -> None:

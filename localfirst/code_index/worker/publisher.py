@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import apsw
 from localfirst_schema.errors import LocalfirstError, UnavailableError
+from localfirst_sync.supervised import Supervised
 
 from localfirst.code_index.jobs.transition import note_not_shared
 from localfirst.replica.connection import connect, immediate
@@ -38,11 +39,9 @@ class Publisher:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._stopping = threading.Event()
         self._asked = threading.Event()
-        self._asked.set()  # for what an earlier worker left
         self._is_busy = True
-        self._thread = threading.Thread(target=self._live, name="localfirst-publisher", daemon=True)
+        self._thread = Supervised(self._live, "localfirst-publisher")
         self._thread.start()
 
     def wake(self) -> None:
@@ -56,25 +55,27 @@ class Publisher:
 
     def stop(self) -> None:
         """Sends no more; does not wait for what is being sent."""
-        self._stopping.set()
+        self._thread.stop()
         self._asked.set()
 
     def _live(self) -> None:
+        self._asked.set()  # for what an earlier worker left, or this one before it failed
+        self._is_busy = True
         try:
-            connection = connect(self._settings.replica)
-        except LocalfirstError:
-            logger.exception("nothing can be sent to the team's server")
+            self._send_when_asked()
+        finally:
             self._is_busy = False
-            return
+
+    def _send_when_asked(self) -> None:
+        connection = connect(self._settings.replica)
         try:
-            while not self._stopping.is_set():
+            while not self._thread.stopping.is_set():
                 self._asked.wait()
                 self._asked.clear()
                 self._is_busy = True
                 self._send_all(connection)
                 self._is_busy = self._asked.is_set()
         finally:
-            self._is_busy = False
             connection.close()
 
     def _send_all(self, connection: apsw.Connection) -> None:
@@ -95,7 +96,7 @@ class Publisher:
 
     def _send_each(self, connection: apsw.Connection, shared: SharedIndex) -> None:
         wait, deadline = FIRST_WAIT_S, time.monotonic() + GIVE_UP_AFTER_S
-        while not self._stopping.is_set() and (root := connection.execute(_NEXT).get) is not None:
+        while not self._thread.stopping.is_set() and (root := connection.execute(_NEXT).get) is not None:
             try:
                 sent = shared.publish(connection, Path(root), self._settings.client)
             except UnavailableError as error:
@@ -106,7 +107,7 @@ class Publisher:
                         for (job_id,) in connection.execute(_WAITING, (root,)).fetchall():
                             note_not_shared(connection, str(job_id), error.message)
                     return
-                self._stopping.wait(wait)
+                self._thread.stopping.wait(wait)
                 wait *= 2
                 continue
             except LocalfirstError as error:

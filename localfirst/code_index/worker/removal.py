@@ -14,6 +14,7 @@ from pathlib import Path
 
 import apsw
 from localfirst_schema.errors import LocalfirstError
+from localfirst_sync.supervised import Supervised
 
 from localfirst.code_index.file_name import as_bytes
 from localfirst.code_index.jobs import table
@@ -56,12 +57,13 @@ class Removal:
         self._settings = settings
         self._to_publish = to_publish
         self._stopping = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._thread: Supervised | None = None
 
     def begin(self) -> None:
         """Looks for what is gone, unless it does so already."""
         if not self.is_busy():
-            self._thread = threading.Thread(target=self._work, name="localfirst-removal", daemon=True)
+            # The next job, or the next worker, begins it again.
+            self._thread = Supervised(self._work, "localfirst-removal", begins_again=False)
             self._thread.start()
 
     def is_busy(self) -> bool:

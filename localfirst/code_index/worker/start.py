@@ -10,9 +10,11 @@ import logging
 import os
 import subprocess
 import sys
-import threading
 import time
+from functools import partial
 from pathlib import Path
+
+from localfirst_sync.supervised import Supervised
 
 from localfirst.code_index.worker import lease
 from localfirst.settings import Settings
@@ -51,13 +53,17 @@ def ensure(settings: Settings) -> None:
         logger.exception("the worker could not be started; it is tried again")
         return
     # The child ends as soon as it has made the worker, and is to leave no entry in the process table.
-    threading.Thread(target=process.wait, name="localfirst-worker-start", daemon=True).start()
+    Supervised(partial(_await, process), "localfirst-worker-start").start()
 
 
 def ensure_another(settings: Settings) -> None:
     """Starts a worker as soon as the one that was asked to end is gone; returns at once."""
     # Not a daemon: a command that only notes a job waits for this before it ends.
-    threading.Thread(target=_start_another, args=(settings,), name="localfirst-worker-change").start()
+    Supervised(partial(_start_another, settings), "localfirst-worker-change", begins_again=False, daemon=False).start()
+
+
+def _await(process: subprocess.Popen[bytes]) -> None:
+    process.wait()
 
 
 def _start_another(settings: Settings) -> None:

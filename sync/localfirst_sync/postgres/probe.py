@@ -14,6 +14,7 @@ from localfirst_schema.errors import UnavailableError
 from localfirst_sync.ports import Cursor
 from localfirst_sync.postgres import head as _head
 from localfirst_sync.postgres.connection import Connection, close_quietly, closed_on_failure, connect, lost
+from localfirst_sync.supervised import Supervised
 
 RECONNECT_PAUSE_S = 1.0
 
@@ -25,7 +26,7 @@ class HeadProbe:
         self._dsn = dsn
         self._project_id = project_id
         self._connection: Connection | None = None
-        self._connecting: threading.Thread | None = None
+        self._connecting: Supervised | None = None
         self._ready = threading.Event()
         self._lock = threading.Lock()
         self._tried_at = float("-inf")
@@ -64,7 +65,8 @@ class HeadProbe:
             if self._closed or busy or now - self._tried_at < RECONNECT_PAUSE_S:
                 return
             self._tried_at = now
-            self._connecting = threading.Thread(target=self._connect, name="localfirst-probe", daemon=True)
+            # The next question begins it again, if it fails.
+            self._connecting = Supervised(self._connect, "localfirst-probe", begins_again=False)
             self._connecting.start()
 
     def _connect(self) -> None:
