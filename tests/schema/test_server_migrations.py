@@ -33,6 +33,10 @@ def catalog(url: str) -> list[tuple[Any, ...]]:
         return server.execute(_CATALOG).fetchall()
 
 
+def test_every_migration_has_a_number_of_its_own() -> None:
+    assert [step.number for step in engine.migrations()] == list(range(1, len(engine.migrations()) + 1))
+
+
 @pytest.mark.parametrize("steps", range(1, len(engine.migrations())))
 def test_a_server_of_any_older_version_becomes_a_new_one_and_keeps_its_data(
     steps: int, postgres_server: Server, database_url: str
