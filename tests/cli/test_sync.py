@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import time
+from pathlib import Path
 from typing import Any
 
 import apsw
@@ -98,6 +99,48 @@ def test_the_service_tells_each_round_and_stops_cleanly(laptop: NewLaptop, how: 
     assert (service.returncode, err) == (0, "")
     assert time.monotonic() - began < 5
     assert json.loads(out.splitlines()[-1])["event"] == "stopped"
+
+
+@pytest.mark.parametrize("json", [(), ("--json",)])
+def test_the_service_ends_when_nobody_reads_its_lines_any_more(laptop: NewLaptop, json: tuple[str, ...]) -> None:
+    ann, bob = laptop("ann"), laptop("bob")
+    service = bob.start("sync", "--watch", *json)
+    assert service.stdout is not None
+    assert service.stdout.readline()
+    service.stdout.close()
+    ann.item("News")  # a round for the service to tell of
+    try:
+        assert service.wait(timeout=10) == 1
+    finally:
+        service.kill()
+    assert service.stderr is not None
+    with service.stderr as said:
+        assert said.read() == ""
+
+
+def test_the_service_ends_without_its_reader_though_there_is_nothing_to_tell(laptop: NewLaptop) -> None:
+    ann = laptop("ann")
+    ann.ok("sync")
+    service = ann.start("sync", "--watch")
+    assert service.stdout is not None
+    assert "keeps" in service.stdout.readline()
+    service.stdout.close()
+    try:
+        assert service.wait(timeout=10) == 1
+    finally:
+        service.kill()
+    assert service.stderr is not None
+    with service.stderr as said:
+        assert said.read() == ""
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that takes nothing")
+def test_the_service_says_that_its_lines_cannot_be_written(laptop: NewLaptop) -> None:
+    with Path("/dev/full").open("w") as full:
+        service = laptop("ann").start("sync", "--watch", stdout=full)
+        _, said = service.communicate(timeout=20)
+    assert service.returncode == 1
+    assert "standard output cannot be written" in said
 
 
 def test_the_service_waits_for_a_server_that_is_away(laptop: NewLaptop) -> None:
