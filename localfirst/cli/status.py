@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from localfirst_schema.entities import DEPLOYMENT, ENHANCEMENT
 
-from localfirst.cli import deployment, enhancement, options, terminal, wording
+from localfirst.cli import deployment, enhancement, options, sync, terminal, wording
 from localfirst.cli.command import Command, Result, command
 
 BAR_WIDTH = 24
@@ -47,7 +47,7 @@ def _sync_line(this: Command) -> None:
     if state["server"] is None:
         terminal.say("No server: this project stays on this machine.", "dim")
         return
-    parts = [f"{state['server']} {'answers' if state['online'] else 'does not answer'}"]
+    parts = [f"{state['server']} {wording.server_state(is_online=state['online'], cause=sync.cause_of(this))}"]
     last = wording.ago(state["last_sync_at"])
     parts.append(f"in step {last}" if last else "never in step yet")
     if state["pending_mutations"]:

@@ -14,6 +14,9 @@ from localfirst.cli import options, terminal, watch, wording
 from localfirst.cli.command import Command, Result, command
 from localfirst.replica.known_server import KnownServer
 
+PATIENCE_S = 3.3
+"""How long `--status` waits for the first try to end: a server that refuses, or is refused, says so by then."""
+
 
 def sync(
     watched: Annotated[
@@ -40,7 +43,9 @@ def sync(
         if watched:
             watch.watch(this.session, as_json=as_json)
         elif status:
-            this.answer(this.run("sync_status"), show_status)
+            if this.session.link is not None:
+                this.session.link.await_first_round(PATIENCE_S)
+            this.answer(this.run("sync_status"), lambda result: show_status(result, cause_of(this)))
         else:
             this.answer(_round(this, draw=not as_json and sys.stderr.isatty()), _done)
 
@@ -94,12 +99,17 @@ def _done(result: Result) -> None:
         terminal.note(f"{wording.count(result['conflicts'], 'new conflict')} {are} open: see `localfirst conflicts list`.")
 
 
-def show_status(result: Result) -> None:
-    """How this replica stands to the server."""
+def cause_of(this: Command) -> str | None:
+    """Why the server cannot be used, for programs; None where nothing is known to be wrong."""
+    return None if this.session.link is None else this.session.link.last_cause()
+
+
+def show_status(result: Result, cause: str | None) -> None:
+    """How this replica stands to the server; `cause` says what keeps it from that."""
     if result["server"] is None:
         terminal.say("No server is configured: this project stays on this machine.")
         return
-    state = "answers" if result["online"] else "does not answer"
+    state = wording.server_state(is_online=result["online"], cause=cause)
     terminal.fields(
         (
             ("server", f"{result['server']} ({state})"),

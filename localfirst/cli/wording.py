@@ -63,6 +63,17 @@ def _stale(result: Mapping[str, Any]) -> str:
     return f"this machine caught up with the server {duration(age * 60)} ago"
 
 
+_NO_ANSWER = frozenset({"refused", "timeout", "connection", "tls"})
+"""Causes (`details["cause"]` of an error) for which a server was not there; any other is the answer of one that is."""
+
+
+def server_state(*, is_online: bool, cause: str | None) -> str:
+    """What a server does: `answers`, `does not answer`, or `cannot be used` if it is there and is refused, or refuses us."""
+    if is_online:
+        return "answers"
+    return "does not answer" if cause is None or cause in _NO_ANSWER else "cannot be used"
+
+
 def duration(seconds: float) -> str:
     """A length of time as a person says it: `5 min`, `3 d`."""
     seconds = max(0.0, seconds)

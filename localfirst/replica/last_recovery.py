@@ -1,4 +1,4 @@
-"""The last time that this replica found PostgreSQL set back to an older state, and what it did."""
+"""The last time that PostgreSQL lacked what this replica had seen of it, and what the replica did."""
 
 from __future__ import annotations
 
@@ -14,4 +14,5 @@ def in_words(replica: apsw.Connection) -> str | None:
     if at is None:
         return None
     sent = "1 change was" if changes == 1 else f"{changes} changes were"
-    return f"PostgreSQL was restored to an older state; {sent} sent again from here at {at}."
+    why = "was restored to an older state, or another server was taken for this project's (`--adopt-server`)"
+    return f"PostgreSQL {why}; {sent} sent again from here at {at}."

@@ -23,7 +23,7 @@ def recover(local: LocalStore, remote: RemoteStore) -> int:
 
     Raises `Busy` or `UnavailableError` (everything is kept), and `ServerWasRestored` when it happened again meanwhile.
     """
-    logger.warning("PostgreSQL was restored to an older state; it is compared with the replica")
+    logger.warning("PostgreSQL has another past than the replica (restored, or adopted); it is compared with the replica")
     local.begin_round()
     # A push that is still on its way knows nothing of what is brought back below, and would do the same once more.
     remote.fence(local.identity())
@@ -36,5 +36,5 @@ def recover(local: LocalStore, remote: RemoteStore) -> int:
     reached = remote.pull(reached, sink)
     remote.confirm(known)  # it might have been set back once more, and have lost what was just brought
     taken = local.finish_recovery(sink, reached, restored)
-    logger.warning("PostgreSQL was restored to an older state; %d changes were sent again, %d taken over", restored, taken)
+    logger.warning("PostgreSQL had another past than the replica; %d changes were sent again, %d taken over", restored, taken)
     return restored
