@@ -165,6 +165,21 @@ def _require_file(path: Path) -> None:
         raise ValidationError("file", "must be a regular file", f"{path} is no regular file. Nothing was changed.")
 
 
+def examined_copy(source: Path, target: Path) -> Copy:
+    """Copies a file that somebody has given us to `target`, and says what it holds; it may be in use meanwhile.
+
+    Raises NotFoundError, UnavailableError, and ValidationError for what is no sound replica: then nothing of it is to be read.
+    """
+    _require_file(source)
+    try:
+        _take(source, target)
+        with _opened(target, source) as connection:
+            _require_trusted(connection, source)
+            return _content(connection, target)
+    except OSError as error:
+        raise UnavailableError(f"{source} cannot be copied: {in_words(error)}.") from None
+
+
 def restore(source: Path, replica: Path, *, project: str | None, even_if_unsent: bool) -> Restored:
     """Puts a copy in the place of the replica, which is renamed to ``NAME.before-restore-TIME``.
 

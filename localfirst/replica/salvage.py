@@ -76,8 +76,13 @@ def salvage(damaged: apsw.Connection, replica: apsw.Connection, project_name: st
         waiting = outbox.renumber(replica)
         replica.execute("UPDATE replica SET acked_number = 0, acked_hash = zeroblob(16), doubtful_number = ?", (waiting,))
         if "outbox" in done.tables:
-            replica.execute("UPDATE replica SET cursor_seq = 1, cursor_tag = ?", (_NO_TAG,))
+            compare_everything(replica)
     return done
+
+
+def compare_everything(replica: apsw.Connection) -> None:
+    """The next round compares the replica with its server row by row, and brings there what it lacks. Within a transaction."""
+    replica.execute("UPDATE replica SET cursor_seq = 1, cursor_tag = ?", (_NO_TAG,))
 
 
 def _rows_of(damaged: apsw.Connection, entity: Entity, done: Salvage) -> Iterator[tuple[Any, ...]]:

@@ -84,7 +84,7 @@ def unite(entity: Entity, mine: Row | None, my_lines: Sequence[Line], theirs: Ro
         whole = Line(mine["version"], mine["updated_by"], mine["updated_at"], "accepted", encode_json(differing))
         return Union(older, [whole], differing, max(1, mine["version"]), True)
     begins = branch[0].version - 1 if common is None else common[1]
-    continues = Union(older, untold, _changes(entity, theirs, mine), theirs["version"], False)
+    continues = Union(older, untold, changes(entity, theirs, mine), theirs["version"], False)
     if entity is CONFIGURATION and theirs["version"] == 1:
         return continues  # every project starts with this row: it is in the past of all others
     base = undone(entity, mine, branch)
@@ -98,7 +98,7 @@ def unite(entity: Entity, mine: Row | None, my_lines: Sequence[Line], theirs: Ro
         return continues
     if begins == 0:
         base = dict.fromkeys(base)
-    return Union(older, untold, _changes(entity, base, mine), max(1, begins), True)
+    return Union(older, untold, changes(entity, base, mine), max(1, begins), True)
 
 
 def match(my_lines: Sequence[Line], their_lines: Sequence[Line]) -> list[Line | None]:
@@ -126,7 +126,7 @@ def says_the_same(some_fields: str, other_fields: str) -> bool:
 
 def creation(entity: Entity, row: Row) -> Fields:
     """A whole row as the change that would create it."""
-    return _changes(entity, dict.fromkeys(entity.column_names), row)
+    return changes(entity, dict.fromkeys(entity.column_names), row)
 
 
 def undone(entity: Entity, row: Row, lines: Sequence[Line]) -> Row:
@@ -216,7 +216,7 @@ def is_same(entity: Entity, one: Row, other: Row, *, but_for_audit: bool = False
     return True
 
 
-def _changes(entity: Entity, before: Row, after: Row) -> Fields:
+def changes(entity: Entity, before: Row, after: Row) -> Fields:
     """What has to change to come from one row to the other, as a change says it."""
     fields: Fields = {}
     for name in entity.sent_columns:
@@ -236,7 +236,7 @@ def _changes(entity: Entity, before: Row, after: Row) -> Fields:
 def _all_that_differs(entity: Entity, mine: Row, theirs: Row) -> Fields:
     """Every difference as a change from nothing: where the server has a value, it clashes."""
     fields: Fields = {}
-    for name, sides in _changes(entity, theirs, mine).items():
+    for name, sides in changes(entity, theirs, mine).items():
         is_object = isinstance(sides["new"], dict) and name in entity.json_columns
         fields[name] = {"old": {} if is_object else None, "new": sides["new"]}
     return fields
