@@ -9,7 +9,7 @@ from contextlib import ExitStack, closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from localfirst_schema.author import fitting_author
-from localfirst_schema.errors import CallerError, LocalfirstError, StateError, UnavailableError
+from localfirst_schema.errors import CallerError, InvalidStateError, LocalfirstError, StateError, UnavailableError
 
 from localfirst.acknowledgement import tried
 from localfirst.reading.freshness import Freshness
@@ -41,6 +41,9 @@ READ_PATIENCE_MS = 2_000
 
 RETRY_PATIENCE_MS = 100
 """The same for one that has just failed a read."""
+
+ACCESS_BUDGET_S = 1.5
+"""How long a write of somebody who may only read waits for the server to be asked whether that is still so."""
 
 STAND_IN_S = 5.0
 """How long reads do without a replica that has failed one, before they try it again."""
@@ -178,19 +181,37 @@ class Session:
 
     @contextmanager
     def act(self, *by: str | None) -> Iterator[Act]:
-        """One act on the replica, on its way to the server as soon as it is on disk."""
+        """One act on the replica, on its way to the server as soon as it is on disk.
+
+        Raises InvalidStateError (cause ``read_only``) for who may only read what is on the server.
+        """
+        has_asked = False
         while True:
             self._keep_in_place()
             self._freshness.end_snapshot()
             be_patient(self.replica, BUSY_TIMEOUT_MS)
             with act(self.replica, self.who(*by)) as open_act:
-                if self._is_in_place():  # once more, now that nobody else can write: it may have been set aside meanwhile
+                if self._is_refused(open_act):
+                    if has_asked:
+                        raise _read_only()
+                elif self._is_in_place():  # once more, now that nobody else can write: it may have been set aside meanwhile
                     yield open_act
                     break
+            if self._is_refused(open_act):
+                has_asked = True
+                self._ask_for_access()
         self.acts += 1
         self.committed = open_act
         if self.link is not None:
             tried(self.link.wake, None, [])
+
+    def _is_refused(self, open_act: Act) -> bool:
+        return self.link is not None and open_act.access == "read"
+
+    def _ask_for_access(self) -> None:
+        """Whoever may only read may have been given the right to write since, or have another user's address by now."""
+        if self.link is not None and not self.link.is_known_away():
+            self.link.sync(ACCESS_BUDGET_S)
 
     @contextmanager
     def verdict(self) -> Iterator[None]:
@@ -297,6 +318,8 @@ class Session:
         is_away = self.link is not None and tried(self.link.is_known_away, False, warnings)
         if is_away:
             warnings.append("database_unavailable")
+        if self.link is not None and self.committed is not None and self.committed.access == "standby":
+            warnings.append("read_only")
         if row_id is not None and tried(lambda: self._freshness.has_conflict(row_id), False, warnings):
             warnings.append("conflict_pending")
         wrote_to_markdown = is_away and tried(self._mirror_store, False, warnings)
@@ -361,3 +384,11 @@ class Session:
         if open_conflicts:
             words.append(f"{open_conflicts} conflict{'s are' if open_conflicts > 1 else ' is'} open: see list_conflicts.")
         return " ".join(words) or None
+
+
+def _read_only() -> InvalidStateError:
+    return InvalidStateError(
+        "you may only read this project on its server, so nothing can be changed here; `localfirst doctor` prints the statement"
+        " by which an administrator gives you the right to write.",
+        cause="read_only",
+    )

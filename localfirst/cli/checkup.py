@@ -18,6 +18,7 @@ from localfirst.cli import replica_check, rights_check
 from localfirst.cli.finding import Finding
 from localfirst.log import log_path, wrong_level
 from localfirst.operations.registry import BY_NAME
+from localfirst.replica import access
 from localfirst.session import Session
 from localfirst.settings import Settings, file
 from localfirst.settings.untrusted import words_of_untrusted
@@ -104,6 +105,8 @@ def _session(loaded: Settings) -> Iterator[Finding]:
             yield from rights_check.findings(loaded.database_url)
         if state["server"] is not None:
             yield _unsent(session, state["pending_mutations"], is_online=state["online"], problem=state["last_error"])
+            if "read_only" in state["warnings"] and access.noted(session.replica) == "standby":
+                yield Finding("server", "warning", "only a standby answers: it is read from, and what is written here waits")
         if state["last_recovery"] is not None:
             yield Finding("recovery", "ok", state["last_recovery"])
         yield _conflicts(state["open_conflicts"])
@@ -126,6 +129,10 @@ def _unsent(session: Session, number: int, *, is_online: bool, problem: str | No
     waiting = session.replica.execute(_OLDEST_WAITING).fetchone()
     if not number or waiting is None:
         return Finding("sync", "ok", "every change is on the server")
+    if access.noted(session.replica) == "read":
+        changes = f"{number} changes wait" if number > 1 else "1 change waits"
+        words = f"{changes} that this user may not send; with the right to write they go out by themselves, and"
+        return Finding("sync", "warning", f"{words} `localfirst sync --drop-unsent` writes them to a file and gives them up")
     changes = f"{number} changes are" if number > 1 else "1 change is"
     if not is_online:
         return Finding("sync", "warning", f"{changes} kept here until the server answers")

@@ -42,7 +42,7 @@ def export(
             write(sys.stdout.buffer)
             sys.stdout.buffer.flush()
             return
-        with _private_file(output) as file:
+        with private_file(output) as file:
             counts = write(file)
         path = output.resolve()
         if as_json:
@@ -64,7 +64,7 @@ def _writer(this: Command, kind: Format, *, one_line: bool) -> Callable[[BinaryI
 
 
 @contextmanager
-def _private_file(path: Path) -> Iterator[BinaryIO]:
+def private_file(path: Path) -> Iterator[BinaryIO]:
     """A file for the user's eyes only, in place of `path` once it is whole; until then what was there stays."""
     unfinished = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:

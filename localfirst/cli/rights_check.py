@@ -37,7 +37,7 @@ def findings(database_url: str) -> Iterator[Finding]:
         yield Finding("transaction pooler", "ok", words)
     level: Literal["warning", "broken"] = "warning" if _reads_alone(stands.lacks) else "broken"
     if level == "warning":
-        yield Finding("rights", level, f"{stands.user} may read and not write: what is written here stays on this machine")
+        yield Finding("rights", level, f"{stands.user} may read and not write: changes made here are refused")
     for lack in stands.lacks:
         of = lack.of.split(", ")
         named = lack.of if len(of) <= NAMED else f"{', '.join(of[:NAMED])} and {len(of) - NAMED} more"

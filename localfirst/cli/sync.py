@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 from localfirst_schema.errors import ValidationError
 
-from localfirst.cli import options, terminal, watch, wording
+from localfirst.cli import options, terminal, unsent, watch, wording
 from localfirst.cli.command import Command, Result, command
 from localfirst.replica.known_server import KnownServer
 
@@ -30,6 +30,14 @@ def sync(
             help="Take the server at the configured address for this replica's from now on, whatever it holds.",
         ),
     ] = False,
+    drop_unsent: Annotated[
+        bool,
+        typer.Option(
+            "--drop-unsent",
+            help="Give up, after a question, what waits to be sent; it is written to a file first.",
+        ),
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Drop it without the question.")] = False,
     as_json: options.AsJson = False,
 ) -> None:
     """Send everything that waits to the server, and fetch what others changed."""
@@ -37,9 +45,16 @@ def sync(
         raise ValidationError("--watch", "cannot be combined with --status")
     if adopt_server and status:
         raise ValidationError("--adopt-server", "cannot be combined with --status")
+    if drop_unsent and (watched or status or adopt_server):
+        raise ValidationError("--drop-unsent", "cannot be combined with --watch, --status or --adopt-server")
+    if yes and not drop_unsent:
+        raise ValidationError("--yes", "is for --drop-unsent alone")
     with command(as_json=as_json) as this:
         if adopt_server:
             _adopt(this)
+        if drop_unsent:
+            unsent.drop(this, is_agreed=yes, as_json=as_json)
+            return
         if watched:
             watch.watch(this.session, as_json=as_json)
         elif status:
@@ -93,7 +108,8 @@ def _done(result: Result) -> None:
     parts = [f"{result['pushed']} sent", f"{result['pulled']} received"]
     if result["merged"]:
         parts.append(f"{result['merged']} merged")
-    terminal.say(f"In step with the server: {', '.join(parts)} ({result['duration_ms']:.0f} ms).")
+    how = "What the server allows is done" if "pending_local_changes" in result["warnings"] else "In step with the server"
+    terminal.say(f"{how}: {', '.join(parts)} ({result['duration_ms']:.0f} ms).")
     if result["conflicts"]:
         are = "is" if result["conflicts"] == 1 else "are"
         terminal.note(f"{wording.count(result['conflicts'], 'new conflict')} {are} open: see `localfirst conflicts list`.")

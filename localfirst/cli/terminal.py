@@ -113,6 +113,15 @@ def complain(sentence: str) -> None:
     err().print(Text.assemble(("Error: ", "bold red"), clean(sentence)), soft_wrap=True)
 
 
+def is_agreed(question: str) -> bool:
+    """Asks a person; false where there is none (standard input is no terminal)."""
+    if not sys.stdin.isatty():
+        return False
+    sys.stdout.flush()
+    err().print(text(f"{question} [y/N] "), soft_wrap=True, end="")
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
 def table(columns: Sequence[Column], rows: Iterable[Sequence[object]]) -> None:
     """A table on standard output."""
     from rich import box

@@ -15,6 +15,7 @@ _WARNINGS = {
     "using_git_history_fallback": "this comes from the status file's git history",
     "using_markdown_fallback": "this comes from the status file",
     "pending_local_changes": "some of it is not on the server yet",
+    "read_only": "the server takes no changes from you (see `localfirst doctor`)",
     "set_aside": "what the server has and this program cannot take is left out (`localfirst doctor` names it)",
     "conflict_pending": "a conflict is open (see `localfirst conflicts list`)",
     "follow_up_failed": "it is stored, and something that follows a write was not done (see the log)",

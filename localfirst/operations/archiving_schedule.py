@@ -80,6 +80,8 @@ def archive_if_level(settings: Settings) -> int | None:
             if not connection.execute(_ANY, (cutoff_of(AGE_DAYS),)).get:
                 return 0
         with act(connection, BY) as open_act:
+            if settings.database_url is not None and open_act.access != "write":
+                return None  # those who may write see to it
             archived = archive_older(open_act, AGE_DAYS)
     finally:
         connection.close()

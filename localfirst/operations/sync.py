@@ -9,7 +9,7 @@ from localfirst_schema.errors import UnavailableError
 from localfirst_schema.results import Synced, SyncStatus
 
 from localfirst.operations.operation import Operation
-from localfirst.replica import last_recovery, outbox, set_aside
+from localfirst.replica import access, last_recovery, outbox, set_aside
 from localfirst.session import Session
 from localfirst.settings.untrusted import WARNING
 
@@ -28,7 +28,14 @@ def sync_now(session: Session, arguments: Nothing) -> dict[str, Any]:
             or "the server does not answer; your changes are kept in the replica and go out when it is back.",
             **({} if cause is None else {"cause": cause}),
         )
-    return done | {"success": True, "warnings": []}
+    return done | {"success": True, "warnings": _of_access(session)}
+
+
+def _of_access(session: Session) -> list[str]:
+    """What there is to say where the server takes no changes from this user, or none for the time being."""
+    if not access.is_read_only(session.replica):
+        return []
+    return ["read_only"] if outbox.is_empty(session.replica) else ["pending_local_changes", "read_only"]
 
 
 def sync_status(session: Session, arguments: Nothing) -> dict[str, Any]:
@@ -38,6 +45,8 @@ def sync_status(session: Session, arguments: Nothing) -> dict[str, Any]:
     result = session.of_replica()
     if session.settings.untrusted and WARNING not in result["warnings"]:
         result["warnings"].append(WARNING)
+    if session.link is not None and "read_only" not in result["warnings"] and access.is_read_only(session.replica):
+        result["warnings"].append("read_only")
     return result | {
         "online": head is not None,
         "server": session.link.server() if session.link is not None else None,

@@ -29,7 +29,7 @@ STALE_AFTER_MINUTES = 30.0
 
 _STATE = """
     SELECT last_sync_at, EXISTS (SELECT 1 FROM outbox), EXISTS (SELECT 1 FROM conflicts WHERE resolved_at IS NULL),
-        EXISTS (SELECT 1 FROM set_aside)
+        EXISTS (SELECT 1 FROM set_aside), access <> 'write'
     FROM replica
 """
 _CURSOR = "SELECT cursor_seq, cursor_tag FROM replica"
@@ -37,13 +37,14 @@ _ROW_HAS_CONFLICT = "SELECT EXISTS (SELECT 1 FROM conflicts WHERE entity_id = ? 
 
 
 class _State(NamedTuple):
-    """What a read has to know of the replica: when it last caught up, and whether a change, a conflict, or something that was
-    set aside concerns the read."""
+    """What a read has to know of the replica: when it last caught up, whether a change, a conflict, or something that was
+    set aside concerns the read, and whether the server takes no changes."""
 
     last_sync_at: str | None
     waits: bool
     in_conflict: bool
     is_set_aside: bool
+    is_read_only: bool
 
 
 class Freshness:
@@ -99,6 +100,8 @@ class Freshness:
             return {"success": True, "data_source": "sqlite_cache", "warnings": warnings}
         if state.waits:
             warnings.append("pending_local_changes")
+            if state.is_read_only:
+                warnings.append("read_only")
         age = _age_minutes(state.last_sync_at)
         if age is None or age > STALE_AFTER_MINUTES:
             warnings.append("stale_cache")
@@ -130,13 +133,13 @@ class Freshness:
         """One query, whatever is asked for: reads during an outage cost what reads without a server cost."""
         self._go_on_in_snapshot()
         found: list[Any] = self._replica.execute(_STATE).fetchall()
-        last_sync_at, waits, in_conflict, is_set_aside = found[0]
+        last_sync_at, waits, in_conflict, is_set_aside, is_read_only = found[0]
         if row_id is not None:
             # Without a server everything waits, and nobody is told.
             waits = waits and self._link is not None and outbox.row_waits(self._replica, row_id)
             in_conflict = in_conflict and self.has_conflict(row_id)
             is_set_aside = is_set_aside and row_id in set_aside.ids(self._replica)
-        return _State(last_sync_at, bool(waits), bool(in_conflict), bool(is_set_aside))
+        return _State(last_sync_at, bool(waits), bool(in_conflict), bool(is_set_aside), bool(is_read_only))
 
     def _is_level(self) -> bool:
         """Whether the replica has everything that the server had when this was asked; what was read before may be older."""

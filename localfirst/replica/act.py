@@ -18,7 +18,8 @@ from localfirst.replica import fulltext, set_aside
 from localfirst.replica.connection import immediate
 
 _BEGIN = f"""
-    SELECT coalesce((SELECT number FROM outbox ORDER BY history_id DESC LIMIT 1), acked_number) + 1, ({set_aside.IS_ANY})
+    SELECT coalesce((SELECT number FROM outbox ORDER BY history_id DESC LIMIT 1), acked_number) + 1, ({set_aside.IS_ANY}),
+        access
     FROM replica
 """
 # A creation that was refused has left its versions in the history: the next one goes on behind them.
@@ -37,6 +38,7 @@ class Act:
         by: who does it.
         at: when, by this machine's clock.
         rows: what was changed so far, each row as it is then, in order.
+        access: what the server allowed when it was last asked (`localfirst_sync.ports.Access`).
         answer: what the answer of this act says, but for what all answers of writes have; None: its first row.
 
     Raises ValidationError for a name that the server would refuse.
@@ -49,7 +51,7 @@ class Act:
         self.rows: list[tuple[Entity, Row]] = []
         self.answer: dict[str, Any] | None = None
         begun: list[Any] = connection.execute(_BEGIN).fetchall()
-        self._number, self._is_any_aside = begun[0]
+        self._number, self._is_any_aside, self.access = begun[0]
         self._txn = self._number
 
     def change(self, entity: Entity, before: Row | None, values: dict[str, Any], **derived: Any) -> Row:

@@ -17,6 +17,7 @@ from localfirst_sync.ports import (
     BEGINNING,
     CONFLICT_COLUMNS,
     CONFLICT_TABLE,
+    Access,
     Again,
     Cursor,
     Fenced,
@@ -47,7 +48,7 @@ _DROP_HISTORY = f"""
     DELETE FROM history WHERE history_id = (SELECT history_id FROM outbox WHERE number = ? AND told = {outbox.OTHERWISE})
 """
 _STANDING = f"""
-    SELECT cursor_seq, cursor_tag, pushed_seq, EXISTS (SELECT 1 FROM outbox) OR {set_aside.IS_ANY_OLDER} FROM replica
+    SELECT cursor_seq, cursor_tag, pushed_seq, EXISTS (SELECT 1 FROM outbox) OR {set_aside.IS_ANY_OLDER}, access FROM replica
 """
 _VERSIONS = "SELECT id, version FROM {table} WHERE id IN (SELECT value FROM json_each(?))"
 _UPSERT_CONFLICT = (
@@ -175,12 +176,21 @@ class ReplicaStore:
         table = ENTITY[entity].table
         self._connection.execute(f"UPDATE {table} SET version = max(version, ?) WHERE id = ?", (version, row_id))
 
-    def is_level(self, head: Cursor) -> bool:
-        """Whether there is nothing to do while the server's head is this. One query, since every idle round asks it."""
+    def is_level(self, head: Cursor, access: Access = "write") -> bool:
+        """See `LocalStore.is_level`. One query, since every idle round asks it."""
         with sqlite_errors():
             found: list[Any] = self._connection.execute(_STANDING, (set_aside.GENERATION,)).fetchall()
-        cursor_seq, cursor_tag, pushed_seq, is_open = found[0]
-        return head.seq == cursor_seq and head.tag == cursor_tag and pushed_seq <= head.seq and not is_open
+        cursor_seq, cursor_tag, pushed_seq, is_open, noted = found[0]
+        is_reached = head.seq == cursor_seq and head.tag == cursor_tag and pushed_seq <= head.seq
+        return is_reached and not is_open and noted == access
+
+    def note_access(self, access: Access) -> None:
+        """Keeps what the server allows."""
+        with sqlite_errors():
+            (noted,) = self._replica("access")
+        if noted != access:
+            with immediate(self._connection):
+                self._connection.execute("UPDATE replica SET access = ?", (access,))
 
     def cursor(self) -> Cursor:
         """How far this replica has read."""
@@ -287,7 +297,7 @@ class ReplicaStore:
             set_aside.forget_all(self._connection)
             (own,) = self._replica("replica_id")
             foreign = self._apply(sink, own, known=None, standing=sink.standing)
-            self._become_new()
+            become_new(self._connection)
             self._connection.execute("DELETE FROM former_ids")
             self._connection.execute("DELETE FROM awaited")
             self._connection.execute(
@@ -407,15 +417,17 @@ class ReplicaStore:
         """A new random id; the queue is kept and numbered from 1."""
         with immediate(self._connection):
             self._check_fence()
-            self._become_new()
+            become_new(self._connection)
 
-    def _become_new(self) -> None:
-        self._connection.execute("INSERT OR REPLACE INTO former_ids SELECT replica_id, acked_number FROM replica")
-        waiting = outbox.renumber(self._connection)
-        self._connection.execute(
-            "UPDATE replica SET replica_id = ?, acked_number = 0, acked_hash = ?, doubtful_number = ?",
-            (str(uuid.uuid4()), EMPTY_HASH, waiting),
-        )
+
+def become_new(connection: apsw.Connection) -> None:
+    """A new random id, within the caller's transaction; what waits is numbered from 1 and doubtful."""
+    connection.execute("INSERT OR REPLACE INTO former_ids SELECT replica_id, acked_number FROM replica")
+    waiting = outbox.renumber(connection)
+    connection.execute(
+        "UPDATE replica SET replica_id = ?, acked_number = 0, acked_hash = ?, doubtful_number = ?",
+        (str(uuid.uuid4()), EMPTY_HASH, waiting),
+    )
 
 
 class _OwnNumbers(NamedTuple):

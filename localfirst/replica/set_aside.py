@@ -49,6 +49,12 @@ def keep(connection: apsw.Connection, misfits: Sequence[Misfit]) -> None:
         logger.warning("set aside: %s %s: %s", misfit.table, misfit.id, misfit.reason)
 
 
+def fetch_again(connection: apsw.Connection, entity: str, row_id: str, why: str) -> None:
+    """What is shown of a row or conflict is not the server's, which the next round fetches. Within the caller's transaction."""
+    kind, table = ("row", ENTITY[entity].table) if entity in ENTITY else ("conflict", "conflicts")
+    connection.execute(_KEEP, (kind, table, row_id, 0, "{}", why, timestamps.now(), 0))
+
+
 def forget_rows(connection: apsw.Connection, table: str, ids: Sequence[str]) -> None:
     """These have come as rows that can be taken."""
     connection.execute(_FORGET, (table, encode_json(ids)))

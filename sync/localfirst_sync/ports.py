@@ -7,7 +7,7 @@ needs nothing but these methods.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import NamedTuple, Protocol, TypeAlias
+from typing import Literal, NamedTuple, Protocol, TypeAlias
 
 import msgspec
 from localfirst_schema.wire import Mutation, Row, Verdict
@@ -30,6 +30,10 @@ BEGINNING = Cursor(0, 0)
 
 Progress: TypeAlias = Callable[[int, int, str], None]
 """Called with (done, total, phase), phase being ``push`` or ``pull``."""
+
+Access: TypeAlias = Literal["write", "read", "standby"]
+"""What the server allows: everything; to read and no more, since whoever this is lacks the right to write; to read for the
+time being, since only a standby answers."""
 
 
 class Identity(NamedTuple):
@@ -243,9 +247,12 @@ class LocalStore(Protocol):
         """Swaps in what is staged, applies what came after it, and moves the cursor, in one transaction; rows with pending
         mutations are kept and rebased. Returns how many changes were not this replica's own."""
 
-    def is_level(self, head: Cursor) -> bool:
-        """Whether there is nothing to do while the server's head is this: all is read and sent, and nothing is to be asked
-        for again. An idle round asks no more than that."""
+    def is_level(self, head: Cursor, access: Access = "write") -> bool:
+        """Whether there is nothing to do while the server's head is this and it allows that: all is read and sent, nothing is
+        to be asked for again, and what it allows is noted. An idle round asks no more than that."""
+
+    def note_access(self, access: Access) -> None:
+        """Keeps what the server allows, so that it is known without it too."""
 
     def lacks_text(self) -> bool:
         """Whether full text is left to be written after a bootstrap."""
@@ -289,6 +296,9 @@ class RemoteStore(Protocol):
 
     def head(self) -> Cursor:
         """The number and the tag of the project's last committed change. One round trip."""
+
+    def access(self) -> Access:
+        """What the server allows. It is known from the connection; while it is not everything, it is asked again."""
 
     def push(self, identity: Identity, push: Push) -> Pushed:
         """Decides, writes and numbers a batch in one transaction. Raises `IdentityTaken` when the numbers or the chain

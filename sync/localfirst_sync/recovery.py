@@ -18,19 +18,22 @@ BATCH = 10_000
 """Rows that are sent again in one transaction: what was one act is mostly together, and others get the head soon."""
 
 
-def recover(local: LocalStore, remote: RemoteStore) -> int:
+def recover(local: LocalStore, remote: RemoteStore, *, send: bool = True) -> int:
     """Brings both to one past; returns how many changes were sent again. The lock must be held.
+
+    Who may not write (`send=False`) takes the server's past over, and keeps what the server lacks in its own replica.
 
     Raises `Busy` or `UnavailableError` (everything is kept), and `ServerWasRestored` when it happened again meanwhile.
     """
     logger.warning("PostgreSQL has another past than the replica (restored, or adopted); it is compared with the replica")
     local.begin_round()
     # A push that is still on its way knows nothing of what is brought back below, and would do the same once more.
-    remote.fence(local.identity())
+    if send:
+        remote.fence(local.identity())
     sink = local.begin_recovery()
     reached = remote.pull(BEGINNING, sink)
     restored, known = 0, reached
-    for recollection in local.recollections(sink, remote.history_counts(), BATCH):
+    for recollection in local.recollections(sink, remote.history_counts(), BATCH) if send else ():
         changes, known = remote.restore(local.identity(), recollection, known)
         restored += changes
     reached = remote.pull(reached, sink)

@@ -16,6 +16,7 @@ from localfirst_sync.bootstrap import bootstrap
 from localfirst_sync.lock import ReplicaLock
 from localfirst_sync.ports import (
     BEGINNING,
+    Access,
     Busy,
     Cursor,
     Fenced,
@@ -44,7 +45,8 @@ TEXT_S = 0.5
 
 class RoundResult(NamedTuple):
     """What a round did: mutations pushed, foreign changes pulled, mutations merged, mutations in conflict, head reached;
-    `restored`: how many changes were sent again to a server that had lost them (None: it had lost none that is known here).
+    `restored`: how many changes were sent again to a server that had lost them (None: it had lost none that is known here);
+    `access`: what the server allows. Where that is not to write, nothing was pushed, whatever waits.
     """
 
     pushed: int
@@ -53,6 +55,7 @@ class RoundResult(NamedTuple):
     conflicts: int
     head: Cursor
     restored: int | None = None
+    access: Access = "write"
 
 
 class Sent(NamedTuple):
@@ -87,11 +90,14 @@ def sync_round(
 def _round(
     local: LocalStore, remote: RemoteStore, lock: ReplicaLock, batch: int, lock_wait_s: float, progress: Progress | None
 ) -> RoundResult:
-    head = remote.head()
-    if local.is_level(head):
-        return RoundResult(0, 0, 0, 0, head)
+    head, access = remote.head(), remote.access()
+    if local.is_level(head, access):
+        return RoundResult(0, 0, 0, 0, head, access=access)
     try:
         with lock.held(lock_wait_s):
+            local.note_access(access)
+            if access != "write":
+                return _pull_alone(local, remote, access, progress)
             try:
                 return _push_then_pull(local, remote, batch, progress)
             except ServerWasRestored:
@@ -114,13 +120,34 @@ def _push_then_pull(local: LocalStore, remote: RemoteStore, batch: int, progress
         _pull(local, remote, progress)  # what the others did need not wait as well
         raise
     except UnavailableError as error:
-        if error.details.get("cause") == "permission":
-            _pull(local, remote, progress)  # nor for one who may read and not write
+        if error.details.get("cause") not in ("permission", "standby"):
+            raise
+        if (access := remote.access()) != "write":  # the right was taken away, or the server has become a standby
+            local.note_access(access)
+            return _pull_alone(local, remote, access, progress)
+        _pull(local, remote, progress)  # a right is missing in part; that is no reason to miss what the others did
         raise
     if sent.head is not None:
         return RoundResult(sent.pushed, 0, sent.merged, sent.conflicts, sent.head)
     pulled, head = _pull(local, remote, progress)
     return RoundResult(sent.pushed, pulled, sent.merged, sent.conflicts, head)
+
+
+def _pull_alone(local: LocalStore, remote: RemoteStore, access: Access, progress: Progress | None) -> RoundResult:
+    """The round of one who may only read.
+
+    A server that was set back is taken over without being brought up to date, which is for those who may write. A standby that
+    lacks what the replica has was not set back: it has not come so far yet, or will turn out to be behind when it is promoted.
+    """
+    local.begin_round()
+    try:
+        pulled, head = _pull(local, remote, progress)
+    except ServerWasRestored:
+        if access == "standby":
+            raise _behind() from None
+        recover(local, remote, send=False)
+        pulled, head = _pull(local, remote, progress)
+    return RoundResult(0, pulled, 0, 0, head, access=access)
 
 
 def push_outbox(local: LocalStore, remote: RemoteStore, *, batch: int = BATCH, progress: Progress | None = None) -> Sent:
@@ -226,4 +253,12 @@ def _restored() -> UnavailableError:
         "PostgreSQL was set back to an older state again while this replica brought it up to date. Nothing is lost: the replica"
         " keeps everything, and begins anew.",
         cause="restored",
+    )
+
+
+def _behind() -> UnavailableError:
+    return UnavailableError(
+        "Only a standby of PostgreSQL answers, and it has not yet what this replica has. Everything is kept here;"
+        " synchronisation goes on when the standby has come so far, or a primary answers.",
+        cause="standby",
     )

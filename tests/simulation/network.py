@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from localfirst_schema.errors import UnavailableError
 from localfirst_sync.ports import (
+    Access,
     Again,
     Cursor,
     HistoryRow,
@@ -72,6 +73,10 @@ class Wire:
     def head(self) -> Cursor:
         """See `RemoteStore.head`."""
         return self._ask("head", self._server.head)
+
+    def access(self) -> Access:
+        """See `RemoteStore.access`."""
+        return "write"
 
     def push(self, identity: Identity, pushed: Push) -> Pushed:
         """See `RemoteStore.push`."""

@@ -5,17 +5,18 @@ At an address that is known they take one trip. At another one the log is asked 
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import psycopg
 from localfirst_schema.errors import UnavailableError
 
 from localfirst_sync.known_server import Acquaintance, Found, Known, another_server, recognise
-from localfirst_sync.ports import BEGINNING
+from localfirst_sync.ports import BEGINNING, Access
 from localfirst_sync.postgres.address import describe_server, named_addresses, reached_address
 from localfirst_sync.postgres.connection import Connection
 from localfirst_sync.postgres.failure import unavailable
 from localfirst_sync.postgres.migrate import ensure_project
+from localfirst_sync.postgres.rights import ACCESS
 
 # A project that was started and holds nothing but its configuration has nothing to lose.
 _IS_EMPTY = "NOT EXISTS (SELECT FROM localfirst.project_heads WHERE head > 1)"
@@ -23,7 +24,7 @@ _IS_EMPTY = "NOT EXISTS (SELECT FROM localfirst.project_heads WHERE head > 1)"
 _ASK = f"""
     SELECT i.id::text, localfirst.system_identifier(), coalesce(i.is_later, false), {_IS_EMPTY},
         EXISTS (SELECT FROM localfirst.history WHERE project_id = %(project)s AND seq = %(seq)s AND tag = %(tag)s),
-        EXISTS (SELECT FROM localfirst.project_heads WHERE project_id = %(project)s)
+        EXISTS (SELECT FROM localfirst.project_heads WHERE project_id = %(project)s), {ACCESS}
     FROM (SELECT) AS one LEFT JOIN localfirst.server_identity AS i ON true
 """
 
@@ -58,8 +59,8 @@ def expect(connection: Connection, dsn: str, project_id: str, acquaintance: Acqu
     raise another_server(describe_server(dsn))
 
 
-def meet(connection: Connection, dsn: str, project_id: str, project_name: str, acquaintance: Acquaintance) -> None:
-    """Makes sure that this is the replica's server, remembers it, and starts the project there if nobody has.
+def meet(connection: Connection, dsn: str, project_id: str, project_name: str, acquaintance: Acquaintance) -> Access:
+    """Makes sure that this is the replica's server, remembers it, and starts the project there if nobody has; what is allowed.
 
     Raises `UnavailableError`, with the cause ``another_server`` if it is another; nothing is written there then.
     """
@@ -67,7 +68,8 @@ def meet(connection: Connection, dsn: str, project_id: str, project_name: str, a
     try:
         row: Any = connection.execute(_ASK, {"project": project_id, "seq": seen.seq, "tag": seen.tag}).fetchone()
         assert row is not None
-        found = Found(reached_address(connection), *row[:-1])
+        *what, is_started, access = row
+        found = Found(reached_address(connection), *what)
         recognition = recognise(known, seen, found)
         if recognition == "another":
             raise another_server(describe_server(dsn))
@@ -79,11 +81,12 @@ def meet(connection: Connection, dsn: str, project_id: str, project_name: str, a
             server_id = named[0]
     except psycopg.Error as error:
         raise unavailable(error) from None
-    if not row[-1]:
+    if not is_started:
         ensure_project(connection, project_id, project_name)
     assert server_id is not None
     here = {found.address, *named_addresses(dsn, found.address)}
     _remember(acquaintance, known, Known(server_id, found.system_identifier, frozenset(here)))
+    return cast(Access, access)
 
 
 def _remember(acquaintance: Acquaintance, known: Known | None, met: Known) -> None:

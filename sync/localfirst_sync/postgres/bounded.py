@@ -37,9 +37,11 @@ class BoundedConnection(psycopg.Connection[tuple[object, ...]]):
 
     Attributes:
         pooled: whether it leads to a pooler, so that nothing may be left in the session or expected there.
+        is_standby: whether it leads to a standby, which reads, and takes no `LISTEN`.
     """
 
     pooled: bool = False
+    is_standby: bool = False
 
     def wait(self, gen: PQGen[_Result], interval: float = _INTERVAL_S, timeout: float | None = None) -> _Result:
         """See psycopg. Raises psycopg's `ConnectionTimeout` for a server that is gone, and lets the connection go."""

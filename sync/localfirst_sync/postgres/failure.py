@@ -35,7 +35,7 @@ _BY_SQLSTATE: dict[str, tuple[str, str]] = {
     "57P03": ("connection", "PostgreSQL is starting up"),
     "57014": ("timeout", "PostgreSQL took too long to answer"),
     "25P03": ("timeout", "PostgreSQL ended a transaction that had stood still for too long"),
-    "25006": ("permission", "PostgreSQL is read-only (a standby, or recovering)"),
+    "25006": ("standby", "PostgreSQL takes no writes (a standby, or one that was made read-only)"),
     "42P01": ("schema", "PostgreSQL lacks tables that localfirst needs (`localfirst doctor` says which)"),
     "3F000": ("schema", "PostgreSQL lacks the schema `localfirst`"),
     "55P03": ("busy", "PostgreSQL is busy: somebody else holds the rows"),

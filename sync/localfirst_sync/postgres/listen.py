@@ -24,7 +24,7 @@ def channel(project_id: str) -> str:
 
 def listen(connection: Connection, project_id: str) -> None:
     """Subscribes the connection, where that is of use. Raises `UnavailableError`."""
-    if connection.pooled:
+    if connection.pooled or connection.is_standby:
         return
     try:
         connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(channel(project_id))))
@@ -51,9 +51,9 @@ class Notices:
 def wait(connection: Connection, notices: Notices, wake: Wake, timeout_s: float) -> bool:
     """Waits for a notice (True), for `wake`, or for the time to pass (False). Raises `UnavailableError` if the line breaks.
 
-    Behind a pooler, where no notice comes, no longer than it takes to ask again.
+    Behind a pooler or from a standby, where no notice comes, no longer than it takes to ask again.
     """
-    if connection.pooled:
+    if connection.pooled or connection.is_standby:
         timeout_s = min(timeout_s, POLL_S)
     try:
         if _take_notices(connection) | notices.taken():

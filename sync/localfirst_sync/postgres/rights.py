@@ -6,12 +6,13 @@ what is missing is asked of the catalogs alone, since who has no right to use th
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias, cast
 
 import psycopg
 from localfirst_schema.errors import NotFoundError, UnavailableError
 from psycopg import errors, sql
 
+from localfirst_sync.ports import Access
 from localfirst_sync.postgres.connection import Connection
 from localfirst_sync.postgres.failure import unavailable
 
@@ -57,6 +58,21 @@ ORDER BY p.proname
 """
 
 
+ACCESS = """
+    CASE
+        WHEN pg_catalog.pg_is_in_recovery() THEN 'standby'
+        WHEN coalesce(
+            pg_catalog.has_function_privilege(pg_catalog.to_regprocedure('localfirst.act_as_engine()')::oid, 'EXECUTE')
+            AND pg_catalog.has_table_privilege(pg_catalog.to_regclass('localfirst.history')::oid, 'INSERT'), false
+        ) THEN 'write'
+        ELSE 'read'
+    END
+"""
+"""What this user may do here (`ports.Access`). To push is to act as the engine."""
+
+_ASK_ACCESS = f"SELECT {ACCESS}"
+
+
 class Lack(NamedTuple):
     """What this user may not: the right, the object, and the statement by which its owner grants it."""
 
@@ -82,6 +98,15 @@ class Standing(NamedTuple):
     owner: Owner | None
     """None where the schema is not there."""
     lacks: list[Lack]
+
+
+def access(connection: Connection) -> Access:
+    """What this user may do. Raises `UnavailableError`."""
+    try:
+        [row] = connection.execute(_ASK_ACCESS.encode()).fetchall()
+    except psycopg.Error as error:
+        raise unavailable(error) from None
+    return cast(Access, row[0])
 
 
 def standing(connection: Connection) -> Standing:

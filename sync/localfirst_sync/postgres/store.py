@@ -9,8 +9,8 @@ from typing import Literal
 from localfirst_schema.errors import UnavailableError
 
 from localfirst_sync.known_server import Acquaintance
-from localfirst_sync.ports import Again, Cursor, Identity, PullSink, Push, Pushed, Recollection, Restored, Staging, Told
-from localfirst_sync.postgres import acquaintance, head, listen, migrate, pooler, pull, push, restore, snapshot
+from localfirst_sync.ports import Access, Again, Cursor, Identity, PullSink, Push, Pushed, Recollection, Restored, Staging, Told
+from localfirst_sync.postgres import acquaintance, head, listen, migrate, pooler, pull, push, restore, rights, snapshot
 from localfirst_sync.postgres.connection import Connection, close_quietly, closed_on_failure, connect
 from localfirst_sync.wake import Wake
 
@@ -30,6 +30,7 @@ class PostgresStore:
         self._project_name = identity.project_name
         self._connection: Connection | None = None
         self._notices: listen.Notices | None = None
+        self._access: Access = "write"
 
     def __enter__(self) -> PostgresStore:
         return self
@@ -51,6 +52,16 @@ class PostgresStore:
     def _head(self) -> Cursor:
         with self._server() as connection:
             return head.ask(connection, self._project_id, HEAD_BUDGET_MS)
+
+    def access(self) -> Access:
+        """See `RemoteStore.access`. A standby that was promoted is met anew: from now on there are notices, and it migrates."""
+        with self._server() as connection:
+            if self._access == "write":
+                return "write"
+            before, self._access = self._access, rights.access(connection)
+        if before == "standby" != self._access:
+            self.close()
+        return self._access
 
     def push(self, identity: Identity, pushed: Push) -> Pushed:
         """See `RemoteStore.push`."""
@@ -120,8 +131,10 @@ class PostgresStore:
                 migrate.migrate(connection)
                 if self._known is None:
                     migrate.ensure_project(connection, self._project_id, self._project_name)
+                    self._access = rights.access(connection)
                 else:
-                    acquaintance.meet(connection, self._dsn, self._project_id, self._project_name, self._known)
+                    self._access = acquaintance.meet(connection, self._dsn, self._project_id, self._project_name, self._known)
+                connection.is_standby = self._access == "standby"
                 self._notices = listen.Notices(connection)
                 listen.listen(connection, self._project_id)
                 head.prepare(connection)
