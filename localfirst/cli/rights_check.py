@@ -41,7 +41,11 @@ def findings(database_url: str) -> Iterator[Finding]:
     for lack in stands.lacks:
         of = lack.of.split(", ")
         named = lack.of if len(of) <= NAMED else f"{', '.join(of[:NAMED])} and {len(of) - NAMED} more"
-        yield Finding("rights", level, f"{stands.user} lacks {lack.right} on {named}: {lack.statement}")
+        if lack.right == "TEMPORARY":
+            words = f"{stands.user} lacks {lack.right} on {named}, so large batches take longer: {lack.statement}"
+            yield Finding("rights", "warning", words)
+        else:
+            yield Finding("rights", level, f"{stands.user} lacks {lack.right} on {named}: {lack.statement}")
     if stands.lacks and stands.owner is not None:
         words = f"all of them at once, by a member of {stands.owner.name}: localfirst server grant {stands.user}"
         yield Finding("rights", "warning", words)

@@ -37,36 +37,47 @@ _MISSING_VECTORS = """
         SELECT 1 FROM localfirst.code_vectors AS v WHERE v.project_id = %(project)s AND v.model = %(model)s AND v.chunk_hash = h
     )
 """
-_INCOMING = """
-    CREATE TEMPORARY TABLE pg_temp.incoming_chunks
-        (chunk_hash bytea, text text, symbol_words text, body_words text) ON COMMIT DROP;
-    CREATE TEMPORARY TABLE pg_temp.incoming_vectors (chunk_hash bytea, embedding bytea) ON COMMIT DROP;
-    CREATE TEMPORARY TABLE pg_temp.incoming_files (path text, content_hash bytea, language text) ON COMMIT DROP;
-    CREATE TEMPORARY TABLE pg_temp.incoming_places
-        (path text, start_line integer, end_line integer, symbol text, kind text, chunk_hash bytea) ON COMMIT DROP
-"""
+# A statement takes what is new as arrays, a value of each column for each row: a temporary table would need a right that
+# somebody may have taken away.
 _TAKE_CHUNKS = """
     INSERT INTO localfirst.code_chunks (project_id, chunk_hash, text, words)
-    SELECT %s, chunk_hash, text,
-        pg_catalog.setweight(pg_catalog.to_tsvector('english'::regconfig, symbol_words), 'A')
-            || pg_catalog.setweight(pg_catalog.to_tsvector('english'::regconfig, body_words), 'D')
-    FROM pg_temp.incoming_chunks ORDER BY chunk_hash ON CONFLICT DO NOTHING
+    SELECT %s, c.chunk_hash, c.text,
+        pg_catalog.setweight(pg_catalog.to_tsvector('english'::regconfig, c.symbol_words), 'A')
+            || pg_catalog.setweight(pg_catalog.to_tsvector('english'::regconfig, c.body_words), 'D')
+    FROM ROWS FROM (
+        pg_catalog.unnest(%b::bytea[]), pg_catalog.unnest(%b::text[]), pg_catalog.unnest(%b::text[]),
+        pg_catalog.unnest(%b::text[])
+    ) AS c (chunk_hash, text, symbol_words, body_words)
+    ORDER BY c.chunk_hash ON CONFLICT DO NOTHING
 """
 _TAKE_VECTORS = """
     INSERT INTO localfirst.code_vectors (project_id, model, chunk_hash, embedding)
-    SELECT %s, %s, chunk_hash, embedding FROM pg_temp.incoming_vectors ORDER BY chunk_hash ON CONFLICT DO NOTHING
+    SELECT %s, %s, v.chunk_hash, v.embedding
+    FROM ROWS FROM (pg_catalog.unnest(%b::bytea[]), pg_catalog.unnest(%b::bytea[])) AS v (chunk_hash, embedding)
+    ORDER BY v.chunk_hash ON CONFLICT DO NOTHING
 """
 _TAKE_SEARCHABLE = """
     INSERT INTO localfirst.code_vectors (project_id, model, chunk_hash, embedding, searchable)
-    SELECT %s, %s, chunk_hash, embedding, searchable FROM pg_temp.incoming_vectors ORDER BY chunk_hash ON CONFLICT DO NOTHING
+    SELECT %s, %s, v.chunk_hash, v.embedding, v.searchable
+    FROM ROWS FROM (
+        pg_catalog.unnest(%b::bytea[]), pg_catalog.unnest(%b::bytea[]), pg_catalog.unnest(%b)
+    ) AS v (chunk_hash, embedding, searchable)
+    ORDER BY v.chunk_hash ON CONFLICT DO NOTHING
 """
 _TAKE_FILES = """
     INSERT INTO localfirst.code_files (project_id, repository, path, content_hash, language)
-    SELECT %s, %s, path, content_hash, language FROM pg_temp.incoming_files
+    SELECT %s, %s, f.path, f.content_hash, f.language
+    FROM ROWS FROM (
+        pg_catalog.unnest(%b::text[]), pg_catalog.unnest(%b::bytea[]), pg_catalog.unnest(%b::text[])
+    ) AS f (path, content_hash, language)
 """
 _TAKE_PLACES = """
     INSERT INTO localfirst.code_places (project_id, repository, path, start_line, end_line, symbol, kind, chunk_hash)
-    SELECT %s, %s, path, start_line, end_line, symbol, kind, chunk_hash FROM pg_temp.incoming_places
+    SELECT %s, %s, p.path, p.start_line, p.end_line, p.symbol, p.kind, p.chunk_hash
+    FROM ROWS FROM (
+        pg_catalog.unnest(%b::text[]), pg_catalog.unnest(%b::integer[]), pg_catalog.unnest(%b::integer[]),
+        pg_catalog.unnest(%b::text[]), pg_catalog.unnest(%b::text[]), pg_catalog.unnest(%b::bytea[])
+    ) AS p (path, start_line, end_line, symbol, kind, chunk_hash)
 """
 _DELETE_FILES = "DELETE FROM localfirst.code_files WHERE project_id = %s AND repository = %s AND path = ANY (%s)"
 _NOTE_REPOSITORY = """
@@ -146,26 +157,19 @@ def _missing(connection: Connection, query: str, parameters: Mapping[str, object
 
 def put_chunks(connection: Connection, project_id: str, chunks: Sequence[SharedChunk]) -> None:
     """Adds chunks; those that are there already stay as they are. Raises UnavailableError."""
-    with postgres_errors(), connection.transaction():
-        connection.execute(_INCOMING.encode())
-        _copy(connection, "pg_temp.incoming_chunks", ("bytea", "text", "text", "text"), chunks)
-        connection.execute(_TAKE_CHUNKS, (project_id,))
+    with postgres_errors():
+        _take(connection, _TAKE_CHUNKS, (project_id,), chunks)
 
 
 def put_vectors(connection: Connection, project_id: str, model: str, vectors: Sequence[tuple[bytes, bytes]]) -> None:
     """Adds (hash, int8 vector) of chunks that the server has. Raises UnavailableError."""
     with postgres_errors():
         home = searchable_schema(connection)
-        with connection.transaction():
-            connection.execute(_INCOMING.encode())
-            if home is None:
-                _copy(connection, "pg_temp.incoming_vectors", ("bytea", "bytea"), vectors)
-                connection.execute(_TAKE_VECTORS, (project_id, model))
-                return
-            searchable = sql.Identifier(home, "halfvec")
-            connection.execute(sql.SQL("ALTER TABLE pg_temp.incoming_vectors ADD COLUMN searchable {}").format(searchable))
-            _copy(connection, "pg_temp.incoming_vectors", ("bytea", "bytea", "halfvec"), _with_halves(vectors))
-            connection.execute(_TAKE_SEARCHABLE, (project_id, model))
+        if home is None:
+            _take(connection, _TAKE_VECTORS, (project_id, model), vectors)
+            return
+        _learn_halfvec(connection, home)
+        _take(connection, _TAKE_SEARCHABLE, (project_id, model), list(_with_halves(vectors)))
 
 
 def note_repository(connection: Connection, project_id: str, repository: str, name: str, by: str | None) -> None:
@@ -206,13 +210,10 @@ def put_files(
     """
     with postgres_errors(), connection.transaction():
         connection.execute(_LOCK_REPOSITORY, (project_id, repository))
-        connection.execute(_INCOMING.encode())
-        _copy(connection, "pg_temp.incoming_files", ("text", "bytea", "text"), (file[:3] for file in files))
-        places = ((file.path, *place) for file in files for place in file.places)
-        _copy(connection, "pg_temp.incoming_places", ("text", "int4", "int4", "text", "text", "bytea"), places)
         connection.execute(_DELETE_FILES, (project_id, repository, [*deleted, *(file.path for file in files)]))
-        connection.execute(_TAKE_FILES, (project_id, repository))
-        connection.execute(_TAKE_PLACES, (project_id, repository))
+        _take(connection, _TAKE_FILES, (project_id, repository), [file[:3] for file in files])
+        places = [(file.path, *place) for file in files for place in file.places]
+        _take(connection, _TAKE_PLACES, (project_id, repository), places)
 
 
 def ensure_vector_index(connection: Connection, model: str) -> bool:
@@ -255,16 +256,15 @@ def _with_halves(vectors: Sequence[tuple[bytes, bytes]]) -> Iterator[tuple[bytes
         yield chunk_hash, vector, HalfVector(np.frombuffer(vector, np.int8).astype(np.float16))
 
 
-def _copy(
-    connection: Connection, table: str, types: Sequence[str], rows: Iterator[Sequence[object]] | Sequence[Sequence[object]]
-) -> None:
-    if "halfvec" in types:
-        from pgvector.psycopg.halfvec import register_halfvec_info
+def _learn_halfvec(connection: Connection, home: str) -> None:
+    from pgvector.psycopg.halfvec import register_halfvec_info
 
-        info = TypeInfo.fetch(connection, f'"{searchable_schema(connection)}".halfvec')
-        assert info is not None
-        register_halfvec_info(connection, info)
-    with connection.cursor().copy(f"COPY {table} FROM STDIN (FORMAT BINARY)".encode()) as copy:
-        copy.set_types(types)
-        for row in rows:
-            copy.write_row(row)
+    info = TypeInfo.fetch(connection, sql.Identifier(home, "halfvec"))
+    assert info is not None
+    register_halfvec_info(connection, info)
+
+
+def _take(connection: Connection, statement: str, first: tuple[str, ...], rows: Sequence[Sequence[object]]) -> None:
+    if rows:
+        columns = [list(column) for column in zip(*rows, strict=True)]
+        connection.execute(statement.encode(), (*first, *columns))
