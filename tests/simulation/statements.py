@@ -415,7 +415,7 @@ def _known() -> dict[str, Handler]:
         "SAVEPOINT part": Connection.save,
         "RELEASE SAVEPOINT part": _nothing,
         "SET CONSTRAINTS ALL IMMEDIATE": Connection.check,
-        transaction.AS_ENGINE: _nothing,
+        transaction._OPEN: _nothing,
         restore._AS_ENGINE: _nothing,
         pull.PATIENT: _nothing,
         transaction._DERIVE_PATHS: _derive_paths,

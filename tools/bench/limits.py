@@ -78,11 +78,10 @@ def main() -> None:
         for server in open_.values():
             server.execute(_INSERT, (given.words, given.rows))
             server.execute(_UPDATE.encode())
-        some = given.rows // 10
         updates = interleaved({name: partial(one.execute, _UPDATE.encode()) for name, one in open_.items()}, given.rounds)
-        insert = {name: partial(one.execute, _INSERT, (given.words, some)) for name, one in open_.items()}
+        insert = {name: partial(one.execute, _INSERT, (given.words, given.rows)) for name, one in open_.items()}
         inserts = interleaved(insert, given.rounds)
-        both = ((f"UPDATE of {given.rows} rows, s", updates), (f"INSERT of {some} rows, s", inserts))
+        both = ((f"UPDATE of {given.rows} rows, s", updates), (f"INSERT of {given.rows} rows, s", inserts))
         rows = [[what, *(str(figure(samples[name])) for name in ("without", "with"))] for what, samples in both]
         print(table("Limits", ["what", "without", "with"], rows))
         print(f"\nmigration over {given.rows} rows: {took:.2f} s")

@@ -5,8 +5,8 @@
 Push: rows of a replica are changed, then sent. The floor replays what was sent to PostgreSQL, with its pipelines, and what was
 done in SQLite; once with the triggers of the tables in place but idle, as they are for the engine, and once on copies of the
 tables without triggers and without constraints. Pull: a new replica takes everything; the floor streams the same queries into
-the same statements. Also: a round with nothing to do, one changed row from replica to replica, and an `UPDATE` of all rows by
-SQL with and without triggers.
+the same statements. Also: a round with nothing to do, one changed row from replica to replica, and an `UPDATE` of all rows and
+an `INSERT` of as many by SQL with and without triggers.
 """
 
 from __future__ import annotations
@@ -371,25 +371,45 @@ def bench_small(folder: Path, url: str) -> list[tuple[str, ...]]:
     ]
 
 
+_DIRECT_UPDATE = "UPDATE {schema}.work_items SET title = 'Direct {number} ' || left(id::text, 8)"
+# Path and depth too, since the plain copy has no trigger that derives them.
+_DIRECT_INSERT = """
+    INSERT INTO {schema}.work_items (project_id, id, item_type, title, path, depth, metadata)
+    SELECT i.project_id, i.new_id, 'task', 'Direct {number}', i.new_id::text, 0, i.metadata
+    FROM (SELECT project_id, metadata, gen_random_uuid() AS new_id FROM localfirst.work_items LIMIT {rows}) AS i
+"""
+
+
 def bench_direct(url: str, rounds: int) -> list[tuple[str, ...]]:
-    """An UPDATE of all rows typed by a person, with the triggers and on a plain copy."""
-    times: dict[str, list[float]] = {"localfirst": [], "plain": []}
+    """An UPDATE of all rows, and an INSERT of as many, typed by a person, with the triggers and on a plain copy."""
+    found = []
     with psycopg.connect(url, autocommit=True) as server:
         server.execute("DROP TABLE plain.work_items")
         server.execute("CREATE TABLE plain.work_items (LIKE localfirst.work_items INCLUDING ALL)")
         server.execute("INSERT INTO plain.work_items SELECT * FROM localfirst.work_items")
-        for number in range(rounds):
-            for schema in times:
-                server.execute(f"VACUUM ANALYZE {schema}.work_items")
-                query = f"UPDATE {schema}.work_items SET title = 'Direct {number} ' || left(id::text, 8)"
-                times[schema].append(timed(lambda sql=query: server.execute(sql)))
         rows = server.execute("SELECT count(*) FROM localfirst.work_items").fetchone()[0]  # type: ignore[index]  # count(*) gives a row
-    plain = statistics.median(times["plain"])
-    return [
-        (f"UPDATE of {rows:,} rows, {name}", str(figure(v, 1e3)), f"{rows / statistics.median(v):,.0f}",
-         f"{statistics.median(v) / plain:.2f} ×")
-        for name, v in (("by SQL with all triggers", times["localfirst"]), ("the same table without triggers", times["plain"]))
-    ]  # fmt: skip
+        for what, statement in (("UPDATE", _DIRECT_UPDATE), ("INSERT", _DIRECT_INSERT)):
+            times: dict[str, list[float]] = {"localfirst": [], "plain": []}
+            for number in range(rounds):
+                for schema, taken in times.items():
+                    server.execute(f"VACUUM ANALYZE {schema}.work_items")
+                    query = statement.format(schema=schema, number=number, rows=rows)
+                    taken.append(timed(lambda sql=query: server.execute(sql)))
+            plain = statistics.median(times["plain"])
+            for name, v in (
+                ("by SQL with all triggers", times["localfirst"]),
+                ("the same table without triggers", times["plain"]),
+            ):
+                median = statistics.median(v)
+                found.append(
+                    (
+                        f"{what} of {rows:,} rows, {name}",
+                        str(figure(v, 1e3)),
+                        f"{rows / median:,.0f}",
+                        f"{median / plain:.2f} ×",
+                    )
+                )
+    return found
 
 
 def main() -> None:

@@ -34,14 +34,18 @@ HISTORY_DAYS = 90
 BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 PATIENT = (
     "SELECT pg_catalog.set_config('statement_timeout', '0', true),"
-    " pg_catalog.set_config('idle_in_transaction_session_timeout', '120s', true)"
+    " pg_catalog.set_config('idle_in_transaction_session_timeout', '120s', true),"
+    " pg_catalog.set_config('plan_cache_mode', NULL, true), pg_catalog.set_config('enable_seqscan', NULL, true)"
 )
 """For what takes as long as there are rows: a laptop may need its time for a page, and only reads meanwhile."""
 
+# With the plans of a small pull, which is made of looks by key: to plan them anew each time took longer than to carry them out,
+# and a plan that is kept must not read a whole table because it was small when the plan was made.
 HEAD = """
 SELECT p.head, p.tag, EXISTS (
     SELECT FROM localfirst.history AS h WHERE h.project_id = p.project_id AND h.seq = %(seq)s AND h.tag = %(tag)s
-) FROM localfirst.project_heads AS p WHERE p.project_id = %(project)s
+), pg_catalog.set_config('plan_cache_mode', 'force_generic_plan', true), pg_catalog.set_config('enable_seqscan', 'off', true)
+FROM localfirst.project_heads AS p WHERE p.project_id = %(project)s
 """
 
 _LINES = f"""
@@ -92,7 +96,10 @@ def _pull(connection: Connection, project_id: str, cursor: Cursor, sink: PullSin
         _small(connection, project_id, changes, sink)
     else:
         connection.execute(PATIENT)
-        _large(connection, after, cursor, sink)
+        if few is None:
+            _everything(connection, after, sink)
+        else:
+            _many(connection, after, changes, sink)
         connection.execute("COMMIT")
     return head
 
@@ -133,12 +140,25 @@ def _again(connection: Connection, project_id: str, again: Again, sink: PullSink
         sink.history([HistoryRow(*line) for line in lines])  # type: ignore[arg-type]  # its columns
 
 
-def _large(connection: Connection, after: dict[str, Any], cursor: Cursor, sink: PullSink) -> None:
-    for name, table, _, changed, everything in _tables():
-        query = everything if cursor == BEGINNING else changed
-        for batch in _batches(connection, query, {**after, "entity": name}):
+def _many(connection: Connection, after: dict[str, Any], changes: Sequence[HistoryRow], sink: PullSink) -> None:
+    """The log, of which `changes` are the beginning, and then what it names: most tables have not changed."""
+    named = {change.entity for change in changes}
+    sink.history(changes)
+    for batch in _batches(connection, _ALL_OF_LOG, {**after, "seq": changes[-1].seq}):
+        lines = [HistoryRow(*row) for row in batch]
+        named.update(line.entity for line in lines)
+        sink.history(lines)
+    for name, table, _, changed, _ in _tables():
+        if name in named:
+            for batch in _batches(connection, changed, {**after, "entity": name}):
+                sink.rows(table, batch)
+
+
+def _everything(connection: Connection, after: dict[str, Any], sink: PullSink) -> None:
+    for _, table, _, _, everything in _tables():
+        for batch in _batches(connection, everything, after):
             sink.rows(table, batch)
-    for batch in _batches(connection, _RECENT_LOG if cursor == BEGINNING else _ALL_OF_LOG, after):
+    for batch in _batches(connection, _RECENT_LOG, after):
         sink.history([HistoryRow(*row) for row in batch])
 
 

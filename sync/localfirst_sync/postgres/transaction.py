@@ -35,6 +35,8 @@ AS_ENGINE = (
     f"SELECT localfirst.act_as_engine(), pg_catalog.set_config('lock_timeout', '{LOCK_TIMEOUT_MS}ms', true),"
     " pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true)"
 )
+# Its statements look rows up by their keys: to plan them anew for each push would cost more than it could bring.
+_OPEN = f"{AS_ENGINE}, pg_catalog.set_config('plan_cache_mode', 'force_generic_plan', true)"
 _DERIVE_PATHS = "SELECT localfirst.derive_paths(%s::uuid, %s::uuid[])"
 
 
@@ -75,7 +77,7 @@ class Transaction:
         named = [change.mutation.id for change in changes if change.mutation.entity == CONFLICT]
         with connection.pipeline():
             begin(connection, _BEGIN)
-            connection.execute(AS_ENGINE, prepare=True)
+            connection.execute(_OPEN, prepare=True)
             locked = rows.send_locks(connection, self._project, keys)
             head = log.send_head_lock(connection, self._project)
             # What was not there to be locked may have been made by somebody while this push waited for the head.
