@@ -14,6 +14,7 @@ from localfirst_schema.entities import VENDOR
 from localfirst_schema.errors import UnavailableError
 from localfirst_sync.known_server import Found, Known, Recognition, recognise
 from localfirst_sync.ports import BEGINNING, Cursor
+from localfirst_sync.postgres import migrate as migration
 from localfirst_sync.postgres.connection import connect
 from localfirst_sync.postgres.migrate import migrate
 from localfirst_sync.postgres.store import PostgresStore
@@ -257,17 +258,20 @@ def test_a_server_that_was_set_back_at_its_address_recovers(databases: Databases
     assert vendors(databases.url(home)) == ["Alder", "Birch", "Cedar"]
 
 
-def test_a_state_from_before_there_were_identities_recovers_too(databases: Databases, laptop: NewLaptop) -> None:
-    home = databases.make()
-    ann = laptop("ann", databases.url(home))
+def test_a_state_from_before_there_were_identities_recovers_too(
+    databases: Databases, laptop: NewLaptop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    older = databases.make()
+    ann = laptop("ann", databases.url(older))
     ann.create(VENDOR, name="Alder", operational=True, metadata={})
-    ann.sync()
-    ann.remote.close()
-    older = databases.make(home)
-    with psycopg.connect(databases.url(older), autocommit=True) as psql:
-        psql.execute("DROP TABLE localfirst.server_identity")
-        psql.execute("DROP FUNCTION localfirst.system_identifier()")
-        psql.execute("DELETE FROM localfirst.schema_migrations WHERE number >= 8")
+    with monkeypatch.context() as before:
+        steps = [step for step in migration.migrations() if step.number < 8]
+        before.setattr(migration, "migrations", lambda: steps)
+        ann.remote = PostgresStore(databases.url(older), ann.local.identity())
+        ann.sync()
+        ann.remote.close()
+    home = databases.make(older)
+    ann.remote = PostgresStore(databases.url(home), ann.local.identity(), ann.local.known_server())
     ann.create(VENDOR, name="Birch", operational=True, metadata={})
     ann.sync()
     ann.remote.close()
