@@ -102,8 +102,6 @@ class Session:
         self.link = None  # one of before is stopped
         try:
             self._place = Place(self.settings.replica)
-            with sqlite_errors():
-                self.project_id: str = self.replica.execute("SELECT project_id FROM replica").get
             self.link = ServerLink(self.settings) if self.settings.database_url else None
             self._freshness = Freshness(self.replica, self.link, self.settings.read_from)
             self._freshness.keeps_snapshot = self._is_reading
@@ -114,6 +112,12 @@ class Session:
         except BaseException:
             self._let_go()
             raise
+
+    @property
+    def project_id(self) -> str:
+        """The project's id; the first meeting with its server may give it another one than it had here."""
+        with sqlite_errors():
+            return str(self.replica.execute("SELECT project_id FROM replica").get)
 
     def _keep_in_place(self) -> None:
         """A replica whose file was moved or deleted while it was open is written again: nothing of it is lost."""
@@ -276,8 +280,12 @@ class Session:
         from localfirst.reading.layer_session import LayerSession  # reading YAML and git is not needed before it is
         from localfirst.reading.layers import Layers
 
+        project_id = self.project_id
+        if self._layers is not None and self._layers.project_id != project_id:
+            self._layers.close()
+            self._layers = None
         if self._layers is None:
-            self._layers = Layers(self.settings, self.project_id)
+            self._layers = Layers(self.settings, project_id)
         for layer in self._layers:
             yield LayerSession(self.settings, layer, is_server_away=True)
 

@@ -53,10 +53,10 @@ class Layers:
     """The layers of one project; for one thread."""
 
     def __init__(self, settings: Settings, project_id: str | None = None) -> None:
-        """`project_id` is that of a project without a name, whose ids would not follow from anything else."""
+        """`project_id` is the replica's: a name says nothing of it, since ids are given once."""
         self._settings = settings
         self._status_file = file_of_checkout(settings.root, settings.markdown)
-        self._project_id = project_id
+        self.project_id = project_id
         self._read: dict[str, tuple[float, object, Layer | None]] = {}
 
     def __iter__(self) -> Iterator[Layer]:
@@ -70,7 +70,7 @@ class Layers:
 
     def nothing(self) -> Layer:
         """What is left where nothing else is: the status file, which says nothing."""
-        return Layer("markdown_file", "using_markdown_fallback", empty(self._settings, self._project_id))
+        return Layer("markdown_file", "using_markdown_fallback", empty(self._settings, self.project_id))
 
     def close(self) -> None:
         """Lets go of everything."""
@@ -92,10 +92,10 @@ class Layers:
         history = read_history(self._settings.root, self._settings.markdown)
         if history is None:
             return None
-        rows = _rows_of(self._settings, self._project_id, history.text) if history.text is not None else None
+        rows = _rows_of(self._settings, self.project_id, history.text) if history.text is not None else None
         if rows is None and not history.merges:
             return None
-        rows = rows or empty(self._settings, self._project_id)
+        rows = rows or empty(self._settings, self.project_id)
         _add_deployments(rows, history.merges)
         return Layer("git_history", "using_git_history_fallback", rows)
 
@@ -105,7 +105,7 @@ class Layers:
         except (OSError, LocalfirstError) as error:
             logger.info("the status file cannot be read: %s", type(error).__name__)
             return None
-        rows = _rows_of(self._settings, self._project_id, text)
+        rows = _rows_of(self._settings, self.project_id, text)
         return None if rows is None else Layer("markdown_file", "using_markdown_fallback", rows)
 
 
@@ -120,7 +120,7 @@ def empty(settings: Settings, project_id: str | None = None) -> apsw.Connection:
     connection = apsw.Connection(":memory:")
     migrate(connection, Path(":memory:"))
     begin(connection, settings.project)
-    if settings.project is None and project_id is not None:
+    if project_id is not None:
         connection.execute("UPDATE replica SET project_id = ?", (project_id,))
         connection.execute("UPDATE project_configuration SET id = ?", (natural_id(project_id, "configuration", "singleton"),))
     return connection

@@ -10,6 +10,7 @@ import uuid
 from contextlib import closing
 
 import apsw
+from localfirst_schema.project_key import is_one_project
 
 from localfirst.reading.layers import empty
 from localfirst.replica.connection import BUSY_TIMEOUT_MS
@@ -99,7 +100,8 @@ def readable_copy(settings: Settings) -> bytes | None:
             if connection.pragma("user_version") != LATEST:
                 return None
             name = connection.execute("SELECT project_name FROM replica").get
-            if name not in (settings.project, None) or connection.pragma("quick_check", 1) != "ok":
+            is_other = name is not None and (settings.project is None or not is_one_project(name, settings.project))
+            if is_other or connection.pragma("quick_check", 1) != "ok":
                 return None
             return _without_log(connection.serialize("main"))
         except apsw.Error:

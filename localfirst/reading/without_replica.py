@@ -56,7 +56,6 @@ class SessionWithoutReplica:
         self.replica = self._memory.rows
         with ExitStack() as taken:
             taken.callback(self.replica.close)
-            self.project_id = str(self.replica.execute("SELECT project_id FROM replica").get)
             self._layers = Layers(settings, self.project_id)
             taken.callback(self._layers.close)
             self.link = ServerLink(settings, open_store=self._memory.open_store) if settings.database_url else None
@@ -65,6 +64,11 @@ class SessionWithoutReplica:
                 taken.callback(self.link.stop, 0.0)
                 self.link.start()
             taken.pop_all()  # kept until `close`
+
+    @property
+    def project_id(self) -> str:
+        """See `Session.project_id`."""
+        return str(self.replica.execute("SELECT project_id FROM replica").get)
 
     def heal(self, *, now: bool) -> Session | None:
         """Tries to open the replica again, at once or when it is time to."""

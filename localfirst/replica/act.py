@@ -11,6 +11,8 @@ import apsw
 from localfirst_schema import timestamps
 from localfirst_schema.author import check_author
 from localfirst_schema.entities import WORK_ITEM, Entity
+from localfirst_schema.errors import UnavailableError
+from localfirst_schema.identifiers import natural_id
 from localfirst_schema.json_merge import difference
 from localfirst_schema.wire import Fields, Row, decode_json, encode_json
 
@@ -64,6 +66,8 @@ class Act:
         """
         fields = changed_fields(entity, before, values)
         self._require_taken(entity, values["id"] if before is None else before["id"])
+        if before is None and entity.natural_key:
+            self._require_natural(entity, values)
         row = self._next_row(entity, before, fields, values, derived)
         local_id = write_row(self.connection, entity, before, row)
         if entity is WORK_ITEM and ("title" in fields or "metadata" in fields):
@@ -96,6 +100,15 @@ class Act:
     def _require_taken(self, entity: Entity, row_id: str) -> None:
         if self._is_any_aside:  # nearly never; nobody else writes while this act is open
             set_aside.require_taken(self.connection, entity.name, row_id)
+
+    def _require_natural(self, entity: Entity, values: dict[str, Any]) -> None:
+        """The project may have got its id from its server since the row's was computed: then it would be nobody's."""
+        project = str(self.connection.execute("SELECT project_id FROM replica").get)
+        parts = [str(values[name]) for name in entity.natural_key if name in entity.by_name]
+        if values["id"] != natural_id(project, entity.name, *(parts or ["singleton"])):
+            raise UnavailableError(
+                "the project got its id from the server a moment ago; nothing was written, repeat the call.", cause="busy"
+            )
 
     def _record(self, entity: str, row_id: str, base_version: int, version: int, fields: Fields) -> None:
         bindings = (entity, row_id, version, self.by, self.at, encode_json(fields))

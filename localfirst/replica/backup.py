@@ -17,6 +17,7 @@ import apsw
 import msgspec
 from localfirst_schema import timestamps
 from localfirst_schema.errors import InvalidStateError, NotFoundError, UnavailableError, ValidationError
+from localfirst_schema.project_key import is_one_project
 
 from localfirst.disk_words import in_words
 from localfirst.durability import flush_file, flush_folder
@@ -227,7 +228,7 @@ def _take(source: Path, incoming: Path) -> None:
 
 
 def _refuse_other_project(source: Path, copy: Copy, project: str | None) -> None:
-    if project is not None and copy.project is not None and copy.project != project:
+    if project is not None and copy.project is not None and not is_one_project(copy.project, project):
         raise InvalidStateError(
             f"{source} is a copy of the project {copy.project!r}, and this is {project!r}. Nothing was changed.",
             project=copy.project,

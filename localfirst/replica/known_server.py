@@ -48,6 +48,13 @@ class KnownServer:
             for address in sorted(known.addresses):
                 self._connection.execute("INSERT INTO known_address VALUES (?)", (address,))
 
+    def take_project(self, project_id: str, name: str) -> None:
+        """See `Acquaintance.take_project`."""
+        from localfirst.replica.known_project import take_project  # rarely needed
+
+        with immediate(self._connection):
+            take_project(self._connection, project_id, name)
+
     def forget(self) -> None:
         """Whatever server answers next is taken for the replica's own."""
         with immediate(self._connection):

@@ -39,6 +39,10 @@ def _rename(connection: apsw.Connection, entity: Entity, project: str, renamed: 
         sets = "".join(f", {key} = ?" for key in keys)
         connection.execute(f"UPDATE {entity.table} SET id = ?{sets} WHERE id = ?", (new, *current, old))
         connection.execute("UPDATE history SET entity_id = ? WHERE entity_id = ?", (new, old))
+        connection.execute("UPDATE conflicts SET entity_id = ? WHERE entity_id = ?", (new, old))
         for part, now in zip(parts, current, strict=True):
             if part != now:
                 connection.execute("UPDATE history SET fields = replace(fields, ?, ?) WHERE entity_id = ?", (part, now, new))
+                for column in ("base", "mine", "theirs"):
+                    sql = f"UPDATE conflicts SET {column} = replace({column}, ?, ?) WHERE entity_id = ?"
+                    connection.execute(sql, (part, now, new))

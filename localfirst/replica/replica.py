@@ -11,6 +11,7 @@ from localfirst_schema import timestamps
 from localfirst_schema.entities import CONFIGURATION
 from localfirst_schema.errors import InvalidStateError, UnavailableError
 from localfirst_schema.identifiers import natural_id, project_id
+from localfirst_schema.project_key import is_one_project
 
 from localfirst.replica.connection import BUSY_TIMEOUT_MS, ReplicaUnreadableError, connect, immediate, sqlite_errors
 from localfirst.replica.migrate import migrate
@@ -57,7 +58,7 @@ def open_file(path: Path, project_name: str | None, *, busy_timeout_ms: int = BU
             begin(connection, project_name)
         elif project_name is not None and found[1] is None:
             adopt_name(connection, project_name)
-        elif project_name is not None and found[1] != project_name:
+        elif project_name is not None and not is_one_project(found[1], project_name):
             raise InvalidStateError(
                 f"the replica at {path} belongs to the project {found[1]!r}, not to {project_name!r}; set LOCALFIRST_REPLICA"
                 " to another file, or LOCALFIRST_PROJECT to the right name.",

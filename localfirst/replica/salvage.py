@@ -14,6 +14,7 @@ from typing import Any
 
 import apsw
 from localfirst_schema.entities import CONFIGURATION, ENTITIES, ENTITY, WORK_ITEM, Entity
+from localfirst_schema.project_key import is_one_project
 from localfirst_schema.wire import Fields, Mutation
 from localfirst_sync.decision import decide, rebase
 from localfirst_sync.ports import CONFLICT_COLUMNS, CONFLICT_TABLE
@@ -61,7 +62,8 @@ def salvage(damaged: apsw.Connection, replica: apsw.Connection, project_name: st
     """Brings what can be read of `damaged` into `replica`."""
     done = Salvage()
     identity = next(_read(damaged, "replica", _IDENTITY, done), None)
-    if identity is not None and identity[1] is not None and project_name not in (None, identity[1]):
+    name = None if identity is None else identity[1]
+    if name is not None and project_name is not None and not is_one_project(name, project_name):
         done.others = True
         return done
     with immediate(replica):
@@ -70,7 +72,7 @@ def salvage(damaged: apsw.Connection, replica: apsw.Connection, project_name: st
         known_lines = _take_history(damaged, replica, done)
         _take_outbox(damaged, replica, known_lines, done)
         _take_conflicts(damaged, replica, done)
-        if identity is None or (identity[1] is None and project_name is not None):
+        if identity is None or (name is None and project_name is not None):
             make_ids_anew(replica)
         _restore_waiting_rows(replica, done)
         waiting = outbox.renumber(replica)
@@ -122,12 +124,12 @@ def _read(damaged: apsw.Connection, table: str, columns: tuple[str, ...], done: 
 
 
 def _take_identity(replica: apsw.Connection, identity: tuple[Any, ...] | None, project_name: str | None) -> None:
-    """The project of the damaged file, where it can be read and has no name to follow from."""
+    """The project of the damaged file, where it can be read, unless the project has got its name since."""
     if identity is None:
         return
     project, name, replica_id, acked_number = identity
     replica.execute("INSERT OR IGNORE INTO former_ids (replica_id, acked_number) VALUES (?, ?)", (replica_id, acked_number))
-    if project_name is None:
+    if project_name is None or name is not None:
         replica.execute("UPDATE replica SET project_id = ?, project_name = ?", (project, name))
 
 

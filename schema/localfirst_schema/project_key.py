@@ -44,3 +44,8 @@ def project_key(name: str) -> str:
             path = _AZURE_BY_SSH.sub(r"\1/\2/_git/\3", path)
         path = _AZURE_SHORT.sub(r"\1/\2/_git/\2", path)  # the repository that has its project's name
     return f"{host}/{path}" if path else normal
+
+
+def is_one_project(name: str, other: str) -> bool:
+    """Whether two names name one project."""
+    return name == other or project_key(name) == project_key(other)

@@ -68,6 +68,9 @@ class Acquaintance(Protocol):
     def remember(self, known: Known) -> None:
         """This is the server from now on."""
 
+    def take_project(self, project_id: str, name: str) -> None:
+        """There the project has this id and this name: from now on it has them here."""
+
 
 def recognise(known: Known | None, seen: Cursor, found: Found) -> Recognition:
     """The table above."""

@@ -62,7 +62,6 @@ class Desk(Session):
         nowhere = Path("/nonexistent")
         self.settings = Settings(nowhere, nowhere, nowhere, PROJECT, who, None, "replica")
         self.replica = replica
-        self.project_id = replica.execute("SELECT project_id FROM replica").get
         self.client_name = who
         self.link = AwayLink()  # type: ignore[assignment]
         self._freshness = Freshness(replica, self.link, "replica")

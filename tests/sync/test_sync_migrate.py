@@ -81,8 +81,8 @@ def test_a_project_starts_with_its_configuration(database_url: str) -> None:
         ensure_project(connection, project, "a project")
     found = connection.execute("SELECT id::text, version FROM localfirst.project_configuration").fetchall()
     assert found == [(natural_id(project, "configuration", "singleton"), 1)]
-    with pytest.raises(UnavailableError, match="another project"):
-        ensure_project(connection, project_id("other id"), "a project")
+    assert ensure_project(connection, project_id("other id"), "a project") == (project, "a project")
+    assert connection.execute("SELECT count(*) FROM localfirst.projects").fetchone() == (1,)
     connection.close()
 
 

@@ -101,7 +101,8 @@ class SharedIndex:
             with closed_on_failure(connect(self._url)) as connection:
                 acquaintance.expect(connection, self._url, self._project_id, self._known)
                 migrate.migrate(connection)
-                acquaintance.meet(connection, self._url, self._project_id, self._project_name, self._known)
+                met = acquaintance.meet(connection, self._url, self._project_id, self._project_name, self._known)
+                self._project_id, self._project_name = met.project
             self._connection = connection
         return self._connection
 

@@ -1,11 +1,11 @@
-"""The first questions on a new connection: is this the server that the replica knows, and is the project there?
+"""The first questions on a new connection: is this the server that the replica knows, and under which id is the project there?
 
 At an address that is known they take one trip. At another one the log is asked before anything is made there.
 """
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import psycopg
 from localfirst_schema.errors import UnavailableError
@@ -15,7 +15,7 @@ from localfirst_sync.ports import BEGINNING, Access
 from localfirst_sync.postgres.address import describe_server, named_addresses, reached_address
 from localfirst_sync.postgres.connection import Connection
 from localfirst_sync.postgres.failure import unavailable
-from localfirst_sync.postgres.migrate import ensure_project
+from localfirst_sync.postgres.migrate import FIND_PROJECT, Project, ensure_project, sought
 from localfirst_sync.postgres.rights import ACCESS
 
 # A project that was started and holds nothing but its configuration has nothing to lose.
@@ -24,8 +24,8 @@ _IS_EMPTY = "NOT EXISTS (SELECT FROM localfirst.project_heads WHERE head > 1)"
 _ASK = f"""
     SELECT i.id::text, localfirst.system_identifier(), coalesce(i.is_later, false), {_IS_EMPTY},
         EXISTS (SELECT FROM localfirst.history WHERE project_id = %(project)s AND seq = %(seq)s AND tag = %(tag)s),
-        EXISTS (SELECT FROM localfirst.project_heads WHERE project_id = %(project)s), {ACCESS}
-    FROM (SELECT) AS one LEFT JOIN localfirst.server_identity AS i ON true
+        p.id, p.name, {ACCESS}
+    FROM (SELECT) AS one LEFT JOIN localfirst.server_identity AS i ON true LEFT JOIN ({FIND_PROJECT}) AS p ON true
 """
 
 _HAS_LOG = "SELECT pg_catalog.to_regclass('localfirst.history') IS NOT NULL"
@@ -59,16 +59,25 @@ def expect(connection: Connection, dsn: str, project_id: str, acquaintance: Acqu
     raise another_server(describe_server(dsn))
 
 
-def meet(connection: Connection, dsn: str, project_id: str, project_name: str, acquaintance: Acquaintance) -> Access:
-    """Makes sure that this is the replica's server, remembers it, and starts the project there if nobody has; what is allowed.
+class Met(NamedTuple):
+    """The project as the server knows it, and what this user may do there."""
 
-    Raises `UnavailableError`, with the cause ``another_server`` if it is another; nothing is written there then.
+    project: Project
+    access: Access
+
+
+def meet(connection: Connection, dsn: str, project_id: str, project_name: str, acquaintance: Acquaintance) -> Met:
+    """Makes sure that this is the replica's server, remembers it, and starts the project there if nobody has.
+
+    The replica has the project's id and name by then. Raises `UnavailableError`, with the cause ``another_server`` if it is
+    another; nothing is written there then.
     """
     known, seen = acquaintance.known(), acquaintance.seen()
     try:
-        row: Any = connection.execute(_ASK, {"project": project_id, "seq": seen.seq, "tag": seen.tag}).fetchone()
+        wanted = {"project": project_id, "seq": seen.seq, "tag": seen.tag, **sought(project_id, project_name)}
+        row: Any = connection.execute(_ASK, wanted).fetchone()
         assert row is not None
-        *what, is_started, access = row
+        *what, its_id, its_name, access = row
         found = Found(reached_address(connection), *what)
         recognition = recognise(known, seen, found)
         if recognition == "another":
@@ -81,12 +90,13 @@ def meet(connection: Connection, dsn: str, project_id: str, project_name: str, a
             server_id = named[0]
     except psycopg.Error as error:
         raise unavailable(error) from None
-    if not is_started:
-        ensure_project(connection, project_id, project_name)
+    project = Project(its_id, its_name) if its_id is not None else ensure_project(connection, project_id, project_name)
     assert server_id is not None
     here = {found.address, *named_addresses(dsn, found.address)}
     _remember(acquaintance, known, Known(server_id, found.system_identifier, frozenset(here)))
-    return cast(Access, access)
+    if project != (project_id, project_name):
+        acquaintance.take_project(*project)
+    return Met(project, cast(Access, access))
 
 
 def _remember(acquaintance: Acquaintance, known: Known | None, met: Known) -> None:

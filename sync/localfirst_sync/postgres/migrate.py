@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 import psycopg
 from localfirst_schema.errors import UnavailableError
+from localfirst_schema.project_key import project_key
 from localfirst_schema.wire import PROTOCOL_VERSION
 from psycopg import errors
 
@@ -70,7 +71,20 @@ SELECT pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true),
     pg_catalog.set_config('lock_timeout', '60s', true), pg_catalog.set_config('statement_timeout', '0', true)
 """
 
-_START_PROJECT = "INSERT INTO localfirst.projects (id, name) VALUES (%s, %s) ON CONFLICT DO NOTHING"
+_START_PROJECT = "INSERT INTO localfirst.projects (id, name) VALUES (%(id)s, %(name)s) ON CONFLICT DO NOTHING"
+
+FIND_PROJECT = """
+    SELECT id::text, name FROM localfirst.projects WHERE id = %(id)s OR name = %(name)s OR name_key = %(key)s
+    ORDER BY id = %(id)s DESC, name = %(name)s DESC LIMIT 1
+"""
+"""The project of this id, else of this name, else of this key: ids are given once, and names are only looked up."""
+
+
+class Project(NamedTuple):
+    """A project as the server knows it."""
+
+    id: str
+    name: str
 
 
 class Migration(NamedTuple):
@@ -124,21 +138,35 @@ def _not_allowed(connection: Connection) -> UnavailableError:
     )
 
 
-def ensure_project(connection: Connection, project_id: str, name: str) -> None:
-    """Starts the project in PostgreSQL if nobody has; a trigger makes its head and its configuration."""
-    known = "SELECT 1 FROM localfirst.project_heads WHERE project_id = %s"
+def ensure_project(connection: Connection, project_id: str, name: str) -> Project:
+    """The project in PostgreSQL, which is started if nobody has; a trigger makes its head and its configuration.
+
+    Its id is another one if somebody else has given it one before. Raises `UnavailableError`.
+    """
+    wanted = sought(project_id, name)
     try:
-        if connection.execute(known, (project_id,)).fetchone():
-            return
-        connection.execute(_START_PROJECT, (project_id, name))
-        if connection.execute(known, (project_id,)).fetchone():
-            return
+        if (found := _project(connection, wanted)) is not None:
+            return found
+        connection.execute(_START_PROJECT, wanted)
+        if (found := _project(connection, wanted)) is not None:
+            return found
     except psycopg.Error as error:
         raise unavailable(error) from None
     raise UnavailableError(
-        "PostgreSQL has another project of this name, with another id; give this one a name of its own (LOCALFIRST_PROJECT).",
+        "PostgreSQL has a project of this name that this user may not see; ask its administrator for the rights, or give this"
+        " project a name of its own (LOCALFIRST_PROJECT).",
         cause="project",
     )
+
+
+def sought(project_id: str, name: str) -> dict[str, str]:
+    """The parameters of `FIND_PROJECT`."""
+    return {"id": project_id, "name": name, "key": project_key(name)}
+
+
+def _project(connection: Connection, wanted: dict[str, str]) -> Project | None:
+    row = connection.execute(FIND_PROJECT, wanted).fetchone()
+    return None if row is None else Project(str(row[0]), str(row[1]))
 
 
 def _missing(connection: Connection) -> list[Migration]:

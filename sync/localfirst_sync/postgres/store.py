@@ -123,17 +123,23 @@ class PostgresStore:
             self.close()
             raise
 
+    def _meet(self, connection: Connection) -> Access:
+        """What is allowed there; the project is what the server knows by then, under another id and name perhaps."""
+        if self._known is not None:
+            project, access = acquaintance.meet(connection, self._dsn, self._project_id, self._project_name, self._known)
+            self._project_id, self._project_name = project
+            return access
+        if migrate.ensure_project(connection, self._project_id, self._project_name).id != self._project_id:
+            raise UnavailableError("PostgreSQL has a project of this name, with another id.", cause="project")
+        return rights.access(connection)
+
     def _connected(self) -> Connection:
         if self._connection is None or self._connection.closed:
             with closed_on_failure(connect(self._dsn)) as connection:
                 if self._known is not None:
                     acquaintance.expect(connection, self._dsn, self._project_id, self._known)
                 migrate.migrate(connection)
-                if self._known is None:
-                    migrate.ensure_project(connection, self._project_id, self._project_name)
-                    self._access = rights.access(connection)
-                else:
-                    self._access = acquaintance.meet(connection, self._dsn, self._project_id, self._project_name, self._known)
+                self._access = self._meet(connection)
                 connection.is_standby = self._access == "standby"
                 self._notices = listen.Notices(connection)
                 listen.listen(connection, self._project_id)
