@@ -71,7 +71,11 @@ SELECT pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true),
     pg_catalog.set_config('lock_timeout', '60s', true), pg_catalog.set_config('statement_timeout', '0', true)
 """
 
-_START_PROJECT = "INSERT INTO localfirst.projects (id, name) VALUES (%(id)s, %(name)s) ON CONFLICT DO NOTHING"
+_START_PROJECT = """
+    INSERT INTO localfirst.projects (id, name) VALUES (%(id)s, %(name)s) ON CONFLICT DO NOTHING RETURNING id::text, name
+"""
+
+_PROJECT_OF_ID = "SELECT id::text, name FROM localfirst.projects WHERE id = %(id)s"
 
 FIND_PROJECT = """
     SELECT id::text, name FROM localfirst.projects WHERE id = %(id)s OR name = %(name)s OR name_key = %(key)s
@@ -145,11 +149,9 @@ def ensure_project(connection: Connection, project_id: str, name: str) -> Projec
     """
     wanted = sought(project_id, name)
     try:
-        if (found := _project(connection, wanted)) is not None:
-            return found
-        connection.execute(_START_PROJECT, wanted)
-        if (found := _project(connection, wanted)) is not None:
-            return found
+        for question in (_PROJECT_OF_ID, _START_PROJECT, FIND_PROJECT):
+            if (row := connection.execute(question, wanted).fetchone()) is not None:
+                return Project(str(row[0]), str(row[1]))
     except psycopg.Error as error:
         raise unavailable(error) from None
     raise UnavailableError(
@@ -162,11 +164,6 @@ def ensure_project(connection: Connection, project_id: str, name: str) -> Projec
 def sought(project_id: str, name: str) -> dict[str, str]:
     """The parameters of `FIND_PROJECT`."""
     return {"id": project_id, "name": name, "key": project_key(name)}
-
-
-def _project(connection: Connection, wanted: dict[str, str]) -> Project | None:
-    row = connection.execute(FIND_PROJECT, wanted).fetchone()
-    return None if row is None else Project(str(row[0]), str(row[1]))
 
 
 def _missing(connection: Connection) -> list[Migration]:
