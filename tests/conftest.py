@@ -11,6 +11,12 @@ from gateway import Gateway
 from postgres import Server
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """How much of what takes long is tried."""
+    parser.addoption("--every-function", action="store_true", help="all functions that threads call, instead of a share")
+    parser.addoption("--function-seed", type=int, default=1, help="which share, and how they fail")
+
+
 @pytest.fixture(scope="session")
 def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A real PostgreSQL, started for the first test that needs one and stopped after the last."""

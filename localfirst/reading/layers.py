@@ -32,6 +32,7 @@ from localfirst.reading.git_history import read_history
 from localfirst.reading.merge_commits import MergedChange
 from localfirst.replica import fulltext
 from localfirst.replica.act import act
+from localfirst.replica.connection import closed_on_failure
 from localfirst.replica.migrate import migrate
 from localfirst.replica.replica import begin
 from localfirst.settings import Settings
@@ -96,7 +97,8 @@ class Layers:
         if rows is None and not history.merges:
             return None
         rows = rows or empty(self._settings, self.project_id)
-        _add_deployments(rows, history.merges)
+        with closed_on_failure(rows):
+            _add_deployments(rows, history.merges)
         return Layer("git_history", "using_git_history_fallback", rows)
 
     def _markdown(self) -> Layer | None:
@@ -118,28 +120,30 @@ def _checked_out(root: Path) -> object:
 def empty(settings: Settings, project_id: str | None = None) -> apsw.Connection:
     """A replica in memory, with the project's configuration and nothing else."""
     connection = apsw.Connection(":memory:")
-    migrate(connection, Path(":memory:"))
-    begin(connection, settings.project)
-    if project_id is not None:
-        connection.execute("UPDATE replica SET project_id = ?", (project_id,))
-        connection.execute("UPDATE project_configuration SET id = ?", (natural_id(project_id, "configuration", "singleton"),))
+    with closed_on_failure(connection):
+        migrate(connection, Path(":memory:"))
+        begin(connection, settings.project)
+        if project_id is not None:
+            configuration = natural_id(project_id, "configuration", "singleton")
+            connection.execute("UPDATE replica SET project_id = ?", (project_id,))
+            connection.execute("UPDATE project_configuration SET id = ?", (configuration,))
     return connection
 
 
 def _rows_of(settings: Settings, project_id: str | None, text: str) -> apsw.Connection | None:
     """A replica in memory with what a status file says; what no store can hold is left out. None for what is no text."""
     connection = empty(settings, project_id)
-    project = str(connection.execute("SELECT project_id FROM replica").get)
     try:
-        source = source_file(settings.markdown.name, text)
-        planned = plan(parse(text), Surroundings(project))
-        with act(connection, None) as open_act:
-            written = write_plan(open_act, planned, source, split_lines(text).lines, project)
-            _tell_as_the_text_does(connection, written.created)
-            _forget_record(connection, natural_id(project, MIGRATION, "record", source.sha256))
+        with closed_on_failure(connection):
+            project = str(connection.execute("SELECT project_id FROM replica").get)
+            source = source_file(settings.markdown.name, text)
+            planned = plan(parse(text), Surroundings(project))
+            with act(connection, None) as open_act:
+                written = write_plan(open_act, planned, source, split_lines(text).lines, project)
+                _tell_as_the_text_does(connection, written.created)
+                _forget_record(connection, natural_id(project, MIGRATION, "record", source.sha256))
     except (LocalfirstError, UnicodeError) as error:
         logger.warning("a status file could not be understood: %s", type(error).__name__)
-        connection.close()
         return None
     return connection
 

@@ -13,7 +13,7 @@ import apsw
 from localfirst_schema.project_key import is_one_project
 
 from localfirst.reading.layers import empty
-from localfirst.replica.connection import BUSY_TIMEOUT_MS
+from localfirst.replica.connection import BUSY_TIMEOUT_MS, closed_on_failure
 from localfirst.replica.defences import defend
 from localfirst.replica.local_store import ReplicaStore
 from localfirst.replica.migrate import LATEST
@@ -37,11 +37,8 @@ class MemoryReplica:
     def __init__(self, settings: Settings) -> None:
         self._uri = f"file:/localfirst-{uuid.uuid4()}?vfs=memdb"
         self.rows = self._connect()
-        try:
+        with closed_on_failure(self.rows):
             self.is_copy = self._fill(readable_copy(settings), settings)
-        except BaseException:
-            self.rows.close()
-            raise
 
     def _fill(self, content: bytes | None, settings: Settings) -> bool:
         with closing(apsw.Connection(":memory:") if content is not None else empty(settings)) as source:
@@ -53,13 +50,10 @@ class MemoryReplica:
 
     def _connect(self) -> apsw.Connection:
         connection = apsw.Connection(self._uri, flags=_FLAGS)
-        try:
+        with closed_on_failure(connection):
             connection.set_busy_timeout(BUSY_TIMEOUT_MS)
             connection.pragma("temp_store", "memory")
             defend(connection)
-        except BaseException:
-            connection.close()
-            raise
         return connection
 
     def open_store(self) -> ReplicaStore:

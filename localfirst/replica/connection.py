@@ -66,7 +66,7 @@ def connect(path: Path, *, busy_timeout_ms: int = BUSY_TIMEOUT_MS) -> apsw.Conne
     create_private(path)
     with sqlite_errors():
         connection = ReplicaConnection(path)
-        try:
+        with closed_on_failure(connection):
             be_patient(connection, busy_timeout_ms)
             _use_wal(connection, busy_timeout_ms)
             _make_durable(connection)
@@ -74,10 +74,17 @@ def connect(path: Path, *, busy_timeout_ms: int = BUSY_TIMEOUT_MS) -> apsw.Conne
             connection.pragma("journal_size_limit", 16 * 1024 * 1024)
             connection.pragma("temp_store", "memory")
             defend(connection)
-        except BaseException:
-            connection.close()
-            raise
     return connection
+
+
+@contextmanager
+def closed_on_failure(connection: apsw.Connection) -> Iterator[None]:
+    """For what a new connection needs before it is used: it is closed when that fails."""
+    try:
+        yield
+    except BaseException:
+        connection.close()
+        raise
 
 
 def be_patient(connection: apsw.Connection, patience_ms: int) -> None:

@@ -11,12 +11,13 @@ import logging
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 import apsw
 
+from localfirst.replica.connection import closed_on_failure
 from localfirst.replica.defences import defend_foreign, reading_time_s
 from localfirst.replica.migrate import migrate
 
@@ -65,9 +66,10 @@ def _empty_log(connection: apsw.Connection) -> None:
 def _open(copy: Path) -> apsw.Connection | None:
     connection = apsw.Connection(str(copy))
     try:
-        defend_foreign(connection, PATIENCE * reading_time_s(copy))
-        if connection.execute("SELECT count(*) FROM sqlite_schema WHERE name = 'replica'").get:
-            return connection
+        with closed_on_failure(connection):
+            defend_foreign(connection, PATIENCE * reading_time_s(copy))
+            if connection.execute("SELECT count(*) FROM sqlite_schema WHERE name = 'replica'").get:
+                return connection
     except apsw.Error:
         pass  # it is not a database any more; the caller tries what else there is
     connection.close()
@@ -97,10 +99,9 @@ def _replace_schema(copy: Path) -> None:
 
 def _new_replica(path: Path) -> tuple[int, bytes]:
     """The page size and the content of a new replica."""
-    made = apsw.Connection(str(path))
-    migrate(made, path)
-    page_size = made.pragma("page_size")
-    made.close()
+    with closing(apsw.Connection(str(path))) as made:
+        migrate(made, path)
+        page_size = made.pragma("page_size")
     content = path.read_bytes()
     path.unlink()
     return page_size, content

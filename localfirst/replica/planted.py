@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import closing
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -103,13 +104,12 @@ def _tokens(sql: str) -> Iterator[str]:
 @cache
 def _expected(version: int) -> dict[tuple[str, str], tuple[str, str | None]]:
     """(type, name) → (table, statement) of a new file with that version, made in memory: some milliseconds, once."""
-    connection = apsw.Connection(":memory:")
-    for step in migrations():
-        if step.number <= version:
-            for _ in connection.execute(step.sql):
-                pass
-    rows: Iterable[Any] = connection.execute(_SCHEMA).fetchall()
-    connection.close()
+    with closing(apsw.Connection(":memory:")) as connection:
+        for step in migrations():
+            if step.number <= version:
+                for _ in connection.execute(step.sql):
+                    pass
+        rows: Iterable[Any] = connection.execute(_SCHEMA).fetchall()
     return {(kind, name): (table, normalised(sql)) for kind, name, table, sql in rows}
 
 

@@ -204,6 +204,8 @@ class SyncLoop:
                             self._asked
                         )  # whoever asked meanwhile has waited for this silence: another try would double it
                 self._failed(error.message, error.details.get("cause"))
+                if self.last_cause == "replica":
+                    self._close()  # a statement that was broken off would be in the way of every later transaction
         except Exception as error:
             logger.exception("a round of sync failed")
             what = f"The sync engine failed unexpectedly ({type(error).__name__})"
