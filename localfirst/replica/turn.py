@@ -26,9 +26,10 @@ LOOK_S = 0.0003
 class Turn:
     """The file beside one replica. Of one connection, and one thread."""
 
+    _file: int | None = None
+
     def __init__(self, replica: Path) -> None:
         self._path = replica.with_name(f"{replica.name}.turn")
-        self._file: int | None = None
         self._is_wanted = self._has_asked = False
 
     def ask(self) -> None:
