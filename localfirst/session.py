@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -13,9 +13,10 @@ from localfirst_schema.errors import CallerError, InvalidStateError, LocalfirstE
 
 from localfirst.acknowledgement import tried
 from localfirst.reading.freshness import Freshness
-from localfirst.replica import outbox
+from localfirst.replica import last_act, outbox
 from localfirst.replica.act import Act, act
 from localfirst.replica.connection import BUSY_TIMEOUT_MS, ReplicaUnreadableError, be_patient, connect, sqlite_errors
+from localfirst.replica.last_act import Step
 from localfirst.replica.loss import words_of_loss
 from localfirst.replica.place import Place
 from localfirst.replica.replica import open_replica
@@ -58,11 +59,15 @@ class Session:
         client_name: what the MCP client calls itself; the name that changes carry where a call gives none.
         acts: how many acts were carried out.
         committed: the last of them; None where the server has decided against it.
+        is_command: whether this session is one command of the command line: its last act is kept in the replica, so that a
+            later command can take it back.
     """
 
     acts = 0
     committed: Act | None = None
     link: ServerLink | None = None
+    is_command = False
+    _last_steps: Sequence[Step] = ()
     _is_open = True
     _is_reading = False
     _is_unmirrored = False
@@ -200,10 +205,14 @@ class Session:
                         raise _read_only()
                 elif self._is_in_place():  # once more, now that nobody else can write: it may have been set aside meanwhile
                     yield open_act
+                    if self.is_command and open_act.steps:
+                        last_act.keep(open_act.connection, self.who(), open_act.at, open_act.steps)
                     break
             if self._is_refused(open_act):
                 has_asked = True
                 self._ask_for_access()
+        if open_act.steps:
+            self._last_steps = open_act.steps
         self.acts += 1
         self.committed = open_act
         if self.link is not None:
@@ -216,6 +225,10 @@ class Session:
         """Whoever may only read may have been given the right to write since, or have another user's address by now."""
         if self.link is not None and not self.link.is_known_away():
             self.link.sync(ACCESS_BUDGET_S)
+
+    def last_steps(self) -> Sequence[Step]:
+        """What the last act did that changed anything, in order: this session's, or that of this client's commands."""
+        return last_act.kept(self.replica, self.who()) if self.is_command else self._last_steps
 
     @contextmanager
     def verdict(self) -> Iterator[None]:

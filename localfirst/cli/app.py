@@ -28,6 +28,7 @@ COMMANDS: dict[str, str] = {
     "config": "localfirst.cli.config",
     "status": "localfirst.cli.status",
     "archive": "localfirst.cli.archive",
+    "undo": "localfirst.cli.undo",
     "sync": "localfirst.cli.sync",
     "conflicts": "localfirst.cli.conflicts",
     "index": "localfirst.cli.index",

@@ -116,6 +116,7 @@ def command(*, as_json: bool) -> Iterator[Command]:
     # What stands in for a session without its replica has all that a command needs of one.
     session = cast("Session", open_session(settings.load()))
     session.client_name = user_name()
+    session.is_command = True
     opened = Command(session, as_json=as_json)
     try:
         yield opened

@@ -5,20 +5,20 @@ from __future__ import annotations
 from typing import Any
 
 from localfirst_schema import metadata
-from localfirst_schema.entities import DEPLOYMENT, ENTITY, VENDOR, WORK_ITEM, WORK_ITEM_DEPENDENCY, Entity
+from localfirst_schema.entities import DEPLOYMENT, VENDOR, WORK_ITEM, Entity
 from localfirst_schema.errors import InvalidStateError, ValidationError
 from localfirst_schema.json_merge import apply, merge_patch
 from localfirst_schema.metadata import DeploymentMetadata, VendorMetadata
 from localfirst_schema.wire import Row, decode_json
-from localfirst_sync.structure import OF_THE_PAST
 from pydantic import BaseModel
 
+from localfirst.operations.references import require_references
 from localfirst.operations.settled_fields import checked_mine
 from localfirst.operations.vendors import vendor_status
 from localfirst.operations.work_items import apply_changes
 from localfirst.replica.act import Act
 from localfirst.replica.rows import find
-from localfirst.replica.structure import place_under, require_alive, require_no_circle
+from localfirst.replica.structure import place_under, require_alive
 
 _METADATA: dict[str, type[BaseModel]] = {VENDOR.name: VendorMetadata, DEPLOYMENT.name: DeploymentMetadata}
 
@@ -30,19 +30,9 @@ def settled_row(act: Act, entity: Entity, row: Row | None, conflict: dict[str, A
     values = _settled_values(entity, row, conflict, given)
     whole = {**(row or {}), **values}
     if whole.get("deleted_at") is None and (row is None or row["deleted_at"] is not None):
-        _check_references(act, entity, whole)
+        require_references(act, entity, whole)
     status = {"status": vendor_status(bool(whole.get("operational")))} if entity is VENDOR else {}
     return act.change(entity, row, values, **status)
-
-
-def _check_references(act: Act, entity: Entity, row: Row) -> None:
-    """What a row that comes to life refers to is there and alive (a deployment's links may be about what is deleted by now)."""
-    for column, name in entity.references.items():
-        found, what = find(act.connection, ENTITY[name], row[column]), name.replace("_", " ")
-        if found is None or entity not in OF_THE_PAST:
-            require_alive(found, what, row[column])
-    if entity is WORK_ITEM_DEPENDENCY:
-        require_no_circle(act.connection, row["work_item_id"], row["depends_on_id"], row["dependency_type"])
 
 
 def _settled_work_item(act: Act, row: Row | None, conflict: dict[str, Any], given: dict[str, Any] | None) -> Row:

@@ -18,6 +18,7 @@ from localfirst_schema.wire import Fields, Row, decode_json, encode_json
 
 from localfirst.replica import fulltext, set_aside
 from localfirst.replica.connection import immediate
+from localfirst.replica.last_act import Step
 
 _BEGIN = f"""
     SELECT coalesce((SELECT number FROM outbox ORDER BY history_id DESC LIMIT 1), acked_number) + 1, ({set_aside.IS_ANY}),
@@ -41,6 +42,7 @@ class Act:
         at: when, by this machine's clock.
         rows: what was changed so far, each row as it is then, in order.
         access: what the server allowed when it was last asked (`localfirst_sync.ports.Access`).
+        steps: the same as the history has it, settled conflicts and blind changes too.
         answer: what the answer of this act says, but for what all answers of writes have; None: its first row.
 
     Raises ValidationError for a name that the server would refuse.
@@ -51,6 +53,7 @@ class Act:
         self.by = None if by is None else check_author("by", by)
         self.at = timestamps.now()
         self.rows: list[tuple[Entity, Row]] = []
+        self.steps: list[Step] = []
         self.answer: dict[str, Any] | None = None
         begun: list[Any] = connection.execute(_BEGIN).fetchall()
         self._number, self._is_any_aside, self.access = begun[0]
@@ -116,6 +119,7 @@ class Act:
         history_id = self.connection.last_insert_rowid()
         self.connection.execute(_INSERT_OUTBOX, (history_id, self._number, self._txn, base_version))
         self._number += 1
+        self.steps.append(Step(entity, row_id, base_version, version, fields))
 
     def _next_row(
         self, entity: Entity, before: Row | None, fields: Fields, values: dict[str, Any], derived: dict[str, Any]

@@ -29,7 +29,7 @@ def migrations() -> list[Migration]:
     return sorted(found)
 
 
-LATEST = 7
+LATEST = 8
 """The newest step's number; a test holds it equal to the files', so that opening a current replica reads none of them."""
 
 

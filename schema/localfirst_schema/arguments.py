@@ -308,6 +308,15 @@ class TriggerArchiving(Arguments):
     older_than_days: Annotated[int, Field(ge=0, le=100_000)] = 365
 
 
+# Going back
+
+
+class Undo(Arguments):
+    """Of the last act of this session."""
+
+    updated_by: Who | None = None
+
+
 # Sync
 
 

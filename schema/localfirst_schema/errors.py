@@ -70,11 +70,18 @@ class StateError(LocalfirstError):
 
 
 class VersionMismatchError(StateError):
-    """The row was changed since the caller read it; `entity` is its name, as in all details."""
+    """The row was changed since the caller read it; `entity` is its name, as in all details.
 
-    def __init__(self, entity: str, row_id: str, expected: int, actual: int, updated_by: str | None) -> None:
+    Args:
+        words: what to say where the caller has sent no version; it contains the words "version mismatch".
+    """
+
+    def __init__(
+        self, entity: str, row_id: str, expected: int, actual: int, updated_by: str | None, words: str | None = None
+    ) -> None:
         super().__init__(
-            f"version mismatch: you sent version {expected}, {entity.replace('_', ' ')} {row_id} is at version {actual}"
+            words
+            or f"version mismatch: you sent version {expected}, {entity.replace('_', ' ')} {row_id} is at version {actual}"
             f"{f' (changed by {updated_by})' if updated_by else ''}; read it again and repeat the change with"
             f" version {actual}.",
             entity=entity,

@@ -337,6 +337,24 @@ class Archived(Written):
     archived_count: int
 
 
+class UndoneChange(_Part):
+    """What was taken back of one row; `fields` are those that have their old values again."""
+
+    entity: str
+    id: str
+    title: str | None
+    what: Literal["deleted", "undeleted", "changed"]
+    fields: list[str]
+    version: int
+
+
+class Undone(Written):
+    """What was taken back, last change first: the first 50, and how many there are in all."""
+
+    undone: Annotated[list[UndoneChange], _listed(UndoneChange)]
+    undone_count: int
+
+
 class Synced(Result):
     """What one round of synchronisation did."""
 

@@ -58,6 +58,9 @@ def prepared(tool: str, call: Call, place: Any) -> dict[str, Any]:
             return {"id": call("create_enhancement", title="Planned")["id"], "version": 1, "status": "approved"}
         case "update_project_configuration":
             return {"version": call("get_project_configuration")["version"], "git_branch": f"b-{uuid.uuid4()}"}
+        case "undo":
+            item()
+            return {}
         case "trigger_archiving":
             item(created_at="2001-01-01")
             return {"older_than_days": 365}

@@ -23,6 +23,7 @@ WELL_FORMED: dict[str, dict[str, Any]] = {
     "unlink_work_items": {"source_id": NOBODY, "target_id": NOBODY, "dependency_type": "blocks"},
     "get_history": {"entity": "work_item", "id": NOBODY},
     "revert_work_item": {"id": NOBODY, "version": 1, "to_version": 1},
+    "undo": {},
     "add_comment": {"id": NOBODY, "body": "b"},
     "list_comments": {"id": NOBODY},
     "claim_work_item": {"id": NOBODY},

@@ -42,6 +42,7 @@ WRITES = {
     "update_enhancement",
     "update_project_configuration",
     "trigger_archiving",
+    "undo",
     "sync_now",
 }
 REQUIRED = {
@@ -66,6 +67,7 @@ REQUIRED = {
     "get_project_configuration": set(),
     "generate_full_status": set(),
     "trigger_archiving": set(),
+    "undo": set(),
     "sync_now": set(),
     "sync_status": set(),
     "list_conflicts": set(),
@@ -97,6 +99,7 @@ ARGUMENTS = {
     ),
     "generate_full_status": "output_format",
     "trigger_archiving": "older_than_days",
+    "undo": "updated_by",
     "add_comment": "id work_item_id body created_by",
     "list_comments": "id work_item_id limit offset",
     "list_conflicts": "entity limit",
