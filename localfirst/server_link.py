@@ -321,6 +321,10 @@ class ServerLink:
         """The same for programs: `details.cause` of the error."""
         return self._loop.last_cause if self._loop is not None else None
 
+    def last_takeover(self) -> str | None:
+        """Which stopped process this one has taken a round over from, in words."""
+        return self._loop.last_takeover if self._loop is not None else None
+
     def is_silent(self) -> bool:
         """Whether the last try ended without any answer."""
         return self._loop is not None and self._loop.last_cause == "timeout"

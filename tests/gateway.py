@@ -15,6 +15,7 @@ class Gateway:
     Attributes:
         flowing: cleared, the gateway accepts and passes nothing on.
         delay_s: how long each piece of an answer is held back.
+        silent_before: the gateway falls silent before it passes on a request with these bytes; b"": never.
     """
 
     def __init__(self, url: str) -> None:
@@ -24,6 +25,7 @@ class Gateway:
         self.flowing = threading.Event()
         self.flowing.set()
         self.delay_s = 0.0
+        self.silent_before = b""
         self._sockets: list[socket.socket] = []
         port = self._listener.getsockname()[1]
         self.url = make_conninfo(url, host="127.0.0.1", port=port, sslmode="disable", gssencmode="disable")
@@ -44,6 +46,8 @@ class Gateway:
     def _pass_on(self, one: socket.socket, other: socket.socket, is_answer: bool) -> None:
         try:
             while data := one.recv(65536):
+                if self.silent_before and not is_answer and self.silent_before in data:
+                    self.flowing.clear()
                 self.flowing.wait()
                 if is_answer and self.delay_s:
                     time.sleep(self.delay_s)

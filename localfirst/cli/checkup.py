@@ -107,6 +107,8 @@ def _session(loaded: Settings) -> Iterator[Finding]:
             yield _unsent(session, state["pending_mutations"], is_online=state["online"], problem=state["last_error"])
             if "read_only" in state["warnings"] and access.noted(session.replica) == "standby":
                 yield Finding("server", "warning", "only a standby answers: it is read from, and what is written here waits")
+        if state["last_takeover"] is not None:
+            yield Finding("sync", "warning", f"{state['last_takeover']} Let that process go on (fg), or end it")
         if state["last_recovery"] is not None:
             yield Finding("recovery", "ok", state["last_recovery"])
         yield _conflicts(state["open_conflicts"])

@@ -1,4 +1,8 @@
-"""`localfirst undo`: the last act of the command line is taken back."""
+"""`localfirst undo`: the last act of the command line is taken back.
+
+What counts is the last command that changed something, by the same user (or LOCALFIRST_CLIENT), on this replica. What an agent
+did is taken back by that agent's own session.
+"""
 
 from __future__ import annotations
 
@@ -12,11 +16,7 @@ _VERBS = {"deleted": "Deleted", "undeleted": "Brought back", "changed": "Set bac
 
 
 def undo(by: options.By = None, as_json: options.AsJson = False) -> None:
-    """Take back what you changed last on this command line; once more does it again.
-
-    What counts is the last command that changed something, by the same user (or LOCALFIRST_CLIENT), in this replica. What an
-    agent did is taken back by that agent's own session.
-    """
+    """Take back what your last command changed; once more does it again."""
     with command(as_json=as_json) as this:
         this.answer(this.run("undo", **given(updated_by=by)), lambda result: _view(this, result))
 

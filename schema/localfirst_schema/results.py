@@ -396,6 +396,8 @@ class SyncStatus(Read):
     set_aside: SetAside
     last_recovery: str | None = None
     """In words, when PostgreSQL had been set back to an older state and this replica brought it up to date."""
+    last_takeover: str | None = None
+    """In words, when another process of this replica was stopped in the middle of a round, and this one went on with it."""
     untrusted_settings: list[str]
     """Settings in the project's `.localfirst.toml` that do not count until the user has allowed the file."""
 

@@ -33,8 +33,11 @@ DEAF_POLL_S = 1.0
 BUSY_POLL_S = 0.5
 """How soon a push is tried again that had to give way to somebody else's locks."""
 
+HELD_TOLD_S = 3.0
+"""After so long a wait for another process that syncs this replica, `last_error` says which one it is."""
+
 HELD_S = 30.0
-"""After so long a wait for another process that syncs this replica, whoever waits for a round is told of it."""
+"""After so long, whoever waits for a round is told of it: a first fill may take a while."""
 
 GATHER_S = 0.02
 """How long a round waits after a local write for more of them: an agent rarely writes once."""
@@ -48,9 +51,10 @@ MARK_S = 30.0
 """How often a replica that is level notes so; every time would be a write for nothing."""
 
 HELD_ELSEWHERE = (
-    "Another process has been syncing this replica for a long time (a first fill, or it was stopped)."
+    "Another process{pid} has been syncing this replica for a long time (a first fill, or it hangs)."
     " Changes are kept in the replica and go out when it has ended."
 )
+TAKEN_OVER = "Process {pid} was stopped while it synced this replica; its round was taken over at {at}."
 
 _FIRST_PAUSE_S = 0.2
 _LONGEST_PAUSE_S = 3.0
@@ -77,6 +81,7 @@ class SyncLoop:
         last_error: what is wrong, in words, or None.
         last_cause: the same for programs (`details["cause"]` of the error): ``replica`` where not the server is at fault.
         last_result: the last successful round that did something.
+        last_takeover: which stopped process this one has taken a round over from, and when, in words.
     """
 
     def __init__(
@@ -92,7 +97,7 @@ class SyncLoop:
     ) -> None:
         self._open_local = open_local
         self._open_remote = open_remote
-        self._lock = ReplicaLock(lock_path)
+        self._lock = ReplicaLock(lock_path, takes_over=True)
         self._on_round = on_round
         self._progress = progress
         self._on_away = on_away
@@ -120,6 +125,7 @@ class SyncLoop:
         self.last_error: str | None = None
         self.last_cause: str | None = None
         self.last_result: RoundResult | None = None
+        self.last_takeover: str | None = None
 
     def start(self) -> None:
         """Starts the thread; the first round begins at once. A loop that was stopped before never begins."""
@@ -188,12 +194,14 @@ class SyncLoop:
             result = self._round(serving > self._answered)
         except (HeldElsewhere, Fenced) as reason:
             logger.debug("another process syncs this replica (%s)", type(reason).__name__)
-            self._answered_by_server()
+            held_s = self._held_for_s()
+            words = _held_elsewhere(reason)
+            self._answered_by_server(words if held_s >= HELD_TOLD_S else None)
             self._wake.set()  # the other process may have begun before what is waited for here
             time.sleep(random.uniform(0.02, 0.2))  # noqa: S311 - it spreads processes, it hides nothing
-            if not self._is_held_too_long():
+            if held_s < HELD_S:
                 return
-            self._held_up(HELD_ELSEWHERE)
+            self._held_up(words)
         except LocalfirstError as error:
             if error.details.get("cause") == "busy":
                 self._held_up(error.message)
@@ -218,11 +226,11 @@ class SyncLoop:
             self._answered = serving
             self._answers.notify_all()
 
-    def _is_held_too_long(self) -> bool:
+    def _held_for_s(self) -> float:
         now = time.monotonic()
         if self._held_since is None:
             self._held_since = now
-        return now - self._held_since >= HELD_S
+        return now - self._held_since
 
     def _round(self, is_waited_for: bool) -> RoundResult:
         if self._local is None:
@@ -230,7 +238,12 @@ class SyncLoop:
         if self._remote is None:
             self._remote = self._open_remote(self._local.identity())
         began = time.monotonic()
-        result = sync_round(self._local, self._remote, self._lock, progress=self._progress)
+        taken_from = self._lock.taken_from
+        try:
+            result = sync_round(self._local, self._remote, self._lock, progress=self._progress)
+        finally:
+            if (stopped := self._lock.taken_from) is not None and stopped is not taken_from:
+                self.last_takeover = TAKEN_OVER.format(pid=stopped.pid, at=timestamps.now())
         ended = time.monotonic()
         if result[:2] != (0, 0):
             self._spread_until = ended + min(max(SPREAD_S, 4 * (ended - began)), LONGEST_SPREAD_S)
@@ -261,18 +274,17 @@ class SyncLoop:
         except Exception:
             logger.exception("whoever follows the sync loop failed to take its news")
 
-    def _answered_by_server(self) -> None:
+    def _answered_by_server(self, error: str | None = None) -> None:
         if not self.online:
             logger.info("the server answers")
         self._failures = 0
         self.online = True
         self.last_contact = time.monotonic()
-        self.last_error = self.last_cause = None
+        self.last_error, self.last_cause = error, None
 
     def _held_up(self, message: str) -> None:
         """The server answers, but rows are locked there: that is no outage."""
-        self._answered_by_server()
-        self.last_error = message
+        self._answered_by_server(message)
         self._answer = None
         self._is_held_up = True
 
@@ -334,3 +346,8 @@ class SyncLoop:
                     store.close()
                 except Exception:
                     logger.exception("a store could not be closed")
+
+
+def _held_elsewhere(reason: HeldElsewhere | Fenced) -> str:
+    holder = reason.holder if isinstance(reason, HeldElsewhere) else None
+    return HELD_ELSEWHERE.format(pid="" if holder is None else f" ({holder.pid})")

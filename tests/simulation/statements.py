@@ -19,7 +19,7 @@ from localfirst_schema.entities import ENTITIES, VENDOR, WORK_ITEM, Entity
 from localfirst_schema.wire import EMPTY_HASH, Row
 from localfirst_sync.conflict import CONFLICT
 from localfirst_sync.ports import CONFLICT_COLUMNS
-from localfirst_sync.postgres import conflicts, log, pull, restore, rows, snapshot, structure_facts, transaction
+from localfirst_sync.postgres import conflicts, earlier_rounds, log, pull, restore, rows, snapshot, structure_facts, transaction
 from localfirst_sync.receipts import Receipt
 from localfirst_sync.structure import Key
 from psycopg import errors
@@ -398,6 +398,11 @@ def _everything_after(name: str) -> Handler:
     return answer
 
 
+def _none_ended(connection: Connection, a: Any) -> Answer:
+    """A push that was left open in the simulation goes with its connection."""
+    return [(0,)]
+
+
 def _log_between(connection: Connection, a: Any) -> Answer:
     return [row for row in _log(connection, a) if row[0] <= a["last"]]
 
@@ -416,6 +421,8 @@ def _known() -> dict[str, Handler]:
         "RELEASE SAVEPOINT part": _nothing,
         "SET CONSTRAINTS ALL IMMEDIATE": Connection.check,
         transaction._OPEN: _nothing,
+        earlier_rounds.SIGN: _nothing,
+        earlier_rounds.END: _none_ended,
         restore._AS_ENGINE: _nothing,
         pull.PATIENT: _nothing,
         transaction._DERIVE_PATHS: _derive_paths,

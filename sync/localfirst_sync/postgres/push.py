@@ -21,6 +21,7 @@ from localfirst_sync.ports import Busy, Identity, Push, Pushed
 from localfirst_sync.postgres import rows
 from localfirst_sync.postgres.bulk import BULK_ROWS
 from localfirst_sync.postgres.connection import Connection, begin, roll_back
+from localfirst_sync.postgres.earlier_rounds import end_earlier_rounds
 from localfirst_sync.postgres.failure import blames_the_data, is_temporary, name_of_refusal, unavailable
 from localfirst_sync.postgres.transaction import Transaction
 
@@ -48,6 +49,8 @@ def push(connection: Connection, identity: Identity, pushed: Push) -> Pushed:
                 raise unavailable(error) from None
             else:
                 logger.debug("push gives way (attempt %d): %s", attempt + 1, type(error).__name__)
+                if end_earlier_rounds(connection, identity):
+                    continue
                 time.sleep(random.uniform(0, _LONGEST_PAUSE_S))  # noqa: S311 - it spreads clients, it hides nothing
         except BaseException:
             _roll_back(connection)

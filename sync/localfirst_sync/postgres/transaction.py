@@ -22,6 +22,7 @@ from localfirst_sync.pasts import says_the_same
 from localfirst_sync.ports import Cursor, Fenced, Identity, Line, Push
 from localfirst_sync.postgres import conflicts, log, rows
 from localfirst_sync.postgres.connection import Connection, begin
+from localfirst_sync.postgres.earlier_rounds import SIGN, signature
 from localfirst_sync.postgres.structure_facts import load_structure
 from localfirst_sync.receipts import receipt, repeated
 from localfirst_sync.sieve import misfit_keys
@@ -78,6 +79,7 @@ class Transaction:
         with connection.pipeline():
             begin(connection, _BEGIN)
             connection.execute(_OPEN, prepare=True)
+            connection.execute(SIGN, (signature(self._identity),), prepare=True)
             locked = rows.send_locks(connection, self._project, keys)
             head = log.send_head_lock(connection, self._project)
             # What was not there to be locked may have been made by somebody while this push waited for the head.
