@@ -53,6 +53,21 @@ def test_an_update_typed_into_psql_raises_the_version_and_reaches_every_replica(
             assert vendor(agent)["data_source"] == "postgresql"
 
 
+def test_what_another_laptop_has_changed_is_not_taken_back(new_laptop: NewLaptop) -> None:
+    with working(new_laptop("a"), "ann") as on_a, working(new_laptop("b"), "bob") as on_b:
+        item = on_a.create("ours")
+        on_a.call("sync_now")
+        on_b.call("sync_now")
+        on_b.update(on_b.read(item), status="blocked")
+        on_b.call("sync_now")
+        refusal = on_a.refused("undo")
+        assert (refusal.kind, refusal.details["updated_by"]) == ("VersionMismatchError", "bob")
+        on_b.call("undo")
+        on_b.call("sync_now")
+        on_a.call("sync_now")
+        assert (on_a.read(item)["status"], on_a.read(item)["version"]) == ("active", 3)
+
+
 def test_inserts_and_deletes_typed_into_psql_reach_every_replica(new_laptop: NewLaptop, database_url: str) -> None:
     with working(new_laptop("a")) as agent:
         agent.call("sync_now")
