@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
-from contract.agent import Refusal, working
+from contract.agent import Agent, Refusal, working
 from contract.laptop import Laptop
 
 from after_commit.writes import TOOLS, prepared
@@ -14,26 +16,38 @@ from after_commit.writes import TOOLS, prepared
 TESTS = Path(__file__).parents[1]
 
 
-@pytest.mark.parametrize("tool", [tool for tool in TOOLS if "indexing" not in tool])
-def test_a_write_whose_answer_meets_a_failure_is_answered_as_a_success(tool: str, tmp_path: Path) -> None:
-    file = tmp_path / "step"
+def each_step_fails(tool: str, place: Path, call: Callable[[Agent, int, dict[str, Any]], dict[str, Any]]) -> int:
+    """Makes each step after the commit of the tool's write fail, over stdio; returns how many there are."""
+    file = place / "step"
     failed = file.with_suffix(".failed")
     file.write_text("")
     failed.write_text("")
     program = (sys.executable, "-m", "after_commit.failing_server", str(file))
-    with working(Laptop(tmp_path), program=program, PYTHONPATH=str(TESTS)) as agent:
+    with working(Laptop(place), program=program, PYTHONPATH=str(TESTS)) as agent:
         agent.call("list_work_items")  # opens the session, which commits too
         for number in range(1000):
-            arguments = prepared(tool, agent.call, tmp_path)
+            arguments = prepared(tool, agent.call, place)
             file.write_text(str(number))
             try:
-                answer = agent.call(tool, **arguments)
+                answer = call(agent, number, arguments)
             except Refusal as refusal:
                 raise AssertionError(f"after {failed.read_text().splitlines()[-1]} failed") from refusal
             finally:
                 file.write_text("")
             if len(failed.read_text().splitlines()) == number:
-                break
+                return number
             if "item_type" in answer:
                 assert agent.call("query_work_item", id=answer["id"])["version"] == answer["version"]
-        assert number > 5, "the tracer sees what follows a commit"
+    raise AssertionError("there is no end of steps")
+
+
+@pytest.mark.parametrize("tool", [tool for tool in TOOLS if "indexing" not in tool])
+def test_a_write_whose_answer_meets_a_failure_is_answered_as_a_success(tool: str, tmp_path: Path) -> None:
+    steps = each_step_fails(tool, tmp_path, lambda agent, _, arguments: agent.call(tool, **arguments))
+    assert steps > 5, "the tracer sees what follows a commit"
+
+
+@pytest.mark.parametrize("tool", ["create_work_item", "update_vendor_status", "record_deployment"])
+def test_so_is_the_first_of_its_kind_which_goes_through_the_sdk(tool: str, tmp_path: Path) -> None:
+    steps = each_step_fails(tool, tmp_path, lambda agent, number, arguments: agent.call_anew(number, tool, **arguments))
+    assert steps > 10, "there are more of them"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +95,10 @@ class Agent:
 
     def raw(self, tool: str, /, **arguments: Any) -> CallToolResult:
         return self._portal.call(self.client.call_tool, tool, arguments)
+
+    def call_anew(self, number: int, tool: str, /, **arguments: Any) -> Answer:
+        """The same with an envelope that the server has not seen yet: the call goes through the SDK's session logic."""
+        return checked(self._portal.call(partial(self.client.call_tool, tool, arguments, meta={"example.org/call": number})))
 
     def refused(self, tool: str, /, **arguments: Any) -> Refusal:
         try:
