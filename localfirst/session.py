@@ -23,6 +23,7 @@ from localfirst.replica.replica import open_replica
 from localfirst.server_link import ServerLink
 from localfirst.settings import Settings
 from localfirst.settings.untrusted import first_warnings, words_of_untrusted
+from localfirst.where import place, words_of_new
 
 if TYPE_CHECKING:
     from localfirst.markdown.mirror import Mirror
@@ -71,6 +72,7 @@ class Session:
     _is_open = True
     _is_reading = False
     _is_unmirrored = False
+    _is_placed = False
     _announcement: str | None = None
     _layers: Layers | None = None
     _stand_in: SessionWithoutReplica | None = None
@@ -387,6 +389,13 @@ class Session:
         words, self._announcement = self._announcement, None
         return words
 
+    def take_place(self) -> dict[str, Any]:
+        """Once: the project and the root, for the first answer."""
+        if self._is_placed:
+            return {}
+        self._is_placed = True
+        return place(self.settings, self.replica)
+
     def _announce(self, words: str) -> None:
         self._announcement = f"{self._announcement} {words}" if self._announcement else words
 
@@ -396,6 +405,7 @@ class Session:
             lost = words_of_loss(self.replica, self.settings.replica) if self.link is None else None
             open_conflicts = self.replica.execute("SELECT count(*) FROM conflicts WHERE resolved_at IS NULL").get
         words = [] if (untrusted := words_of_untrusted(self.settings)) is None else [untrusted]
+        words += [new] if (new := words_of_new(self.settings, self.replica)) is not None else []
         words += [lost] if lost is not None else []
         if unsent:
             words.append(

@@ -27,8 +27,10 @@ class Answer(NamedTuple):
     is_error: bool
 
 
-def success(result: dict[str, Any], announcement: str | None) -> Answer:
-    """The answer for `result`, which holds JSON types only; `announcement` becomes a field of it (the text stays its JSON)."""
+def success(result: dict[str, Any], place: dict[str, Any], announcement: str | None) -> Answer:
+    """The answer for `result`, which holds JSON types only; what is said once becomes fields of it (the text stays JSON)."""
+    if place:
+        result = result | {name: value for name, value in place.items() if name not in result}
     if announcement is not None:
         result = result | {"announcement": announcement}
     structured = _encoder.encode(result)

@@ -60,6 +60,9 @@ class ToolSession(Protocol):
 
     client_name: str | None
 
+    def take_place(self) -> dict[str, Any]:
+        """The project and the root, for the first successful answer; nothing ever after."""
+
     def take_announcement(self) -> str | None:
         """A text to be shown once, with the first successful answer; `None` ever after."""
 
@@ -130,7 +133,7 @@ class Tools:
         except Exception as error:  # noqa: BLE001 - the client gets an answer, the log the cause
             return _failed(name, error)
         try:
-            return success(result, opened.take_announcement())
+            return success(result, opened.take_place(), opened.take_announcement())
         except Exception as error:  # noqa: BLE001 - what was written is written
             return _untold(operation, result, error)
 
@@ -144,7 +147,7 @@ class Tools:
         except Exception as error:  # noqa: BLE001 - the same
             return _failed(operation.name, error)
         try:
-            return success(result, opened.take_announcement())
+            return success(result, opened.take_place(), opened.take_announcement())
         except Exception as error:  # noqa: BLE001 - the same
             return _untold(operation, result, error)
 

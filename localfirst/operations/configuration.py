@@ -23,6 +23,7 @@ from localfirst.operations.operation import Operation
 from localfirst.operations.present import present
 from localfirst.replica.rows import find
 from localfirst.session import Session
+from localfirst.where import place
 
 _FIELDS = ("active_context_type", "current_session_id", "git_branch", "git_head_commit", "default_token_budget")
 _UNKNOWN_HEALTH = {"database_healthy": None, "last_health_check_at": None}
@@ -42,7 +43,8 @@ def _health(session: Session) -> dict[str, Any]:
 def get(session: Session, arguments: Nothing) -> dict[str, Any]:
     """The configuration."""
     source = session.read(_id(session))
-    return present(CONFIGURATION, require(session, CONFIGURATION, _id(session))) | _health(session) | source
+    where = place(session.settings, session.replica)
+    return present(CONFIGURATION, require(session, CONFIGURATION, _id(session))) | where | _health(session) | source
 
 
 def update(session: Session, arguments: UpdateProjectConfiguration) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from localfirst.operations.operation import Operation
 from localfirst.operations.status_text import status_text
 from localfirst.replica.connection import snapshot
 from localfirst.session import Session
+from localfirst.where import place
 
 RECENT_DEPLOYMENTS = 10
 
@@ -34,6 +35,7 @@ def generate(session: Session, arguments: GenerateFullStatus) -> dict[str, Any]:
     source = session.read()
     with snapshot(session.replica):
         result = {
+            **place(session.settings, session.replica),
             "vendor_health": _vendor_health(session),
             "active_work_items": _work_items(session),
             "recent_deployments": newest(session, RECENT_DEPLOYMENTS),

@@ -12,6 +12,7 @@ from localfirst.operations.operation import Operation
 from localfirst.replica import access, last_recovery, outbox, set_aside
 from localfirst.session import Session
 from localfirst.settings.untrusted import WARNING
+from localfirst.where import place
 
 SYNC_TIMEOUT_S = 300.0
 
@@ -48,6 +49,7 @@ def sync_status(session: Session, arguments: Nothing) -> dict[str, Any]:
     if session.link is not None and "read_only" not in result["warnings"] and access.is_read_only(session.replica):
         result["warnings"].append("read_only")
     return result | {
+        **place(session.settings, session.replica),
         "online": head is not None,
         "server": session.link.server() if session.link is not None else None,
         "last_sync_at": last_sync_at,

@@ -21,6 +21,7 @@ from localfirst.server_link import ServerLink
 from localfirst.session import Session
 from localfirst.settings import Settings
 from localfirst.settings.untrusted import first_warnings, words_of_untrusted
+from localfirst.where import place
 
 if TYPE_CHECKING:
     from localfirst.reading.layer_session import LayerSession
@@ -39,6 +40,8 @@ class SessionWithoutReplica:
         replica: the rows in memory.
         link: the link between those and the server; None without one configured.
     """
+
+    _is_placed = False
 
     def __init__(self, settings: Settings, cause: LocalfirstError) -> None:
         from localfirst.reading.layers import Layers  # reading YAML and git is not needed before it is
@@ -201,6 +204,15 @@ class SessionWithoutReplica:
     def written(self, row_id: str | None = None) -> dict[str, Any]:
         """Nothing was written."""
         raise self.refusal()
+
+    def take_place(self) -> dict[str, Any]:
+        """See `Session.take_place`."""
+        if self.healed is not None:
+            return self.healed.take_place()
+        if self._is_placed:
+            return {}
+        self._is_placed = True
+        return place(self.settings, self.replica)
 
     def take_announcement(self) -> str | None:
         """Once: which settings do not count. That the replica is away is the warning of each answer."""

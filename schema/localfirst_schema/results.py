@@ -40,7 +40,8 @@ def _listed(model: type[BaseModel]) -> WithJsonSchema:
 
 
 class Result(BaseModel):
-    """What every result has; `announcement` in the first answer of a server's life, if there is something to say."""
+    """What every result has; `project` and `root` in the first answer of a server's life, and `announcement`, if there is
+    something to say."""
 
     model_config = ConfigDict(extra="allow", defer_build=True)
 
@@ -297,6 +298,9 @@ class Configuration(Audit):
 class ConfigurationRead(Configuration, Read):
     """The configuration."""
 
+    project: str | None
+    root: str
+
 
 class ConfigurationWritten(Configuration, Written):
     """The configuration after a write."""
@@ -324,6 +328,8 @@ class ActiveWorkItems(_Part):
 class FullStatus(Read):
     """The state of the whole project."""
 
+    project: str | None
+    root: str
     vendor_health: VendorHealth
     active_work_items: ActiveWorkItems
     recent_deployments: list[dict[str, Any]]
@@ -385,6 +391,8 @@ class SetAside(_Part):
 class SyncStatus(Read):
     """How this replica stands to the server."""
 
+    project: str | None
+    root: str
     online: bool
     server: str | None
     last_sync_at: str | None

@@ -66,6 +66,9 @@ class Session:
         self.client_name: str | None = None
         self._announcement = os.environ.get("TEST_ANNOUNCEMENT")
 
+    def take_place(self) -> dict[str, Any]:
+        return {}
+
     def take_announcement(self) -> str | None:
         text, self._announcement = self._announcement, None
         return text
