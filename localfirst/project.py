@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from localfirst.git.place import repository_at
+from localfirst.git.place import Repository, repository_at
 from localfirst.git.remotes import name_from_url, remote_url
 
-__all__ = ["find_root", "name_from_git", "name_from_url"]
+__all__ = ["find_root", "name_from_git", "name_from_url", "name_of_repository"]
 
 
 def find_root(directory: Path) -> Path:
@@ -25,5 +25,10 @@ def name_from_git(root: Path) -> str | None:
     Credentials in the URL are dropped, or the remote is refused. Without a remote no process is started for it.
     """
     repository = repository_at(root)
-    url = remote_url(repository) if repository is not None else None
+    return None if repository is None else name_of_repository(repository)
+
+
+def name_of_repository(repository: Repository) -> str | None:
+    """The same for a repository that was found already."""
+    url = remote_url(repository)
     return name_from_url(url) if url else None

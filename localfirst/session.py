@@ -12,6 +12,7 @@ from localfirst_schema.author import fitting_author
 from localfirst_schema.errors import CallerError, InvalidStateError, LocalfirstError, StateError, UnavailableError
 
 from localfirst.acknowledgement import tried
+from localfirst.binding import REMOTE_CHANGED, bind, note_name, words_of_other_name, words_of_remote
 from localfirst.reading.freshness import Freshness
 from localfirst.replica import last_act, outbox
 from localfirst.replica.act import Act, act
@@ -80,11 +81,17 @@ class Session:
     _stand_in_for: object = None
 
     def __init__(self, settings: Settings, *, patience_ms: int = OPEN_PATIENCE_MS) -> None:
-        self.settings = settings
+        bound = bind(settings)
+        self.settings = settings = bound.settings
         self.client_name: str | None = None
         self.held = ExitStack()  # what others hold for this session, and let go of with it
         self._mirror: Mirror | None = None
         self._warnings = first_warnings(settings)
+        for said in bound.words:
+            self._announce(said)
+        if (changed := words_of_remote(settings)) is not None:
+            self._warnings.append(REMOTE_CHANGED)
+            self._announce(changed)
         self._open(patience_ms)
         try:
             words = self._first_words_of_any()
@@ -109,6 +116,8 @@ class Session:
         self.link = None  # one of before is stopped
         try:
             self._place = Place(self.settings.replica)
+            with sqlite_errors():
+                self._take_name(self.replica.execute("SELECT project_name FROM replica").get)
             self.link = ServerLink(self.settings) if self.settings.database_url else None
             self._freshness = Freshness(self.replica, self.link, self.settings.read_from)
             self._freshness.keeps_snapshot = self._is_reading
@@ -125,6 +134,16 @@ class Session:
         """The project's id; the first meeting with its server may give it another one than it had here."""
         with sqlite_errors():
             return str(self.replica.execute("SELECT project_id FROM replica").get)
+
+    def _take_name(self, name: str | None) -> None:
+        """The replica's own name counts: a project keeps its replica whatever the git remote says."""
+        if name is None or name == self.settings.project:
+            return
+        if (words := words_of_other_name(self.settings, name)) is not None:
+            self._warnings.append(REMOTE_CHANGED)
+            self._announce(words)
+        note_name(self.settings, name)
+        self.settings = self.settings._replace(project=name)
 
     def _keep_in_place(self) -> None:
         """A replica whose file was moved or deleted while it was open is written again: nothing of it is lost."""

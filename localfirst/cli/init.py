@@ -15,6 +15,7 @@ from localfirst import settings
 from localfirst.cli import options, terminal
 from localfirst.cli.command import Result, command
 from localfirst.cli.settings_file import write_project
+from localfirst.moving import move
 from localfirst.settings.shown import PASSWORD, TOKEN, shown
 
 
@@ -28,11 +29,14 @@ def init(
     as_json: options.AsJson = False,
 ) -> None:
     """Create this directory's replica, and show how to connect an MCP client."""
+    moved = None
     if project is not None:
-        write_project(settings.load().root, project)
-    loaded = settings.load()
-    is_new = not loaded.replica.exists()
+        before = settings.load()
+        write_project(before.root, project)
+        moved = move(before, project)
+    is_new = not settings.load().replica.exists()
     with command(as_json=as_json) as this:
+        loaded = this.session.settings
         result: Result = {
             "success": True,
             "warnings": [],
@@ -43,7 +47,7 @@ def init(
             "replica": str(loaded.replica),
             "server": this.session.link.server() if this.session.link is not None else None,
             "mcp": client_settings(loaded.root, os.environ),
-        }
+        } | ({"moved": moved.words} if moved is not None else {})
         this.answer(result, _welcome)
 
 
@@ -64,6 +68,8 @@ def _welcome(result: Result) -> None:
     import json
 
     terminal.say("The replica is ready." if result["created"] else "The replica was there already.", "bold green")
+    if "moved" in result:
+        terminal.say(result["moved"])
     terminal.fields(
         (
             ("project", result["project"] or "local, without a name"),

@@ -1,22 +1,18 @@
-"""A local project gets its name: ids that are made from the project's id are made again, everywhere."""
+"""The name of a project, and the ids that follow from the project's id. An id is given once; a name changes none."""
 
 from __future__ import annotations
 
 import apsw
 from localfirst_schema.entities import ENTITIES, Entity
-from localfirst_schema.identifiers import natural_id, project_id
+from localfirst_schema.identifiers import natural_id
 
 from localfirst.replica.connection import immediate
 
 
-def adopt_name(connection: apsw.Connection, name: str) -> None:
-    """Names a project that was local until now. Nothing of it has left this file, so its natural ids may change."""
-    project = project_id(name)
+def give_name(connection: apsw.Connection, name: str) -> None:
+    """Names a project that was local until now."""
     with immediate(connection):
-        if connection.execute("SELECT project_name FROM replica").get is not None:
-            return
-        connection.execute("UPDATE replica SET project_id = ?, project_name = ?", (project, name))
-        make_ids_anew(connection)
+        connection.execute("UPDATE replica SET project_name = ? WHERE project_name IS NULL", (name,))
 
 
 def make_ids_anew(connection: apsw.Connection) -> None:

@@ -9,13 +9,12 @@ from pathlib import Path
 import apsw
 from localfirst_schema import timestamps
 from localfirst_schema.entities import CONFIGURATION
-from localfirst_schema.errors import InvalidStateError, UnavailableError
+from localfirst_schema.errors import UnavailableError
 from localfirst_schema.identifiers import natural_id, project_id
-from localfirst_schema.project_key import is_one_project
 
 from localfirst.replica.connection import BUSY_TIMEOUT_MS, ReplicaUnreadableError, connect, immediate, sqlite_errors
 from localfirst.replica.migrate import migrate
-from localfirst.replica.naming import adopt_name
+from localfirst.replica.naming import give_name
 from localfirst.replica.planted import acting
 
 DEFAULT_CONTEXT = "feature"
@@ -29,11 +28,12 @@ def open_replica(
     busy_timeout_ms: int = BUSY_TIMEOUT_MS,
     on_rebuilt: Callable[[str], None] | None = None,
 ) -> apsw.Connection:
-    """Opens the replica at `path` for the named project (None: local until named).
+    """Opens the replica at `path`; a project that has no name yet gets this one (None: local until named).
 
-    A file that is no database, or a damaged one, is renamed to ``NAME.corrupt-TIME``, a new one begun, and what can still be
-    read of the old one saved into it (`rebuild`); `on_rebuilt` is told so in words. Raises InvalidStateError for the replica of
-    another project, UnavailableError where the place cannot be written or is locked for longer than `busy_timeout_ms`.
+    A project that has one keeps it: whether it is the right one is for the caller to say. A file that is no database, or a
+    damaged one, is renamed to ``NAME.corrupt-TIME``, a new one begun, and what can still be read of the old one saved into it
+    (`rebuild`); `on_rebuilt` is told so in words. Raises UnavailableError where the place cannot be written or is locked for
+    longer than `busy_timeout_ms`.
     """
     try:
         return open_file(path, project_name, busy_timeout_ms=busy_timeout_ms)
@@ -57,13 +57,7 @@ def open_file(path: Path, project_name: str | None, *, busy_timeout_ms: int = BU
         if found is None:
             begin(connection, project_name)
         elif project_name is not None and found[1] is None:
-            adopt_name(connection, project_name)
-        elif project_name is not None and not is_one_project(found[1], project_name):
-            raise InvalidStateError(
-                f"the replica at {path} belongs to the project {found[1]!r}, not to {project_name!r}; set LOCALFIRST_REPLICA"
-                " to another file, or LOCALFIRST_PROJECT to the right name.",
-                project=found[1],
-            )
+            give_name(connection, project_name)
     except BaseException:
         connection.close()
         raise

@@ -67,13 +67,12 @@ def salvage(damaged: apsw.Connection, replica: apsw.Connection, project_name: st
         done.others = True
         return done
     with immediate(replica):
-        _take_identity(replica, identity, project_name)
+        _take_identity(replica, identity)
         _take_rows(damaged, replica, done)
         known_lines = _take_history(damaged, replica, done)
         _take_outbox(damaged, replica, known_lines, done)
         _take_conflicts(damaged, replica, done)
-        if identity is None or (name is None and project_name is not None):
-            make_ids_anew(replica)
+        make_ids_anew(replica)
         _restore_waiting_rows(replica, done)
         waiting = outbox.renumber(replica)
         replica.execute("UPDATE replica SET acked_number = 0, acked_hash = zeroblob(16), doubtful_number = ?", (waiting,))
@@ -123,14 +122,13 @@ def _read(damaged: apsw.Connection, table: str, columns: tuple[str, ...], done: 
         done.tables.append(table)
 
 
-def _take_identity(replica: apsw.Connection, identity: tuple[Any, ...] | None, project_name: str | None) -> None:
-    """The project of the damaged file, where it can be read, unless the project has got its name since."""
+def _take_identity(replica: apsw.Connection, identity: tuple[Any, ...] | None) -> None:
+    """The project of the damaged file, where it can be read: its id was given once, and its name counts if it has one."""
     if identity is None:
         return
     project, name, replica_id, acked_number = identity
     replica.execute("INSERT OR IGNORE INTO former_ids (replica_id, acked_number) VALUES (?, ?)", (replica_id, acked_number))
-    if project_name is None or name is not None:
-        replica.execute("UPDATE replica SET project_id = ?, project_name = ?", (project, name))
+    replica.execute("UPDATE replica SET project_id = ?, project_name = coalesce(?, project_name)", (project, name))
 
 
 def _take_rows(damaged: apsw.Connection, replica: apsw.Connection, done: Salvage) -> None:

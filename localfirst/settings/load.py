@@ -10,11 +10,16 @@ from typing import NamedTuple
 import platformdirs
 from localfirst_schema.errors import UnavailableError, ValidationError
 
-from localfirst.project import find_root, name_from_git
+from localfirst.git.place import Repository, repository_at
+from localfirst.project import find_root, name_of_repository
+from localfirst.registry import Registry
 from localfirst.settings import file
 from localfirst.settings.file import FILE_NAME, OWN_NAME, SettingsFile
+from localfirst.settings.finding import Names
 from localfirst.settings.origin import KEYS, Origin, Said, chosen, may_name_project
-from localfirst.settings.place import default_replica, replica_named_by_a_file
+from localfirst.settings.place import default_replica
+from localfirst.settings.placing import directory_of, placed
+from localfirst.settings.projects import TABLE, Projects
 from localfirst.settings.settings import Settings
 from localfirst.settings.value import check, is_yes
 
@@ -30,10 +35,9 @@ class Sources(NamedTuple):
 
 
 class _Named(NamedTuple):
-    """The project's name, its replica's file, and whether a name in the checkout's file does not count."""
+    """What names the project, and whether a name in the checkout's file does not count."""
 
-    name: str | None
-    replica: Path
+    names: Names
     is_ignored: bool = False
 
 
@@ -82,15 +86,23 @@ def resolve(sources: Sources) -> Settings:
     if "markdown" in found and found["markdown"].origin is Origin.ALLOWED and not _is_within(root, markdown):
         markdown = root / STATUS_FILE
         untrusted.add("markdown")
-    named = _project(root, found.get("project"), has_server="database_url" in found or "server_url" in found)
+    projects = Projects(Registry(TABLE).read())
+    repository = repository_at(root)
+    named = _names(repository, found.get("project"), projects, has_server="database_url" in found or "server_url" in found)
     if named.is_ignored:
         untrusted.add("project")
-    replica = value("replica")
+    project = named.names.given or named.names.by_git or named.names.by_checkout
+    placing = None
+    if (given := value("replica")) is not None:
+        replica = _path(root, given)
+    else:
+        placing = placed(directory_of(root, repository, projects), named.names, projects)
+        replica, project = placing.replica, placing.found.name
     return Settings(
         root=root,
-        replica=_path(root, replica) if replica else named.replica,
+        replica=replica,
         markdown=markdown,
-        project=named.name,
+        project=project,
         client=value("client"),
         database_url=value("database_url"),
         read_from=value("read_from") or "server",
@@ -101,7 +113,9 @@ def resolve(sources: Sources) -> Settings:
         share_code=is_yes(value("share_code") or "yes"),
         archiving=is_yes(value("archiving") or "yes"),
         untrusted=tuple(sorted(untrusted)),
-        is_name_withheld=named.is_ignored and named.name is None,
+        is_name_withheld=named.is_ignored and project is None,
+        named_by_user=named.names.given is not None,
+        placing=placing,
     )
 
 
@@ -111,21 +125,19 @@ def _origin_of(root: Path, checkout: SettingsFile) -> Origin:
     return Origin.ALLOWED if is_allowed(root, checkout.content) else Origin.CHECKOUT
 
 
-def _project(root: Path, said: Said | None, *, has_server: bool) -> _Named:
-    if said is not None and said.origin is Origin.ALLOWED:
-        return _Named(said.value, replica_named_by_a_file(root, said.value))
-    if said is not None and said.origin is not Origin.CHECKOUT:
-        return _Named(said.value, default_replica(root, said.value))
-    by_git = name_from_git(root)
+def _names(repository: Repository | None, said: Said | None, projects: Projects, *, has_server: bool) -> _Named:
+    by_git = None if repository is None else name_of_repository(repository)
     if by_git is not None:
         check("project", by_git)
-    if said is None or said.value == by_git:
-        return _Named(by_git, default_replica(root, by_git))
-    replica_exists = default_replica(root, said.value).exists()
+    if said is None or (said.origin is Origin.CHECKOUT and said.value == by_git):
+        return _Named(Names(by_git=by_git))
+    if said.origin is not Origin.CHECKOUT:
+        return _Named(Names(given=said.value, is_files=said.origin is Origin.ALLOWED, by_git=by_git))
+    replica_exists = projects.named(said.value) is not None or default_replica(Path(), said.value).exists()
     if may_name_project(named_by_git=by_git is not None, has_server=has_server, replica_exists=replica_exists):
         # The replica stays the checkout's own: should the name turn out to be somebody else's, theirs is another file.
-        return _Named(said.value, default_replica(root, None))
-    return _Named(by_git, default_replica(root, by_git), is_ignored=True)
+        return _Named(Names(by_checkout=said.value))
+    return _Named(Names(by_git=by_git), is_ignored=True)
 
 
 def _check_one_server(found: Mapping[str, Said]) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 
 import platformdirs
@@ -15,24 +17,30 @@ def folder() -> Path:
 
 
 def default_replica(root: Path, project: str | None) -> Path:
-    """One file per project; an unnamed project is known by its root."""
-    key = project or str(root)
+    """Where the replica of a new project is begun; that of one without a name is called after its root."""
+    return folder() / name_of_default(root, project)
+
+
+def possible_names(root: Path, project: str | None) -> Iterator[str]:
+    """The names of files for it: the usual one first, and further ones where another project has that."""
+    yield name_of_default(root, project)
+    for number in count(2):
+        yield _named(f"{project or root} {number}")
+
+
+def name_of_default(root: Path, project: str | None) -> str:
+    """The file's name alone."""
+    return _named(project or str(root))
+
+
+def _named(key: str) -> str:
     readable = re.sub(r"[^A-Za-z0-9]+", "-", key).strip("-")[-60:]
     digest = hashlib.sha256(key.encode()).hexdigest()[:8]
-    return folder() / f"{readable}-{digest}.sqlite3"
+    return f"{readable}-{digest}.sqlite3"
 
 
-def replica_named_by_a_file(root: Path, project: str) -> Path:
-    """The replica of a project that a file in its checkout names.
-
-    A file that was not allowed yet has named the checkout's own replica (see `origin.may_name_project`); that one stays the
-    project's when the file is allowed later.
-    """
-    own = default_replica(root, None)
-    return own if own.exists() and _name_in(own) == project else default_replica(root, project)
-
-
-def _name_in(replica: Path) -> str | None:
+def name_in(replica: Path) -> str | None:
+    """The name of the project that a replica's file holds; None where it has none, or cannot be read."""
     import apsw
 
     try:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
+from localfirst.settings.placing import Placing
+
 
 class Settings(NamedTuple):
     """All settings of one project. `database_url` and `embedding_token` are secrets: never logged, shown or stored.
@@ -12,6 +14,8 @@ class Settings(NamedTuple):
     Attributes:
         untrusted: names of the settings in the checkout's file that were ignored, sorted.
         is_name_withheld: the project's name is among them, and nothing else names the project: no server is told of it.
+        named_by_user: whether the project's name is what the user (or a file that he has allowed) says.
+        placing: how the replica was found; None where the user has named its file.
     """
 
     root: Path
@@ -29,6 +33,8 @@ class Settings(NamedTuple):
     archiving: bool = True
     untrusted: tuple[str, ...] = ()
     is_name_withheld: bool = False
+    named_by_user: bool = False
+    placing: Placing | None = None
 
     def __repr__(self) -> str:
         """Without the secret."""

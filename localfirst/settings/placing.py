@@ -1,0 +1,51 @@
+"""Where a directory's replica is: looks at the repository's mark and the user's table, and has `finding` decide."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+from localfirst.git.mark import read_mark
+from localfirst.git.place import Repository
+from localfirst.settings.finding import Directory, Folder, Found, Names, find, is_settled
+from localfirst.settings.place import folder, name_in
+from localfirst.settings.projects import Projects
+
+
+class Placing(NamedTuple):
+    """Which replica the directory uses, and of what that followed. `is_settled` if the user's table says it already."""
+
+    place: Directory
+    names: Names
+    found: Found
+    is_settled: bool
+
+    @property
+    def replica(self) -> Path:
+        """The replica's file."""
+        return folder() / self.found.replica
+
+
+def directory_of(root: Path, repository: Repository | None, projects: Projects) -> Directory:
+    """Where somebody works. The mark counts unless this is a copy of a repository that is still in its place."""
+    if repository is None:
+        return Directory(root, None, None)
+    mark = read_mark(repository.common)
+    known = projects.repository(mark)
+    if known is not None and known.git != str(repository.common) and _is_still_at(Path(known.git), repository.common, mark):
+        mark = None
+    return Directory(root, repository.common, mark)
+
+
+def _is_still_at(known: Path, here: Path, mark: str | None) -> bool:
+    try:
+        return not known.samefile(here) and read_mark(known) == mark
+    except OSError:
+        return False
+
+
+def placed(place: Directory, names: Names, projects: Projects) -> Placing:
+    """Which replica the directory uses."""
+    there = folder()
+    found = find(place, names, projects, Folder(lambda name: (there / name).exists(), lambda name: name_in(there / name)))
+    return Placing(place, names, found, is_settled(place, found, projects))
