@@ -18,8 +18,9 @@ from localfirst.git.mark import write_mark
 from localfirst.git.place import repository_at
 from localfirst.registry import Registry
 from localfirst.replica.replica import open_replica
+from localfirst.replicas_folder import folder
 from localfirst.settings import Settings
-from localfirst.settings.place import folder, name_in, name_of_default
+from localfirst.settings.place import name_in, name_of_default
 from localfirst.settings.placing import directory_of, placed
 from localfirst.settings.projects import TABLE, Projects
 

@@ -19,7 +19,7 @@ from localfirst_schema.errors import UnavailableError
 
 from localfirst.disk_words import in_words
 from localfirst.private_files import create_folder
-from localfirst.settings.place import folder
+from localfirst.replicas_folder import folder
 
 logger = logging.getLogger("localfirst.registry")
 

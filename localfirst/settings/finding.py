@@ -96,7 +96,7 @@ def find(place: Directory, names: Names, projects: Projects, folder: Folder) -> 
     if wanted is None:
         if name is None and names.by_checkout is not None:
             return Found(bound, names.by_checkout, is_shared=False)
-        return Found(bound, name)
+        return Found(bound, name, is_shared=name is not None and projects.named(name) == bound)
     there = _replica_named(place, wanted, projects, folder)
     if name is None:
         if there in (None, bound):

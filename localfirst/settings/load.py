@@ -113,7 +113,7 @@ def resolve(sources: Sources) -> Settings:
         share_code=is_yes(value("share_code") or "yes"),
         archiving=is_yes(value("archiving") or "yes"),
         untrusted=tuple(sorted(untrusted)),
-        is_name_withheld=named.is_ignored and project is None,
+        is_name_withheld=named.is_ignored and (project is None or (placing is not None and not placing.found.is_shared)),
         named_by_user=named.names.given is not None,
         placing=placing,
     )

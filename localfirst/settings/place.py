@@ -1,4 +1,4 @@
-"""Where the user's replicas stand, and which of them is a project's. The one place that names a replica's file."""
+"""How a replica's file is called. The one place that names one."""
 
 from __future__ import annotations
 
@@ -8,12 +8,7 @@ from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
 
-import platformdirs
-
-
-def folder() -> Path:
-    """The folder of the replicas, under the platform's user data directory; it need not exist yet."""
-    return Path(platformdirs.user_data_dir("localfirst", appauthor=False)) / "replicas"
+from localfirst.replicas_folder import folder
 
 
 def default_replica(root: Path, project: str | None) -> Path:
