@@ -43,6 +43,8 @@ _FIRST = "SELECT kind, table_name, id, reason, at FROM set_aside ORDER BY at, ta
 
 def keep(connection: apsw.Connection, misfits: Sequence[Misfit]) -> None:
     """Sets aside. Within the caller's transaction."""
+    if not misfits:
+        return
     now = timestamps.now()
     connection.executemany(_KEEP, [(*misfit, now, GENERATION) for misfit in misfits])
     for misfit in misfits:

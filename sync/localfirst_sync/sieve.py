@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
-from operator import methodcaller
+from operator import itemgetter, methodcaller
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 import msgspec
@@ -112,7 +112,7 @@ def _all_fit(rules: Sequence[_Rule], batch: Sequence[Sequence[Any]]) -> bool:
     try:
         columns = list(zip(*batch, strict=True))
         return len(columns) == len(rules) and all(rule.quick(column) for rule, column in zip(rules, columns, strict=True))
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, LookupError):
         return False  # some value is of a type that nobody expects here
 
 
@@ -266,37 +266,50 @@ _TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{}]|-?[0-9][0-9.eE+-]*')
 
 _DIGITS = frozenset("0123456789")
 _braces = methodcaller("count", "{")
+_brackets = methodcaller("count", "[")
+_first = itemgetter(0)
+_OPENINGS = frozenset("{[")
 
 
 def _documents_fit(opening: str) -> _Quick:
     reason = _document_reason(opening, limits.DOCUMENT_BYTES_MAX)
 
     def fit(column: Sequence[Any]) -> bool:
-        if _begin_with(opening, column) and _shapes_fit(column, limits.DOCUMENT_BYTES_MAX):
+        if set(map(_first, column)) == {opening} and _shapes_fit(column, limits.DOCUMENT_BYTES_MAX):
             return True
         return all(reason(text) is None for text in column)
 
     return fit
 
 
-def _begin_with(opening: str, texts: Sequence[str]) -> bool:
-    return {text[:1] for text in texts} == {opening}
-
-
 def _shapes_fit(texts: Sequence[str], longest: int) -> bool:
-    """Whether size and shape are plainly in order, for all texts at once; if not, each has to be looked at.
-
-    So many digits in a row cover one of the places that are so far apart, which are much fewer than all.
-    """
+    """Whether size and shape are plainly in order, for all texts at once; if not, each has to be looked at."""
+    longest_here = max(map(len, texts))
+    if longest_here <= limits.FLOAT_DIGITS_MAX:
+        return _are_shallow(texts, "".join(texts))
     return (
-        max(map(len, texts)) <= longest
+        longest_here <= longest
         and max(map(_braces, texts)) <= limits.DOCUMENT_DEPTH_MAX // 2
-        and all("[" not in text or text.count("[") <= limits.DOCUMENT_DEPTH_MAX // 2 for text in texts)
-        and not any(
-            _LONG_NUMBER.search(text)
-            for text in texts
-            if not _DIGITS.isdisjoint(text[limits.FLOAT_DIGITS_MAX :: limits.FLOAT_DIGITS_MAX + 1])
-        )
+        and max(map(_brackets, texts)) <= limits.DOCUMENT_DEPTH_MAX // 2
+        and _are_short_numbers(texts)
+    )
+
+
+def _are_shallow(texts: Sequence[str], together: str) -> bool:
+    """The same for short texts, which are nearly all: only how deep they are is open."""
+    braces, brackets = together.count("{"), together.count("[")
+    if braces + brackets == len(texts) and set(map(_first, texts)) <= _OPENINGS:
+        return True  # one in each
+    few = limits.DOCUMENT_DEPTH_MAX // 2
+    return (braces <= few or max(map(_braces, texts)) <= few) and (brackets <= few or max(map(_brackets, texts)) <= few)
+
+
+def _are_short_numbers(texts: Sequence[str]) -> bool:
+    """So many digits in a row cover one of the places that are so far apart, which are much fewer than all."""
+    return not any(
+        _LONG_NUMBER.search(text)
+        for text in texts
+        if not _DIGITS.isdisjoint(text[limits.FLOAT_DIGITS_MAX :: limits.FLOAT_DIGITS_MAX + 1])
     )
 
 
@@ -341,7 +354,14 @@ def _shape_reason_by_token(text: str) -> str | None:
 
 
 _decode_names = msgspec.json.Decoder(list[str]).decode
-_decode_fields = msgspec.json.Decoder(dict[str, dict[str, msgspec.Raw]]).decode
+
+
+class _Sides(msgspec.Struct):
+    """An object of whatever; it is looked through, and nothing is kept of it."""
+
+
+_decode_fields = msgspec.json.Decoder(dict[str, _Sides]).decode
+_decode_all_fields = msgspec.json.Decoder(list[dict[str, _Sides]]).decode
 
 
 def _names_reason(value: Any) -> str | None:
@@ -368,6 +388,8 @@ def _fields_fit(column: Sequence[Any]) -> bool:
     if not _shapes_fit(column, limits.FIELDS_BYTES_MAX):
         return all(_fields_reason(text) is None for text in column)
     try:
+        if max(map(len, column)) <= limits.FLOAT_DIGITS_MAX:
+            return len(_decode_all_fields(f"[{','.join(column)}]")) == len(column)
         for text in column:
             _decode_fields(text)
     except (msgspec.DecodeError, RecursionError):
