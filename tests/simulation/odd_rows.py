@@ -15,6 +15,7 @@ from localfirst_schema.entities import WORK_ITEM
 from localfirst_schema.errors import InvalidStateError, UnavailableError
 from localfirst_schema.identifiers import new_id, project_id
 from localfirst_sync.lock import ReplicaLock
+from localfirst_sync.ports import Access
 from localfirst_sync.round import sync_round
 
 from localfirst.replica.act import act
@@ -53,6 +54,10 @@ class _Line:
 
     def __init__(self, server: Server, dice: Random, lost: float) -> None:
         self._server, self._dice, self._lost = server, dice, lost
+
+    def access(self) -> Access:
+        """See `RemoteStore.access`."""
+        return "write"
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         def ask(*arguments: Any) -> Any:
