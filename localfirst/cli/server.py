@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
@@ -70,6 +70,26 @@ def grant(
         raise typer.Exit(1)
 
 
+def rename_project(
+    old: Annotated[str, typer.Argument(metavar="OLD", help="What the project is called now.")],
+    new: Annotated[str, typer.Argument(metavar="NEW", help="What it is called from now on.")],
+    as_json: options.AsJson = False,
+) -> None:
+    """Give a project another name; its id and rows stay, and laptops learn the name by themselves."""
+    from localfirst_sync.postgres import migrate as migration
+    from localfirst_sync.postgres import rename
+
+    with _server() as connection:
+        migration.migrate(connection)
+        done = rename.rename(connection, old, new)
+    if as_json:
+        print_json({"success": True, "warnings": [], "project_id": done.id, "old": done.old, "project": done.new})
+    elif done.old == done.new:
+        terminal.say(f"The project is called {done.new} already.")
+    else:
+        terminal.say(f"The project {done.old} is called {done.new} now.")
+
+
 @contextmanager
 def _server() -> Iterator[Connection]:
     from localfirst_sync.postgres.connection import close_quietly, connect
@@ -87,4 +107,5 @@ def _server() -> Iterator[Connection]:
 
 def register(app: typer.Typer) -> None:
     """Adds the group to the program."""
-    add_group(app, "server", "Set PostgreSQL up: its schema, and who may do what.", {"migrate": migrate, "grant": grant})
+    commands: dict[str, Callable[..., None]] = {"migrate": migrate, "grant": grant, "rename-project": rename_project}
+    add_group(app, "server", "Set PostgreSQL up: its schema, who may do what, and what projects are called.", commands)

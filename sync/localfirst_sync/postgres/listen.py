@@ -1,4 +1,6 @@
-"""Waiting for news: an empty NOTIFY on the project's channel, which pushes and direct writes send when they commit.
+"""Waiting for news: a NOTIFY on the project's channel, which pushes and direct writes send when they commit.
+
+It is empty, but for `NAME`: then the project is called otherwise from now on.
 
 The store's own connection listens, since it is idle whenever somebody waits. A notice is a hint and nothing more: it may be
 lost (a pooler, a broken connection) and it comes back for one's own pushes; the head says what is so.
@@ -15,6 +17,8 @@ from localfirst_sync.postgres.connection import Connection
 from localfirst_sync.postgres.failure import unavailable
 from localfirst_sync.postgres.pooler import POLL_S
 from localfirst_sync.wake import Wake
+
+NAME = b"name"
 
 
 def channel(project_id: str) -> str:
@@ -33,14 +37,24 @@ def listen(connection: Connection, project_id: str) -> None:
 
 
 class Notices:
-    """Notices that came while the connection was busy: the driver takes them off the line with other questions' answers."""
+    """Notices that came while the connection was busy: the driver takes them off the line with other questions' answers.
+
+    Attributes:
+        is_renamed: whether one of all that came has told of another name.
+    """
 
     def __init__(self, connection: Connection) -> None:
         self._came = False
+        self.is_renamed = False
         connection.add_notify_handler(self._take)
 
-    def _take(self, _: psycopg.Notify) -> None:
+    def _take(self, notice: psycopg.Notify) -> None:
+        self.note(notice.payload.encode())
+
+    def note(self, payload: bytes) -> None:
+        """One has come."""
         self._came = True
+        self.is_renamed |= payload == NAME
 
     def taken(self) -> bool:
         """Whether any came since this was last asked."""
@@ -56,20 +70,20 @@ def wait(connection: Connection, notices: Notices, wake: Wake, timeout_s: float)
     if connection.pooled or connection.is_standby:
         timeout_s = min(timeout_s, POLL_S)
     try:
-        if _take_notices(connection) | notices.taken():
+        _take_notices(connection, notices)
+        if notices.taken():
             return True
         line = connection.fileno()
         readable, _, _ = select.select([line, wake.fileno()], [], [], max(0.0, timeout_s))
         if line not in readable:
             return False
         connection.pgconn.consume_input()
-        return _take_notices(connection)
+        _take_notices(connection, notices)
+        return notices.taken()
     except (psycopg.Error, OSError, ValueError) as error:
         raise unavailable(error) from None
 
 
-def _take_notices(connection: Connection) -> bool:
-    came = False
-    while connection.pgconn.notifies() is not None:
-        came = True
-    return came
+def _take_notices(connection: Connection, notices: Notices) -> None:
+    while (notice := connection.pgconn.notifies()) is not None:
+        notices.note(notice.extra)

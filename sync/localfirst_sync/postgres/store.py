@@ -134,6 +134,9 @@ class PostgresStore:
         return rights.access(connection)
 
     def _connected(self) -> Connection:
+        if self._notices is not None and self._notices.is_renamed:
+            self._notices = None
+            self.close()  # what the project is called is asked with the first questions of a connection
         if self._connection is None or self._connection.closed:
             with closed_on_failure(connect(self._dsn)) as connection:
                 if self._known is not None:
