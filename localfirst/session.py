@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -180,20 +180,25 @@ class Session:
             self._announce(words)
         self._open()
 
-    def close(self) -> None:
-        """Pushes what can be pushed within a second, and lets go of everything."""
+    def close(self, on_wait: Callable[[], None] | None = None) -> None:
+        """Pushes what can be pushed within a second, and lets go of everything.
+
+        With `on_wait` the sending is waited for as long as it moves, which may be seconds on a long line; it is told of that.
+        """
         with ExitStack() as rest:  # each of them, whatever the one before has met
             rest.callback(self.replica.close)
-            rest.callback(self._end_link)
+            rest.callback(self._end_link, on_wait)
             if self._layers is not None:
                 rest.callback(self._layers.close)
             rest.callback(self._dismiss_stand_in)
             rest.callback(self.held.close)
 
-    def _end_link(self) -> None:
+    def _end_link(self, on_wait: Callable[[], None] | None) -> None:
         if self.link is None:
             return
-        is_there = self.link.stop(EXIT_PUSH_S if self._is_anything_unsent() else 0.0)
+        if on_wait is not None:
+            self.link.await_sent(lambda: not self._is_anything_unsent(), on_wait, patience_s=EXIT_PUSH_S)
+        is_there = self.link.stop(EXIT_PUSH_S if self._is_anything_unsent() else 0.0, has_waited=on_wait is not None)
         if self._is_unmirrored and not is_there and self._is_anything_unsent():
             self._is_unmirrored = not tried(self._mirror_store, False, [])
 

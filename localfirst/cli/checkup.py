@@ -26,6 +26,9 @@ from localfirst.settings.untrusted import words_of_untrusted
 PATIENCE_S = 3.3
 """How long the doctor waits for a round of synchronisation: a connection that is refused or frozen says so by then."""
 
+MOVING_S = 20.0
+"""How long it waits for one that moves: on a long line, or with much to send."""
+
 STUCK_S = 60.0
 """A change that has waited for so long while the server answers is stuck."""
 
@@ -97,7 +100,7 @@ def _session(loaded: Settings) -> Iterator[Finding]:
         return
     try:
         if session.link is not None:
-            session.link.sync(PATIENCE_S)  # what it ends with, well or not, is in the status
+            session.link.sync(PATIENCE_S, while_moving_s=MOVING_S)  # what it ends with, well or not, is in the status
         status = BY_NAME["sync_status"]
         state = status.run(session, status.arguments())
         yield _server(state["server"], is_online=state["online"], problem=state["last_error"])

@@ -117,6 +117,8 @@ def command(*, as_json: bool) -> Iterator[Command]:
     session = cast("Session", open_session(settings.load()))
     session.client_name = user_name()
     session.is_command = True
+    if session.link is not None:
+        session.link.for_one_command()
     opened = Command(session, as_json=as_json)
     try:
         yield opened
@@ -128,7 +130,7 @@ def command(*, as_json: bool) -> Iterator[Command]:
 
 def _close(opened: Command) -> None:
     try:
-        opened.session.close()
+        opened.session.close((lambda: _tell_of_wait(opened.session)) if opened.wrote else None)
     except Exception as error:
         if not opened.wrote:
             raise
@@ -141,6 +143,12 @@ def user_name() -> str | None:
         return getpass.getuser()
     except (OSError, KeyError, ImportError):
         return None
+
+
+def _tell_of_wait(session: Session) -> None:
+    with sqlite_errors():
+        unsent = outbox.count(session.replica)
+    terminal.note(f"Sending {wording.count(unsent, 'change')} to the server …")
 
 
 def _tell_unsent(session: Session) -> None:

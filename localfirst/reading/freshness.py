@@ -22,9 +22,6 @@ from localfirst.replica import outbox, set_aside
 if TYPE_CHECKING:
     from localfirst.server_link import ServerLink
 
-PULL_BUDGET_S = 1.0
-"""How long a read waits for a pull that it needs; after that it answers from the replica as it is."""
-
 STALE_AFTER_MINUTES = 30.0
 
 _STATE = """
@@ -150,8 +147,9 @@ class Freshness:
             return False
         if self._cursor() == head:
             return True
-        deadline = time.monotonic() + PULL_BUDGET_S
-        has_pulled = self._link.pull(PULL_BUDGET_S)
+        budget_s = self._link.pull_budget_s()
+        deadline = time.monotonic() + budget_s
+        has_pulled = self._link.pull(budget_s)
         # A higher number alone says nothing: a server that was set back has given it to another change. It does after a pull,
         # which has found the server's past to be this one. Another process may be pulling into the same replica: that is
         # waited for within the budget.

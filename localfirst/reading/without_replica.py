@@ -8,7 +8,7 @@ with a read; as soon as it is there, everything goes on with it.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -87,10 +87,13 @@ class SessionWithoutReplica:
             self.healed.client_name = self.client_name
         return self.healed
 
-    def close(self) -> None:
-        """Lets go of everything."""
+    def close(self, on_wait: Callable[[], None] | None = None) -> None:
+        """Lets go of everything. Something is to be sent only if the replica was opened after all: see `Session.close`."""
         with ExitStack() as rest:
-            rest.callback(self._let_go if self.healed is None else self.healed.close)
+            if self.healed is None:
+                rest.callback(self._let_go)
+            else:
+                rest.callback(self.healed.close, on_wait)
             rest.callback(self.held.close)
 
     def _let_go(self) -> None:

@@ -3,6 +3,9 @@
 A reason is the start, a local write (`wake`), a notice from the server, somebody who waits for a round (`request`), or the slow
 poll. While the server is away the loop tries again after pauses with jitter that stay short enough for a queue to be empty
 within seconds of its return. Nothing here raises to the caller: the state says in words what is wrong.
+
+It is the one judge of whether the server is there (`is_there`): what others see of the server they tell it (`doubt`, and the
+pulse), and ask.
 """
 
 from __future__ import annotations
@@ -16,10 +19,11 @@ from functools import partial
 from pathlib import Path
 
 from localfirst_schema import timestamps
-from localfirst_schema.errors import LocalfirstError
+from localfirst_schema.errors import LocalfirstError, UnavailableError
 
 from localfirst_sync.lock import HeldElsewhere, ReplicaLock
-from localfirst_sync.ports import Fenced, Identity, LocalStore, Progress, RemoteStore
+from localfirst_sync.ports import BEGINNING, Cursor, Fenced, Identity, LocalStore, Progress, RemoteStore
+from localfirst_sync.pulse import Pulse
 from localfirst_sync.round import RoundResult, push_outbox, sync_round
 from localfirst_sync.supervised import Supervised
 from localfirst_sync.wake import Wake
@@ -56,6 +60,9 @@ HELD_ELSEWHERE = (
 )
 TAKEN_OVER = "Process {pid} was stopped while it synced this replica; its round was taken over at {at}."
 
+LOOK_EVERY_S = 0.1
+"""How often whoever waits for a round that takes long looks whether anything moves."""
+
 _FIRST_PAUSE_S = 0.2
 _LONGEST_PAUSE_S = 3.0
 _EAGER_PAUSE_S = 0.5
@@ -72,10 +79,12 @@ class SyncLoop:
         on_round: told, in the loop's thread, of each round that did something.
         progress: told, in the loop's thread, how far a round is.
         on_away: told, in the loop's thread, after each attempt that has failed.
+        pulse: the server's, which `open_remote` makes its stores tell.
 
     Attributes:
-        online: whether the server answered the last time.
+        online: whether the server answered the last time. Whether it is there: `is_there`.
         first_contact: set when the first attempt has ended, well or not.
+        is_idle: whether the loop waits for a reason to do something.
         last_contact: when the server last answered, by `time.monotonic`.
         last_check_at: when it was last asked, and `last_sync_at` when a round last succeeded, as canonical text.
         last_error: what is wrong, in words, or None.
@@ -94,7 +103,11 @@ class SyncLoop:
         on_round: Callable[[RoundResult], None] | None = None,
         progress: Progress | None = None,
         on_away: Callable[[], None] | None = None,
+        pulse: Pulse | None = None,
     ) -> None:
+        self.pulse = pulse or Pulse()
+        self._doubted_at = float("-inf")
+        self._head: tuple[float, Cursor] = (float("-inf"), BEGINNING)
         self._open_local = open_local
         self._open_remote = open_remote
         self._lock = ReplicaLock(lock_path, takes_over=True)
@@ -117,7 +130,7 @@ class SyncLoop:
         self._failures = 0
         self._marked = float("-inf")
         self._spread_until = float("-inf")
-        self.online = False
+        self.online = self.is_idle = False
         self.first_contact = threading.Event()
         self.last_contact = float("-inf")
         self.last_check_at: str | None = None
@@ -135,14 +148,37 @@ class SyncLoop:
         """There is something to send. Costs about a microsecond; from any thread."""
         self._wake.set()
 
-    def request(self, timeout_s: float) -> RoundResult | None:
-        """A round that begins after this call: its result, or None if it fails or takes longer than `timeout_s`."""
+    def request(self, timeout_s: float, is_moving: Callable[[], bool] | None = None) -> RoundResult | None:
+        """A round that begins after this call: its result, or None if it fails or takes longer than `timeout_s`.
+
+        After that it is waited for while `is_moving`.
+        """
         with self._answers:
             self._asked += 1
             ticket = self._asked
             self._wake.set()
             in_time = self._answers.wait_for(lambda: self._answered >= ticket or self._is_stopping(), timeout_s)
+            while not in_time and is_moving is not None and is_moving():
+                in_time = self._answers.wait_for(lambda: self._answered >= ticket or self._is_stopping(), LOOK_EVERY_S)
             return self._answer if in_time and self._answered >= ticket else None
+
+    def is_there(self) -> bool:
+        """Whether the server is there: it answered when it was last asked, and nobody has doubted it since it last spoke."""
+        return self.online and max(self.last_contact, self.pulse.heard_at) > self._doubted_at
+
+    def is_doubted(self) -> bool:
+        """Whether somebody found the server silent, and it has not spoken since."""
+        return max(self.last_contact, self.pulse.heard_at) < self._doubted_at
+
+    def doubt(self) -> None:
+        """Somebody has got no answer from the server in time: it counts as away until it speaks. From any thread."""
+        self._doubted_at = time.monotonic()
+        self._wake.set()
+
+    def head_since(self, asked_at: float) -> Cursor | None:
+        """The server's head, if a round has asked for it after that time (`time.monotonic`), and has made the replica level."""
+        began, head = self._head
+        return head if began >= asked_at else None
 
     def stop(self, last_push_s: float) -> None:
         """Ends the loop after a last push of at most so many seconds (0: none); whatever hangs then is left to the process."""
@@ -235,15 +271,17 @@ class SyncLoop:
     def _round(self, is_waited_for: bool) -> RoundResult:
         if self._local is None:
             self._local = self._open_local()
+        is_kept = self._remote is not None
         if self._remote is None:
             self._remote = self._open_remote(self._local.identity())
         began = time.monotonic()
         taken_from = self._lock.taken_from
         try:
-            result = sync_round(self._local, self._remote, self._lock, progress=self._progress)
+            result = self._synced(self._local, self._remote, is_kept=is_kept)
         finally:
             if (stopped := self._lock.taken_from) is not None and stopped is not taken_from:
                 self.last_takeover = TAKEN_OVER.format(pid=stopped.pid, at=timestamps.now())
+        self._head = began, result.head
         ended = time.monotonic()
         if result[:2] != (0, 0):
             self._spread_until = ended + min(max(SPREAD_S, 4 * (ended - began)), LONGEST_SPREAD_S)
@@ -254,6 +292,15 @@ class SyncLoop:
             self._local.mark_synced()
             self._marked = now
         return result
+
+    def _synced(self, local: LocalStore, remote: RemoteStore, *, is_kept: bool) -> RoundResult:
+        try:
+            return sync_round(local, remote, self._lock, progress=self._progress)
+        except UnavailableError as error:
+            if not is_kept or error.details.get("cause") != "connection":
+                raise
+            # A connection that was idle may have been cut by somebody on the way: another one says whether that is all.
+            return sync_round(local, remote, self._lock, progress=self._progress)
 
     def _succeeded(self, result: RoundResult) -> None:
         self._answered_by_server()
@@ -306,10 +353,13 @@ class SyncLoop:
 
     def _listen(self, remote: RemoteStore) -> None:
         try:
+            self.is_idle = True
             noticed = remote.wait(self._wake, BUSY_POLL_S if self._is_held_up else self._poll_s)
         except LocalfirstError as error:
             self._failed(error.message)
             return
+        finally:
+            self.is_idle = False
         if noticed and (left := self._spread_until - time.monotonic()) > 0:
             self._wake.wait(left)
         woken = self._wake.wait(0)

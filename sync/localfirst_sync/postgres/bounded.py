@@ -1,35 +1,62 @@
 """A connection that does not wait for a server that has died without a word: frozen, or behind a network that swallows all.
 
 Nothing that TCP says tells it from a server at work: a kernel answers for its frozen processes, and a statement may rightly
-take minutes. So a silence is looked into: a second connection is asked for, and when nobody answers that either, the server
-is gone. A server at work accepts it, or refuses it in words (too many connections), and is waited for further.
+take minutes. So a silence is looked into: a second connection is asked for, and when nobody says a word there either, the
+server is gone. A server at work answers, or refuses in words (too many connections), and is waited for further.
+
+A connection that is being made is waited for as long as it moves: on a long line each of its steps takes its trip, and none of
+them says how many are to come.
 """
 
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, TypeVar
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Self, TypeVar
 
 import psycopg
-from psycopg import errors, generators
+from psycopg import errors, generators, waiting
+from psycopg.conninfo import make_conninfo
 from psycopg.pq import ConnStatus
-from psycopg.waiting import Ready
+from psycopg.waiting import Ready, Wait
+
+from localfirst_sync.pulse import Pulse
 
 if TYPE_CHECKING:
-    from psycopg.abc import PQGen
+    from psycopg.abc import PQGen, PQGenConn
     from psycopg.pq.abc import PGresult
 
 SILENCE_S = 1.5
+SILENCE_TRIPS = 6
 """So long a server may say nothing before it is looked after; twice as long the next time, and so on."""
 
 LONGEST_SILENCE_S = 12.0
 
-LOOK_S = 2
-"""How long it is asked for a second connection (psycopg's least)."""
+LOOK_S = 2.0
+LOOK_TRIPS = 6
+"""How long a second connection may take to hear a word."""
+
+STEP_S = 3.0
+"""How long a step of a connection that is being made may take."""
 
 _INTERVAL_S = 0.1
 
 _Result = TypeVar("_Result")
+
+_making: ContextVar[tuple[Pulse, float]] = ContextVar("making")
+"""Whom a connection that is being made tells of its steps, and how long each may take; the driver passes nothing on."""
+
+
+@contextmanager
+def watched_while_made(pulse: Pulse, step_s: float = STEP_S) -> Iterator[None]:
+    """Connections made in the block tell `pulse` of their steps, and give up when one of them takes longer than `step_s`."""
+    token = _making.set((pulse, step_s))
+    try:
+        yield
+    finally:
+        _making.reset(token)
 
 
 class BoundedConnection(psycopg.Connection[tuple[object, ...]]):
@@ -38,10 +65,21 @@ class BoundedConnection(psycopg.Connection[tuple[object, ...]]):
     Attributes:
         pooled: whether it leads to a pooler, so that nothing may be left in the session or expected there.
         is_standby: whether it leads to a standby, which reads, and takes no `LISTEN`.
+        pulse: told of every sign of life.
     """
 
     pooled: bool = False
     is_standby: bool = False
+
+    def __init__(self, *given: object, **named: object) -> None:
+        super().__init__(*given, **named)  # type: ignore[arg-type]  # whatever the driver makes it of
+        self.pulse = _making.get((Pulse(), STEP_S))[0]
+
+    @classmethod
+    def _connect_gen(cls, conninfo: str = "") -> PQGenConn[Self]:
+        """The driver's own way to make a connection, with an end to each of its steps."""
+        made: Self = yield from _in_steps(super()._connect_gen(conninfo), *_making.get((Pulse(), STEP_S)))
+        return made
 
     def wait(self, gen: PQGen[_Result], interval: float = _INTERVAL_S, timeout: float | None = None) -> _Result:
         """See psycopg. Raises psycopg's `ConnectionTimeout` for a server that is gone, and lets the connection go."""
@@ -61,32 +99,71 @@ class BoundedConnection(psycopg.Connection[tuple[object, ...]]):
 
     def _watched(self, gen: PQGen[_Result]) -> PQGen[_Result]:
         """The generator, which ends with an error in a silence that nobody breaks."""
-        silence_s = SILENCE_S
+        silence_s = 0.0
         heard_at = time.monotonic()
         try:
             wanted = next(gen)
             while True:
                 ready = yield wanted
-                if ready != Ready.NONE:
-                    silence_s, heard_at = SILENCE_S, time.monotonic()
-                elif time.monotonic() - heard_at >= silence_s:
+                if ready & Ready.R:
+                    self.pulse.heard()
+                    silence_s, heard_at = 0.0, self.pulse.heard_at
+                elif ready != Ready.NONE:
+                    silence_s, heard_at = 0.0, time.monotonic()
+                elif time.monotonic() - heard_at >= (silence_s or self.pulse.budget_s(SILENCE_S, SILENCE_TRIPS)):
                     if not self._is_server_there():
                         self.pgconn.finish()
                         raise errors.ConnectionTimeout("connection timeout expired: the server has fallen silent")
-                    silence_s, heard_at = min(2 * silence_s, LONGEST_SILENCE_S), time.monotonic()
+                    silence_s = min(2 * (silence_s or SILENCE_S), LONGEST_SILENCE_S)
+                    silence_s, heard_at = self.pulse.budget_s(silence_s, SILENCE_TRIPS), time.monotonic()
                 wanted = gen.send(ready)
         except StopIteration as end:
             result: _Result = end.value
             return result
 
     def _is_server_there(self) -> bool:
+        """Whether anything is heard over another connection; one word is enough."""
         if self.pgconn.status != ConnStatus.OK:
             return True  # the driver is about to say what happened
         given = {option.keyword.decode(): option.val.decode() for option in self.pgconn.info if option.val}
+        look = _until_a_word(generators.connect(make_conninfo("", **given)))
         try:
-            psycopg.connect(**(given | {"connect_timeout": str(LOOK_S)})).close()  # type: ignore[arg-type]  # libpq's own options
-        except errors.ConnectionTimeout:
+            waiting.wait_conn(look, interval=_INTERVAL_S, timeout=self.pulse.budget_s(LOOK_S, LOOK_TRIPS))
+        except errors._WaitTimeout:
             return False
         except psycopg.Error:
             return True  # it answers, though not as one would like
         return True
+
+
+def _in_steps(gen: PQGenConn[_Result], pulse: Pulse, step_s: float) -> PQGenConn[_Result]:
+    """The making of a connection, which ends with an error when a step of it takes too long; measures the trip by the way."""
+    moved_at = time.monotonic()
+    try:
+        wanted = next(gen)
+        while True:
+            ready = yield wanted
+            now = time.monotonic()
+            if ready:
+                if wanted[1] == Wait.R:
+                    pulse.measured_step(now - moved_at)
+                pulse.moved()
+                moved_at = now
+            elif now - moved_at >= step_s:
+                raise errors.ConnectionTimeout("connection timeout expired")
+            # The driver answers a wait that was in vain with nothing: what is waited for is the same then.
+            wanted = gen.send(ready) or wanted
+    except StopIteration as end:
+        result: _Result = end.value
+        return result
+
+
+def _until_a_word(gen: PQGenConn[object]) -> PQGenConn[None]:
+    """The making of a connection, up to the first word of whoever is at the other end."""
+    with suppress(StopIteration):
+        wanted = next(gen)
+        while True:
+            ready = yield wanted
+            if ready and wanted[1] == Wait.R:
+                return
+            wanted = gen.send(ready) or wanted

@@ -20,8 +20,9 @@ from psycopg.pq import ExecStatus
 
 from localfirst_sync.postgres import pooler
 from localfirst_sync.postgres.authentication import is_supported, require_auth
-from localfirst_sync.postgres.bounded import BoundedConnection
+from localfirst_sync.postgres.bounded import STEP_S, BoundedConnection, watched_while_made
 from localfirst_sync.postgres.failure import unavailable
+from localfirst_sync.pulse import Pulse
 
 logger = logging.getLogger("localfirst.sync")
 
@@ -30,7 +31,9 @@ logging.getLogger("psycopg").setLevel(logging.ERROR)
 
 Connection: TypeAlias = BoundedConnection
 
-CONNECT_TIMEOUT_S = 3
+CONNECT_TIMEOUT_S = 20
+"""How long a connection may take that moves; each of its steps has `STEP_S`. A longer time in the address holds for both."""
+
 PREPARED_MAX = 200
 STATEMENT_TIMEOUT_MS = 60_000
 LOCK_TIMEOUT_MS = 5_000
@@ -62,10 +65,14 @@ PIN = "SELECT " + ", ".join(
 )
 
 
-def connect(dsn: str, *, connect_timeout_s: int = CONNECT_TIMEOUT_S) -> Connection:
-    """A new connection in autocommit mode. Raises `UnavailableError`, which never repeats anything of `dsn`."""
+def connect(dsn: str, *, connect_timeout_s: int = CONNECT_TIMEOUT_S, pulse: Pulse | None = None) -> Connection:
+    """A new connection in autocommit mode; `pulse` is told of its signs of life, from its first steps on.
+
+    Raises `UnavailableError`, which never repeats anything of `dsn`.
+    """
     try:
-        connection = _connect(dsn, connect_timeout_s)
+        with watched_while_made(pulse or Pulse(), _step_s(dsn)):
+            connection = _connect(dsn, connect_timeout_s)
     except (psycopg.Error, UnicodeError) as error:
         raise unavailable(error) from None
     if connection.pooled:
@@ -76,6 +83,14 @@ def connect(dsn: str, *, connect_timeout_s: int = CONNECT_TIMEOUT_S) -> Connecti
     connection.prepare_threshold = 2**31
     connection.prepared_max = PREPARED_MAX
     return connection
+
+
+def _step_s(dsn: str) -> float:
+    """How long a step may take: whoever gives a connection a long time in its address means that the line needs it."""
+    try:
+        return max(STEP_S, float(conninfo_to_dict(dsn).get("connect_timeout") or 0))
+    except ValueError:
+        return STEP_S
 
 
 def _connect(dsn: str, timeout_s: int) -> Connection:

@@ -38,7 +38,8 @@ def prepare(connection: Connection) -> None:
 
 def ask(connection: Connection, project_id: str, budget_ms: float) -> Cursor:
     """The head of a project, after at most `budget_ms`. Raises `UnavailableError`; close the connection then."""
-    deadline = time.monotonic() + budget_ms / 1000
+    began = time.monotonic()
+    deadline = began + budget_ms / 1000
     libpq = connection.pgconn
     try:
         if connection.pooled:
@@ -56,6 +57,8 @@ def ask(connection: Connection, project_id: str, budget_ms: float) -> Cursor:
             pass  # the end of the answer
     except psycopg.Error as error:
         raise unavailable(error) from None
+    connection.pulse.heard()
+    connection.pulse.measured(connection.pulse.heard_at - began)
     if result is not None and result.status == ExecStatus.FATAL_ERROR:
         raise unavailable(errors.error_from_result(result))
     if result is None or result.status != ExecStatus.TUPLES_OK or not result.ntuples:

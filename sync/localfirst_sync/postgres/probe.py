@@ -1,7 +1,7 @@
 """The head for the read path: asked on the main thread, where a silent server may cost a few milliseconds and no more.
 
-The connection is made by a thread of its own, since resolving a name and connecting cannot be bounded; until it stands, asking
-fails at once (after waiting for it within the budget).
+The connection is made by a thread of its own, since resolving a name and connecting cannot be bounded, and is kept however
+long it takes; until it stands, asking fails (after waiting for it within the budget).
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from localfirst_schema.errors import UnavailableError
 from localfirst_sync.ports import Cursor
 from localfirst_sync.postgres import head as _head
 from localfirst_sync.postgres.connection import Connection, close_quietly, closed_on_failure, connect, lost
+from localfirst_sync.pulse import Pulse
 from localfirst_sync.supervised import Supervised
 
 RECONNECT_PAUSE_S = 1.0
@@ -22,9 +23,10 @@ RECONNECT_PAUSE_S = 1.0
 class HeadProbe:
     """Asks for the head of one project. For one thread; `close` may come from any."""
 
-    def __init__(self, dsn: str, project_id: str) -> None:
+    def __init__(self, dsn: str, project_id: str, pulse: Pulse | None = None) -> None:
         self._dsn = dsn
         self._project_id = project_id
+        self._pulse = pulse or Pulse()
         self._connection: Connection | None = None
         self._connecting: Supervised | None = None
         self._ready = threading.Event()
@@ -33,7 +35,7 @@ class HeadProbe:
         self._closed = False
 
     def head(self, budget_ms: float) -> Cursor:
-        """The head, after at most `budget_ms`. Raises `UnavailableError`; the next call connects anew."""
+        """The head, after at most `budget_ms`. Raises `UnavailableError`; a connection that did not answer is made anew."""
         deadline = time.monotonic() + budget_ms / 1000
         if self._connection is None:
             self._start_connecting()
@@ -46,6 +48,13 @@ class HeadProbe:
         except UnavailableError:
             self._drop()
             raise
+
+    def is_ready(self) -> bool:
+        """Whether the connection stands; if not, it is being made from now on."""
+        if self._connection is None:
+            self._start_connecting()
+            return False
+        return True
 
     def close(self) -> None:
         """Closes the connection; a question that is under way fails."""
@@ -71,7 +80,7 @@ class HeadProbe:
 
     def _connect(self) -> None:
         try:
-            with closed_on_failure(connect(self._dsn)) as connection:
+            with closed_on_failure(connect(self._dsn, pulse=self._pulse)) as connection:
                 _head.prepare(connection)
         except UnavailableError:
             return  # whoever asks is told that there is no connection

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Literal
 
 from localfirst_schema.errors import UnavailableError
@@ -12,19 +12,28 @@ from localfirst_sync.known_server import Acquaintance
 from localfirst_sync.ports import Access, Again, Cursor, Identity, PullSink, Push, Pushed, Recollection, Restored, Staging, Told
 from localfirst_sync.postgres import acquaintance, head, listen, migrate, pooler, pull, push, restore, rights, snapshot
 from localfirst_sync.postgres.connection import Connection, close_quietly, closed_on_failure, connect
+from localfirst_sync.pulse import Pulse
 from localfirst_sync.wake import Wake
 
 HEAD_BUDGET_MS = 3_000
+HEAD_TRIPS = 6
+"""How long the question for the head may take."""
+
+KEPT_BUDGET_S = 0.5
+KEPT_TRIPS = 4
+"""The same over a connection that has been idle: somebody on the way may have forgotten it, and a new one answers sooner."""
 
 
 class PostgresStore:
     """The server of one project. For one thread. The first call connects, migrates if it may, and starts the project.
 
     `known` is what the replica keeps of its server: another one is refused at each connection. Without it any is taken.
+    `pulse` is told of the server's signs of life.
     """
 
-    def __init__(self, dsn: str, identity: Identity, known: Acquaintance | None = None) -> None:
+    def __init__(self, dsn: str, identity: Identity, known: Acquaintance | None = None, pulse: Pulse | None = None) -> None:
         self._dsn = dsn
+        self._pulse = pulse or Pulse()
         self._known = known
         self._project_id = identity.project_id
         self._project_name = identity.project_name
@@ -40,18 +49,15 @@ class PostgresStore:
         return False
 
     def head(self) -> Cursor:
-        """See `RemoteStore.head`; waits for at most `HEAD_BUDGET_MS`. What was cut while it was idle is made again."""
-        kept = self._connection
-        try:
-            return self._head()
-        except UnavailableError:
-            if kept is None or not kept.broken:
-                raise
-            return self._head()
+        """See `RemoteStore.head`. The wait has a bound; a connection that was cut while it was idle is made again."""
+        if self._connection is not None and not self._connection.closed:
+            with suppress(UnavailableError):
+                return self._head(min(HEAD_BUDGET_MS, 1000 * self._pulse.budget_s(KEPT_BUDGET_S, KEPT_TRIPS)))
+        return self._head(max(HEAD_BUDGET_MS, 1000 * HEAD_TRIPS * self._pulse.trip_s))
 
-    def _head(self) -> Cursor:
+    def _head(self, budget_ms: float) -> Cursor:
         with self._server() as connection:
-            return head.ask(connection, self._project_id, HEAD_BUDGET_MS)
+            return head.ask(connection, self._project_id, budget_ms)
 
     def access(self) -> Access:
         """See `RemoteStore.access`. A standby that was promoted is met anew: from now on there are notices, and it migrates."""
@@ -138,7 +144,7 @@ class PostgresStore:
             self._notices = None
             self.close()  # what the project is called is asked with the first questions of a connection
         if self._connection is None or self._connection.closed:
-            with closed_on_failure(connect(self._dsn)) as connection:
+            with closed_on_failure(connect(self._dsn, pulse=self._pulse)) as connection:
                 if self._known is not None:
                     acquaintance.expect(connection, self._dsn, self._project_id, self._known)
                 migrate.migrate(connection)
