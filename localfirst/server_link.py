@@ -43,6 +43,9 @@ ROUND_TRIPS = 10
 FIRST_CONNECTION_S = 1.5
 """How long the first read waits for the first connection, or for the news that there is none."""
 
+START_S = 2.0
+"""How long the driver's loading may take, which is no budget of the server's."""
+
 KNOWN_AWAY_S = 0.4
 """The same where another process of this replica has found the server away a moment ago: enough for one that is back."""
 
@@ -95,9 +98,10 @@ class ServerLink:
         self._probe: HeadProbe | None = None
         self._fresh_since: float | None = None
         self._ready = threading.Event()
+        self._opened = threading.Event()
         self._news = threading.Event()
         self._has_waited = False
-        self._tried_at = float("-inf")
+        self._tried_at = self._progress_at = float("-inf")
         self._lock = threading.Lock()
         self._stopped = False
         self._begin_error: str | None = None
@@ -160,6 +164,7 @@ class ServerLink:
         """The server, which is to be the one that the loop's replica knows."""
         from localfirst_sync.postgres.store import PostgresStore
 
+        self._opened.set()
         assert self._store is not None
         return PostgresStore(self._url, identity, self._store.known_server(), self._pulse)
 
@@ -180,10 +185,12 @@ class ServerLink:
 
     def _take_progress(self, done: int, total: int, phase: str) -> None:
         self._pulse.moved()
+        self._progress_at = time.monotonic()
         if self.on_progress is not None:
             self.on_progress(done, total, phase)
 
     def _take_outage(self) -> None:
+        self._opened.set()
         self._news.set()
         if self.on_away is not None:
             self.on_away()
@@ -206,6 +213,7 @@ class ServerLink:
 
         A server that is known to be away, or that does not take the changes, is not waited for.
         """
+        self._opened.wait(START_S)
         began = time.monotonic()
         has_told = False
         while not is_sent():
@@ -252,7 +260,7 @@ class ServerLink:
 
     def _is_there_in(self, budget_s: float) -> bool:
         """Whether the server answers, or does within the budget (the driver's import not counted); others are told if not."""
-        self._ready.wait(budget_s)
+        self._opened.wait(budget_s)
         if not self._await_contact(time.monotonic() + budget_s):
             if self._loop is not None and time.monotonic() - self._tried_at >= LONG_TRY_S and not self._pulse.is_moving():
                 self._tell_others(is_away=True)
@@ -282,17 +290,23 @@ class ServerLink:
         if self._has_waited or self._has_tried():
             return
         self._has_waited = True
+        self._opened.wait(START_S)
         began = time.monotonic()
         budget_s = KNOWN_AWAY_S if self._was_away else FIRST_CONNECTION_S
-        if not self._ready.wait(budget_s) or self._await_contact(began + budget_s):
+        if not self._ready.is_set() or self._await_contact(began + budget_s):
             return
-        # A connection is being made, or rows are coming: the line is long, or the first round is.
-        while (now := time.monotonic()) - began < self._pulse.budget_s(FIRST_FILL_S, FIRST_FILL_TRIPS) and self._is_moving():
+        # A connection is being made, or rows are coming: the line is long, or the first round is. Who has no replica asks other
+        # layers rather than wait for a connection.
+        while (now := time.monotonic()) - began < self._pulse.budget_s(FIRST_FILL_S, FIRST_FILL_TRIPS) and self._is_coming():
             if self._await_contact(now + LOOK_EVERY_S):
                 return
-        if not self._is_moving():
+        if not self._is_coming():
             self._was_away = True
             self._tell_others(is_away=True)
+
+    def _is_coming(self) -> bool:
+        are_rows_coming = time.monotonic() - self._progress_at < STANDSTILL_S
+        return are_rows_coming or (self._file is not None and self._is_moving())
 
     def _is_moving(self) -> bool:
         return self._pulse.is_moving(KNOWN_AWAY_S if self._was_away else STANDSTILL_S)

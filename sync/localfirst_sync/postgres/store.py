@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Literal
 
 from localfirst_schema.errors import UnavailableError
@@ -51,8 +51,11 @@ class PostgresStore:
     def head(self) -> Cursor:
         """See `RemoteStore.head`. The wait has a bound; a connection that was cut while it was idle is made again."""
         if self._connection is not None and not self._connection.closed:
-            with suppress(UnavailableError):
+            try:
                 return self._head(min(HEAD_BUDGET_MS, 1000 * self._pulse.budget_s(KEPT_BUDGET_S, KEPT_TRIPS)))
+            except UnavailableError as error:
+                if error.details.get("cause") not in ("connection", "timeout"):
+                    raise
         return self._head(max(HEAD_BUDGET_MS, 1000 * HEAD_TRIPS * self._pulse.trip_s))
 
     def _head(self, budget_ms: float) -> Cursor:
