@@ -56,7 +56,7 @@ SILENT = "PostgreSQL does not answer. Changes are kept in the replica and go out
 """What is wrong with a server that has taken a connection, or is asked for one, and says nothing."""
 
 FIRST_FILL_S = 5.0
-FIRST_FILL_TRIPS = 12
+FIRST_FILL_TRIPS = 40
 """How long the first read waits for a first round that moves: an empty answer would help nobody."""
 
 LOOK_EVERY_S = 0.05

@@ -12,7 +12,7 @@ import time
 _WEIGHT = 0.25
 """How much one exchange moves the measured trip."""
 
-STANDSTILL_S = 0.5
+STANDSTILL_S = 1.0
 STANDSTILL_TRIPS = 4
 
 
