@@ -196,13 +196,14 @@ def when_free(connection: apsw.Connection) -> Iterator[None]:
 
 @contextmanager
 def _transaction(connection: apsw.Connection, begin: Callable[[apsw.Connection], object]) -> Iterator[None]:
+    is_within = connection.in_transaction
     try:
-        begin(connection)
         try:
+            begin(connection)
             yield
             connection.execute("COMMIT")
         except BaseException:
-            if connection.in_transaction:
+            if connection.in_transaction and not is_within:
                 connection.execute("ROLLBACK")
             raise
     except apsw.Error as error:

@@ -11,14 +11,15 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 import typer
 
-from hostile.trapped import Trapped
+from hostile.trapped import TRAPS, Trapped
 from localfirst.operations.registry import BY_NAME
 
 PROGRAM = [sys.executable, "-m", "localfirst"]
@@ -127,9 +128,10 @@ def environment(tmp_path: Path) -> dict[str, str]:
     }
 
 
-def test_every_command(trapped: Trapped, environment: dict[str, str], tmp_path: Path) -> None:
+def tried(trapped: Trapped, environment: dict[str, str], commands: Iterable[str], home: Path) -> None:
+    """Runs commands in the checkout, one after the other, and judges what came of them."""
     said = []
-    for command in commands():
+    for command in commands:
         done = subprocess.run(
             [*PROGRAM, *command.split(" ")],
             cwd=trapped.root,
@@ -141,7 +143,31 @@ def test_every_command(trapped: Trapped, environment: dict[str, str], tmp_path: 
         )
         assert "Traceback" not in done.stderr, (command, done.stderr)
         said.append(done.stdout + done.stderr)
-    trapped.judge("".join(said), tmp_path / "home")
+    trapped.judge("".join(said), home)
+
+
+@pytest.mark.parametrize("trap", TRAPS)
+def test_each_trap_alone(trap: str, environment: dict[str, str], tmp_path: Path) -> None:
+    """What one of them does is not hidden by another."""
+    with closing(Trapped(tmp_path, [trap])) as trapped:
+        tried(trapped, environment, ["item create A", "status", "index .", "doctor"], tmp_path / "home")
+
+
+def test_every_command_where_the_settings_of_the_checkout_were_allowed(environment: dict[str, str], tmp_path: Path) -> None:
+    """Its server, which is away, is named by the user by now; its files and programs are as hostile as ever."""
+    del environment["LOCALFIRST_DATABASE_URL"]
+    traps = ["allowed settings" if trap == "settings" else trap for trap in TRAPS]
+    with closing(Trapped(tmp_path, traps)) as trapped:
+        allowed = subprocess.run(
+            [*PROGRAM, "trust", "--json"], cwd=trapped.root, env=environment, capture_output=True, text=True, check=True
+        )
+        assert json.loads(allowed.stdout)["allowed"] is True
+        tried(trapped, environment, (one for one in commands() if one != "trust --show"), tmp_path / "home")
+        assert (trapped.root / "planted.sqlite3").read_bytes().count(0) > 4000, "the replica is none of the checkout's"
+
+
+def test_every_command(trapped: Trapped, environment: dict[str, str], tmp_path: Path) -> None:
+    tried(trapped, environment, commands(), tmp_path / "home")
 
 
 def test_every_tool(trapped: Trapped, environment: dict[str, str], tmp_path: Path) -> None:
