@@ -53,6 +53,8 @@ def bind(settings: Settings) -> Bound:
         found = placing.found
         words = [_take_in(projects, one, placing.replica, found.name) for one in found.takes_in]
         projects.put_name(found.replica, found.name, shared=found.is_shared)
+        if repository is None:
+            projects.put_root(found.replica, settings.root)
         if repository is not None and found.binds:
             mark = place.mark if projects.repository(place.mark) is not None else write_mark(repository)
             if mark is not None:

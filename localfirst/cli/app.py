@@ -40,6 +40,7 @@ COMMANDS: dict[str, str] = {
     "trust": "localfirst.cli.trust",
     "backup": "localfirst.cli.backup",
     "restore": "localfirst.cli.restore",
+    "import": "localfirst.cli.import_replica",
     "demo": "localfirst.cli.demo",
 }
 """Commands in the order of `--help`, and the modules that hold them."""

@@ -14,7 +14,7 @@ from localfirst_schema import timestamps
 from localfirst_schema.errors import LocalfirstError
 
 from localfirst import settings
-from localfirst.cli import replica_check, rights_check
+from localfirst.cli import replica_check, rights_check, stray_replicas
 from localfirst.cli.finding import Finding
 from localfirst.log import log_path, wrong_level
 from localfirst.operations.registry import BY_NAME
@@ -52,6 +52,7 @@ def findings() -> Iterator[Finding]:
         yield from _session(loaded)
     elif loaded.database_url is not None:
         yield Finding("server", "warning", "not asked, since there is no replica to ask for")
+    yield from stray_replicas.findings(loaded)
     yield Finding("log", "ok", str(log_path()))
 
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
@@ -68,6 +68,7 @@ class TakenIn:
         unsent: how many of them the other file had not sent to its own server, or had none to send them to.
         met: rows that were in both and have changed here by it.
         conflicts: open conflicts that came along.
+        odd_rows: rows of the other file that no tool would have written, in words.
     """
 
     project: str | None = None
@@ -76,6 +77,7 @@ class TakenIn:
     unsent: int = 0
     met: int = 0
     conflicts: int = 0
+    odd_rows: list[str] = field(default_factory=list)
 
     @property
     def is_nothing(self) -> bool:
@@ -93,11 +95,13 @@ def take_in_file(source: Path, replica: apsw.Connection) -> TakenIn:
         raise ValidationError("file", "must be another replica", words)
     with tempfile.TemporaryDirectory(prefix=".take-in-", dir=Path(replica.filename).parent) as folder:
         copy = Path(folder) / "replica.sqlite3"
-        examined_copy(source, copy)
+        examined = examined_copy(source, copy)
         other = connect(copy)
         try:
             migrate(other, copy)
-            return take_in(other, replica)
+            done = take_in(other, replica)
+            done.odd_rows = examined.odd_rows
+            return done
         finally:
             other.close()
 

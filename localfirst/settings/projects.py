@@ -2,7 +2,8 @@
 
     repositories   mark → {git: the common directory where it was last seen, replica: a file's name}
     names          key of a name → a file's name; a project that was renamed has several
-    replicas       a file's name → {name: the project's, taken_into: the file that has all of it since}
+    replicas       a file's name → {name: the project's, taken_into: the file that has all of it since, root: the directory
+                   without a repository that uses it}
 
 Values that make no sense count as absent. Nothing is read or written here.
 """
@@ -106,6 +107,16 @@ class Projects:
                 entry.pop("own", None)
             else:
                 entry["own"] = True
+
+    def root_of(self, replica: str) -> Path | None:
+        """The directory, without a repository, that last used this file."""
+        found = self._of("replicas").get(replica)
+        root = found.get("root") if isinstance(found, dict) else None
+        return Path(root) if isinstance(root, str) and root else None
+
+    def put_root(self, replica: str, root: Path) -> None:
+        """This directory, which is in no repository, uses this file."""
+        self._made("replicas").setdefault(replica, {})["root"] = str(root)
 
     def put_taken(self, replica: str, into: str) -> None:
         """All of this file is in the other one."""
