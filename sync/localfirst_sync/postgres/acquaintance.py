@@ -46,9 +46,9 @@ def expect(connection: Connection, dsn: str, project_id: str, acquaintance: Acqu
 
     Raises `UnavailableError` with the cause ``another_server``; a wrong address gets not even our tables.
     """
-    known, seen = acquaintance.known(), acquaintance.seen()
-    if known is None or seen == BEGINNING or reached_address(connection) in known.addresses:
+    if is_expected(connection, acquaintance):
         return
+    seen = acquaintance.seen()
     try:
         is_there: Any = connection.execute(_HAS_LOG).fetchone()
         wanted = {"project": project_id, "seq": seen.seq, "tag": seen.tag}
@@ -57,6 +57,12 @@ def expect(connection: Connection, dsn: str, project_id: str, acquaintance: Acqu
     except psycopg.Error as error:
         raise unavailable(error) from None
     raise another_server(describe_server(dsn))
+
+
+def is_expected(connection: Connection, acquaintance: Acquaintance) -> bool:
+    """Whether nothing has to be asked before a migration."""
+    known = acquaintance.known()
+    return known is None or acquaintance.seen() == BEGINNING or reached_address(connection) in known.addresses
 
 
 class Met(NamedTuple):
@@ -72,10 +78,25 @@ def meet(connection: Connection, dsn: str, project_id: str, project_name: str, a
     The replica has the project's id and name by then. Raises `UnavailableError`, with the cause ``another_server`` if it is
     another; nothing is written there then.
     """
+    try:
+        asked = send_question(connection, project_id, project_name, acquaintance)
+    except psycopg.Error as error:
+        raise unavailable(error) from None
+    return met(connection, asked, dsn, project_id, project_name, acquaintance)
+
+
+def send_question(connection: Connection, project_id: str, project_name: str, acquaintance: Acquaintance) -> Any:
+    """The question of `meet`, which may be a part of a pipeline; `met` goes on with the answer."""
+    seen = acquaintance.seen()
+    wanted = {"project": project_id, "seq": seen.seq, "tag": seen.tag, **sought(project_id, project_name)}
+    return connection.execute(_ASK, wanted)
+
+
+def met(connection: Connection, asked: Any, dsn: str, project_id: str, project_name: str, acquaintance: Acquaintance) -> Met:
+    """The rest of `meet`."""
     known, seen = acquaintance.known(), acquaintance.seen()
     try:
-        wanted = {"project": project_id, "seq": seen.seq, "tag": seen.tag, **sought(project_id, project_name)}
-        row: Any = connection.execute(_ASK, wanted).fetchone()
+        row: Any = asked.fetchone()
         assert row is not None
         *what, its_id, its_name, access = row
         found = Found(reached_address(connection), *what)

@@ -66,10 +66,12 @@ class BoundedConnection(psycopg.Connection[tuple[object, ...]]):
         pooled: whether it leads to a pooler, so that nothing may be left in the session or expected there.
         is_standby: whether it leads to a standby, which reads, and takes no `LISTEN`.
         pulse: told of every sign of life.
+        knows_head_question: whether the question for the head is prepared.
     """
 
     pooled: bool = False
     is_standby: bool = False
+    knows_head_question: bool = False
 
     def __init__(self, *given: object, **named: object) -> None:
         super().__init__(*given, **named)  # type: ignore[arg-type]  # whatever the driver makes it of

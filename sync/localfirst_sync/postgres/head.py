@@ -26,7 +26,7 @@ _QUERY = b"SELECT head, tag FROM localfirst.project_heads WHERE project_id = $1"
 
 def prepare(connection: Connection) -> None:
     """Prepares the question, once a connection (behind a pooler it is sent whole each time). Raises `UnavailableError`."""
-    if connection.pooled:
+    if connection.pooled or connection.knows_head_question:
         return
     try:
         result = connection.prepare(_STATEMENT, _QUERY)
@@ -34,6 +34,22 @@ def prepare(connection: Connection) -> None:
         raise unavailable(error) from None
     if result.status != ExecStatus.COMMAND_OK:
         raise UnavailableError("PostgreSQL lacks tables that localfirst needs; they are made at the next sync.", cause="schema")
+    connection.knows_head_question = True
+
+
+def send(connection: Connection, project_id: str) -> Any:
+    """Asks for the head within a pipeline, to be read by `answered`, and prepares the question, as the last of it."""
+    asked = connection.execute(_QUERY.replace(b"$1", b"%s"), (project_id,))
+    if not connection.pooled:
+        connection.execute(b"PREPARE " + _STATEMENT + b" (uuid) AS " + _QUERY)
+    return asked
+
+
+def answered(connection: Connection, asked: Any) -> Cursor | None:
+    """The answer to `send`; None where there is no such project."""
+    connection.knows_head_question = not connection.pooled
+    row = asked.fetchone()
+    return None if row is None else Cursor(*row)
 
 
 def ask(connection: Connection, project_id: str, budget_ms: float) -> Cursor:

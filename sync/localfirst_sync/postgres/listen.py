@@ -31,13 +31,27 @@ def listen(connection: Connection, project_id: str) -> None:
     if connection.pooled or connection.is_standby:
         return
     try:
-        connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(channel(project_id))))
+        connection.execute(_listen(project_id))
     except psycopg.Error as error:
         raise unavailable(error) from None
 
 
+def send(connection: Connection, project_id: str) -> None:
+    """The same within a pipeline: it holds for all that is asked after it. It fails on a standby."""
+    if not connection.pooled:
+        connection.execute(b"BEGIN")
+        connection.execute(_listen(project_id))
+        connection.execute(b"COMMIT")
+
+
+def _listen(project_id: str) -> sql.Composed:
+    return sql.SQL("LISTEN {}").format(sql.Identifier(channel(project_id)))
+
+
 class Notices:
     """Notices that came while the connection was busy: the driver takes them off the line with other questions' answers.
+
+    Those of the connection's own pushes tell nothing new.
 
     Attributes:
         is_renamed: whether one of all that came has told of another name.
@@ -45,15 +59,16 @@ class Notices:
 
     def __init__(self, connection: Connection) -> None:
         self._came = False
+        self._own = connection.info.backend_pid
         self.is_renamed = False
         connection.add_notify_handler(self._take)
 
     def _take(self, notice: psycopg.Notify) -> None:
-        self.note(notice.payload.encode())
+        self.note(notice.payload.encode(), notice.pid)
 
-    def note(self, payload: bytes) -> None:
+    def note(self, payload: bytes, sender: int) -> None:
         """One has come."""
-        self._came = True
+        self._came |= sender != self._own
         self.is_renamed |= payload == NAME
 
     def taken(self) -> bool:
@@ -86,4 +101,4 @@ def wait(connection: Connection, notices: Notices, wake: Wake, timeout_s: float)
 
 def _take_notices(connection: Connection, notices: Notices) -> None:
     while (notice := connection.pgconn.notifies()) is not None:
-        notices.note(notice.extra)
+        notices.note(notice.extra, notice.be_pid)

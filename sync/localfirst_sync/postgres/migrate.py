@@ -11,7 +11,7 @@ import hashlib
 import re
 from functools import cache
 from importlib.resources import files
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import psycopg
 from localfirst_schema.errors import UnavailableError
@@ -130,6 +130,16 @@ def migrate(connection: Connection) -> int:
         raise unavailable(error) from None
 
 
+def send_installed(connection: Connection) -> Any:
+    """Asks which migrations are there, within a pipeline; it fails where none is."""
+    return connection.execute(_INSTALLED)
+
+
+def is_complete(asked: Any) -> bool:
+    """The answer to `send_installed`: whether there is nothing to apply. Raises `UnavailableError` as `migrate` does."""
+    return not _missing_of(asked.fetchone())
+
+
 def _not_allowed(connection: Connection) -> UnavailableError:
     try:
         lack = why_not_migrated(connection)
@@ -171,6 +181,10 @@ def _missing(connection: Connection) -> list[Migration]:
         row = connection.execute(_INSTALLED).fetchone()
     except errors.UndefinedTable:
         row = None
+    return _missing_of(row)
+
+
+def _missing_of(row: tuple[object, ...] | None) -> list[Migration]:
     number, protocol = row if row and row[0] is not None else (0, 0)
     if isinstance(protocol, int) and protocol > PROTOCOL_VERSION:
         raise UnavailableError(

@@ -6,12 +6,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Literal
 
+import psycopg
 from localfirst_schema.errors import UnavailableError
 
 from localfirst_sync.known_server import Acquaintance
 from localfirst_sync.ports import Access, Again, Cursor, Identity, PullSink, Push, Pushed, Recollection, Restored, Staging, Told
 from localfirst_sync.postgres import acquaintance, head, listen, migrate, pooler, pull, push, restore, rights, snapshot
-from localfirst_sync.postgres.connection import Connection, close_quietly, closed_on_failure, connect
+from localfirst_sync.postgres.connection import Connection, close_quietly, closed_on_failure, connect, roll_back
+from localfirst_sync.postgres.failure import unavailable
 from localfirst_sync.pulse import Pulse
 from localfirst_sync.wake import Wake
 
@@ -39,6 +41,7 @@ class PostgresStore:
         self._project_name = identity.project_name
         self._connection: Connection | None = None
         self._notices: listen.Notices | None = None
+        self._first_head: Cursor | None = None
         self._access: Access = "write"
 
     def __enter__(self) -> PostgresStore:
@@ -60,7 +63,8 @@ class PostgresStore:
 
     def _head(self, budget_ms: float) -> Cursor:
         with self._server() as connection:
-            return head.ask(connection, self._project_id, budget_ms)
+            # It was asked for just now, with the first questions on this connection.
+            return self._first_head or head.ask(connection, self._project_id, budget_ms)
 
     def access(self) -> Access:
         """See `RemoteStore.access`. A standby that was promoted is met anew: from now on there are notices, and it migrates."""
@@ -142,19 +146,54 @@ class PostgresStore:
             raise UnavailableError("PostgreSQL has a project of this name, with another id.", cause="project")
         return rights.access(connection)
 
+    def _make_ready(self, connection: Connection) -> None:
+        """The first questions one by one, and whatever is to be made."""
+        if self._known is not None:
+            acquaintance.expect(connection, self._dsn, self._project_id, self._known)
+        migrate.migrate(connection)
+        self._access = self._meet(connection)
+        connection.is_standby = self._access == "standby"
+        listen.listen(connection, self._project_id)
+        head.prepare(connection)
+
+    def _greet(self, connection: Connection) -> bool:
+        """All first questions in one trip, where nothing has to be made or asked before: whether that was possible."""
+        if self._known is None or not acquaintance.is_expected(connection, self._known):
+            return False
+        try:
+            with connection.pipeline():
+                listen.send(connection, self._project_id)
+                installed = migrate.send_installed(connection)
+                met = acquaintance.send_question(connection, self._project_id, self._project_name, self._known)
+                asked = head.send(connection, self._project_id)
+        except psycopg.Error as error:
+            if connection.closed:
+                raise unavailable(error) from None
+            roll_back(connection)
+            return False  # there is something to be made first, or it is a standby
+        its_head = head.answered(connection, asked)
+        if not migrate.is_complete(installed):
+            return False
+        project_id = self._project_id
+        its_name = self._project_name
+        project, self._access = acquaintance.met(connection, met, self._dsn, project_id, its_name, self._known)
+        self._project_id, self._project_name = project
+        connection.is_standby = self._access == "standby"
+        if its_head is None or project.id != project_id:
+            listen.listen(connection, project.id)
+        else:
+            self._first_head = its_head
+        return True
+
     def _connected(self) -> Connection:
+        self._first_head = None
         if self._notices is not None and self._notices.is_renamed:
             self._notices = None
             self.close()  # what the project is called is asked with the first questions of a connection
         if self._connection is None or self._connection.closed:
             with closed_on_failure(connect(self._dsn, pulse=self._pulse)) as connection:
-                if self._known is not None:
-                    acquaintance.expect(connection, self._dsn, self._project_id, self._known)
-                migrate.migrate(connection)
-                self._access = self._meet(connection)
-                connection.is_standby = self._access == "standby"
                 self._notices = listen.Notices(connection)
-                listen.listen(connection, self._project_id)
-                head.prepare(connection)
+                if not self._greet(connection):
+                    self._make_ready(connection)
             self._connection = connection
         return self._connection
