@@ -12,7 +12,8 @@ import pytest
 from cluster import Cluster, cluster
 from localfirst_schema.entities import WORK_ITEM
 from localfirst_schema.errors import UnavailableError
-from localfirst_sync.postgres.connection import SEARCH_PATH, begin, connect
+from localfirst_sync.postgres.connection import begin, connect
+from localfirst_sync.postgres.pinned import SEARCH_PATH
 from localfirst_sync.postgres.pooler import CAUSE
 from localfirst_sync.postgres.probe import HeadProbe
 from localfirst_sync.wake import Wake

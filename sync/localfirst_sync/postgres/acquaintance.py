@@ -13,7 +13,7 @@ from localfirst_schema.errors import UnavailableError
 from localfirst_sync.known_server import Acquaintance, Found, Known, another_server, recognise
 from localfirst_sync.ports import BEGINNING, Access
 from localfirst_sync.postgres.address import describe_server, named_addresses, reached_address
-from localfirst_sync.postgres.connection import Connection
+from localfirst_sync.postgres.connection import Connection, writing
 from localfirst_sync.postgres.failure import unavailable
 from localfirst_sync.postgres.migrate import FIND_PROJECT, Project, ensure_project, sought
 from localfirst_sync.postgres.rights import ACCESS
@@ -105,7 +105,8 @@ def met(connection: Connection, asked: Any, dsn: str, project_id: str, project_n
             raise another_server(describe_server(dsn))
         server_id = found.id
         if recognition == "unnamed":
-            named: Any = connection.execute(_NAME, {"id": None if known is None else known.id}).fetchone()
+            with writing(connection):
+                named: Any = connection.execute(_NAME, {"id": None if known is None else known.id}).fetchone()
             if named is None:
                 raise UnavailableError("PostgreSQL was filled by somebody else a moment ago; it is tried again.", cause="busy")
             server_id = named[0]

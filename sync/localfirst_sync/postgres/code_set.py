@@ -17,7 +17,7 @@ from psycopg import sql
 from psycopg.rows import tuple_row
 from psycopg.types import TypeInfo
 
-from localfirst_sync.postgres.connection import Connection
+from localfirst_sync.postgres.connection import Connection, writing
 from localfirst_sync.postgres.failure import unavailable
 
 INDEX_FROM = 10_000
@@ -25,15 +25,15 @@ INDEX_FROM = 10_000
 
 _FETCH = """
     SELECT chunk_hash, embedding FROM localfirst.code_vectors
-    WHERE project_id = %s AND model = %s AND chunk_hash = ANY (%s)
+    WHERE project_id = %s AND model = %s AND chunk_hash = ANY (%b)
 """
 _MISSING_CHUNKS = """
-    SELECT h FROM pg_catalog.unnest(%(hashes)s::bytea[]) AS h WHERE NOT EXISTS (
+    SELECT h FROM pg_catalog.unnest(%(hashes)b::bytea[]) AS h WHERE NOT EXISTS (
         SELECT 1 FROM localfirst.code_chunks AS c WHERE c.project_id = %(project)s AND c.chunk_hash = h
     )
 """
 _MISSING_VECTORS = """
-    SELECT h FROM pg_catalog.unnest(%(hashes)s::bytea[]) AS h WHERE NOT EXISTS (
+    SELECT h FROM pg_catalog.unnest(%(hashes)b::bytea[]) AS h WHERE NOT EXISTS (
         SELECT 1 FROM localfirst.code_vectors AS v WHERE v.project_id = %(project)s AND v.model = %(model)s AND v.chunk_hash = h
     )
 """
@@ -157,7 +157,7 @@ def _missing(connection: Connection, query: str, parameters: Mapping[str, object
 
 def put_chunks(connection: Connection, project_id: str, chunks: Sequence[SharedChunk]) -> None:
     """Adds chunks; those that are there already stay as they are. Raises UnavailableError."""
-    with postgres_errors():
+    with postgres_errors(), writing(connection):
         _take(connection, _TAKE_CHUNKS, (project_id,), chunks)
 
 
@@ -166,15 +166,17 @@ def put_vectors(connection: Connection, project_id: str, model: str, vectors: Se
     with postgres_errors():
         home = searchable_schema(connection)
         if home is None:
-            _take(connection, _TAKE_VECTORS, (project_id, model), vectors)
+            with writing(connection):
+                _take(connection, _TAKE_VECTORS, (project_id, model), vectors)
             return
         _learn_halfvec(connection, home)
-        _take(connection, _TAKE_SEARCHABLE, (project_id, model), list(_with_halves(vectors)))
+        with writing(connection):
+            _take(connection, _TAKE_SEARCHABLE, (project_id, model), list(_with_halves(vectors)))
 
 
 def note_repository(connection: Connection, project_id: str, repository: str, name: str, by: str | None) -> None:
     """Makes the repository known, and who publishes it. Raises UnavailableError."""
-    with postgres_errors():
+    with postgres_errors(), writing(connection):
         connection.execute(_NOTE_REPOSITORY, (project_id, repository, name, by))
 
 
@@ -189,7 +191,7 @@ def complete_model(connection: Connection, project_id: str, repository: str) -> 
 def note_complete_model(connection: Connection, project_id: str, repository: str, model: str) -> None:
     """Notes that all of the repository's chunks have a vector of this model. Raises UnavailableError."""
     query = "UPDATE localfirst.code_repositories SET model = %s WHERE project_id = %s AND repository = %s"
-    with postgres_errors():
+    with postgres_errors(), writing(connection):
         connection.execute(query, (model, project_id, repository))
 
 

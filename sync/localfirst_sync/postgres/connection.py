@@ -10,18 +10,21 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TypeAlias
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any, TypeAlias
 
 import psycopg
 from localfirst_schema.errors import UnavailableError
+from psycopg import IsolationLevel
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.pq import ExecStatus
 
-from localfirst_sync.postgres import pooler
+from localfirst_sync.postgres import pinned, pooler
 from localfirst_sync.postgres.authentication import is_supported, require_auth
 from localfirst_sync.postgres.bounded import STEP_S, BoundedConnection, watched_while_made
 from localfirst_sync.postgres.failure import unavailable
+from localfirst_sync.postgres.hosts import open_primary
+from localfirst_sync.postgres.pinned import PIN
 from localfirst_sync.pulse import Pulse
 
 logger = logging.getLogger("localfirst.sync")
@@ -35,34 +38,6 @@ CONNECT_TIMEOUT_S = 20
 """How long a connection may take that moves; each of its steps has `STEP_S`. A longer time in the address holds for both."""
 
 PREPARED_MAX = 200
-STATEMENT_TIMEOUT_MS = 60_000
-LOCK_TIMEOUT_MS = 5_000
-IDLE_IN_TRANSACTION_TIMEOUT_MS = 15_000
-
-_PINNED: dict[str, str | int] = {
-    "timezone": "UTC",
-    "standard_conforming_strings": "on",
-    "statement_timeout": STATEMENT_TIMEOUT_MS,
-    "lock_timeout": LOCK_TIMEOUT_MS,
-    "idle_in_transaction_session_timeout": IDLE_IN_TRANSACTION_TIMEOUT_MS,
-}
-"""What every transaction relies on: set once a session, and behind a pooler in each transaction."""
-
-_SESSION = _PINNED | {
-    # The server, too, must notice that a laptop is gone.
-    "tcp_keepalives_idle": 10,
-    "tcp_keepalives_interval": 5,
-    "tcp_keepalives_count": 3,
-    "idle_session_timeout": 0,
-    "default_transaction_read_only": "off",
-}
-
-SEARCH_PATH = "pg_catalog,pg_temp"
-"""Where our sessions look names up: what another user makes in `public` is never taken for PostgreSQL's own."""
-
-PIN = "SELECT " + ", ".join(
-    f"pg_catalog.set_config('{name}', '{value}', true)" for name, value in {**_PINNED, "search_path": SEARCH_PATH}.items()
-)
 
 
 def connect(dsn: str, *, connect_timeout_s: int = CONNECT_TIMEOUT_S, pulse: Pulse | None = None) -> Connection:
@@ -75,8 +50,11 @@ def connect(dsn: str, *, connect_timeout_s: int = CONNECT_TIMEOUT_S, pulse: Puls
             connection = _connect(dsn, connect_timeout_s)
     except (psycopg.Error, UnicodeError) as error:
         raise unavailable(error) from None
+    _require_utf8(connection)
     if connection.pooled:
         connection.prepare_threshold = None  # nothing is prepared, whoever asks for it
+        connection.isolation_level = IsolationLevel.READ_COMMITTED
+        connection.read_only = False  # each transaction says so: the session is somebody else's, and may say otherwise
         return connection
     # Only what says so is prepared: a statement that psycopg prepares by itself within a pipeline that then fails is
     # remembered as prepared although it never was.
@@ -97,7 +75,7 @@ def _connect(dsn: str, timeout_s: int) -> Connection:
     pooled = pooler.is_known(dsn)
     if not pooled:
         try:
-            connection = BoundedConnection.connect(conninfo(dsn, connect_timeout_s=timeout_s), autocommit=True)
+            connection = open_primary(_open, _settings(dsn, timeout_s))
         except psycopg.Error as error:
             if not pooler.refused_options(error):
                 raise
@@ -105,9 +83,31 @@ def _connect(dsn: str, timeout_s: int) -> Connection:
             connection.pooled = pooler.drops_options(connection)
             return connection
         pooler.note(dsn)
-    connection = BoundedConnection.connect(conninfo(dsn, connect_timeout_s=timeout_s, options=False), autocommit=True)
+    connection = open_primary(_open, _settings(dsn, timeout_s, options=False))
     connection.pooled = True
     return connection
+
+
+def _open(settings: dict[str, Any]) -> Connection:
+    return BoundedConnection.connect(make_conninfo("", **settings), autocommit=True)
+
+
+def _require_utf8(connection: Connection) -> None:
+    """In another encoding not every text can be kept, and `normalize` does not exist. Nothing is made there."""
+    encoding = connection.info.parameter_status("server_encoding")
+    if encoding not in (None, "UTF8"):
+        close_quietly(connection)
+        raise wrong_encoding(encoding)
+
+
+def wrong_encoding(encoding: str) -> UnavailableError:
+    """The error for a database that cannot hold every text."""
+    return UnavailableError(
+        f"The PostgreSQL database keeps its text as {encoding}; localfirst needs one in UTF8 (CREATE DATABASE … ENCODING 'UTF8'"
+        " TEMPLATE template0). Nothing was made there; until LOCALFIRST_DATABASE_URL names such a database, changes are kept in"
+        " the replica.",
+        cause="settings",
+    )
 
 
 def begin(connection: Connection, how: str) -> None:
@@ -117,13 +117,24 @@ def begin(connection: Connection, how: str) -> None:
         connection.execute(PIN.encode())
 
 
+def writing(connection: Connection) -> AbstractContextManager[object]:
+    """For a statement that writes by itself: behind a pooler the session may be one that only reads unless a transaction says
+    otherwise."""
+    return connection.transaction() if connection.pooled else nullcontext()
+
+
 def conninfo(dsn: str, *, connect_timeout_s: int = CONNECT_TIMEOUT_S, options: bool = True) -> str:
+    """`dsn` with the engine's settings, as one text. Raises psycopg.ProgrammingError."""
+    return make_conninfo("", **_settings(dsn, connect_timeout_s, options=options))
+
+
+def _settings(dsn: str, connect_timeout_s: int, *, options: bool = True) -> dict[str, Any]:
     """`dsn` with the engine's settings. What `dsn` itself says of timeouts stands, what it says of the search path does not.
 
     Raises psycopg.ProgrammingError.
     """
     given = conninfo_to_dict(dsn)
-    settings: dict[str, str | int | None] = {
+    settings: dict[str, Any] = {
         "application_name": "localfirst",
         "client_encoding": "utf8",
         "connect_timeout": connect_timeout_s,
@@ -136,9 +147,8 @@ def conninfo(dsn: str, *, connect_timeout_s: int = CONNECT_TIMEOUT_S, options: b
     if is_supported() and (required := require_auth({n: str(v) for n, v in given.items()}, os.environ)) is not None:
         settings["require_auth"] = required
     if options:
-        ours = " ".join(f"-c {name}={value}" for name, value in _SESSION.items())
-        settings["options"] = f"{ours} {given.get('options') or ''} -c search_path={SEARCH_PATH} -c {'='.join(pooler.MARKER)}"
-    return make_conninfo("", **settings)
+        settings["options"] = pinned.options(given.get("options"))  # type: ignore[arg-type]  # text, if it is there
+    return settings
 
 
 def roll_back(connection: Connection, to_savepoint: str | None = None) -> None:

@@ -63,7 +63,7 @@ WITH moved_head AS (
     UPDATE localfirst.project_heads SET head = %(head)s, tag = %(tag)s WHERE project_id = %(project)s AND head <> %(head)s
 ), seen AS (
     INSERT INTO localfirst.replicas AS r (project_id, replica_id, epoch, last_number, last_hash, last_push_at)
-    VALUES (%(project)s, %(replica)s, %(epoch)s, %(last_number)s, %(last_hash)s, pg_catalog.now())
+    VALUES (%(project)s, %(replica)s, %(epoch)s, %(last_number)s, %(last_hash)b, pg_catalog.now())
     ON CONFLICT (project_id, replica_id) DO UPDATE
     SET epoch = excluded.epoch, last_number = excluded.last_number, last_hash = excluded.last_hash,
         last_push_at = pg_catalog.now()
@@ -72,7 +72,7 @@ WITH moved_head AS (
     WHERE project_id = %(project)s AND replica_id = %(replica)s AND last_number <= %(acked_number)s
 ), remembered AS (
     INSERT INTO localfirst.push_receipts (project_id, replica_id, first_number, last_number, hashes, verdicts)
-    VALUES (%(project)s, %(replica)s, %(first_number)s, %(last_number)s, %(hashes)s, %(verdicts)s)
+    VALUES (%(project)s, %(replica)s, %(first_number)s, %(last_number)s, %(hashes)b, %(verdicts)b)
 )
 SELECT pg_catalog.pg_notify('localfirst_' || pg_catalog.replace(%(project)s::uuid::text, '-', ''), '')
 """

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from contextlib import nullcontext
 from functools import cache
 from importlib.resources import files
 from typing import Any, NamedTuple
@@ -19,8 +20,9 @@ from localfirst_schema.project_key import project_key
 from localfirst_schema.wire import PROTOCOL_VERSION
 from psycopg import errors
 
-from localfirst_sync.postgres.connection import Connection
+from localfirst_sync.postgres.connection import Connection, writing, wrong_encoding
 from localfirst_sync.postgres.failure import unavailable
+from localfirst_sync.postgres.pinned import PIN
 from localfirst_sync.postgres.rights import why_not_migrated
 
 _LOCK = 0x6C6F63616C66  # "localf": any number that nobody else uses
@@ -68,7 +70,9 @@ $$
 
 _PIN = """
 SELECT pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true),
-    pg_catalog.set_config('lock_timeout', '60s', true), pg_catalog.set_config('statement_timeout', '0', true)
+    pg_catalog.set_config('lock_timeout', '60s', true), pg_catalog.set_config('statement_timeout', '0', true),
+    CASE WHEN pg_catalog.current_setting('transaction_timeout', true) IS NOT NULL
+        THEN pg_catalog.set_config('transaction_timeout', '0', true) END
 """
 
 _START_PROJECT = """
@@ -160,7 +164,9 @@ def ensure_project(connection: Connection, project_id: str, name: str) -> Projec
     wanted = sought(project_id, name)
     try:
         for question in (_PROJECT_OF_ID, _START_PROJECT, FIND_PROJECT):
-            if (row := connection.execute(question, wanted).fetchone()) is not None:
+            with writing(connection) if question is _START_PROJECT else nullcontext():
+                row = connection.execute(question, wanted).fetchone()
+            if row is not None:
                 return Project(str(row[0]), str(row[1]))
     except psycopg.Error as error:
         raise unavailable(error) from None
@@ -195,10 +201,20 @@ def _missing_of(row: tuple[object, ...] | None) -> list[Migration]:
     return [migration for migration in migrations() if isinstance(number, int) and migration.number > number]
 
 
+def _require_utf8(connection: Connection) -> None:
+    """Once more, since a pooler may have kept it to itself."""
+    [(encoding,)] = connection.execute("SELECT pg_catalog.getdatabaseencoding()::text").fetchall()
+    if encoding != "UTF8":
+        raise wrong_encoding(str(encoding))
+
+
 def _apply(connection: Connection, migration: Migration) -> int:
     """Runs one migration unless another client did so meanwhile; returns how many it ran."""
     with connection.transaction():
+        if connection.pooled:
+            connection.execute(PIN.encode())
         connection.execute(_PIN)
+        _require_utf8(connection)
         connection.execute("SELECT pg_catalog.pg_advisory_xact_lock(%s::bigint)", (_LOCK,))
         connection.execute(_PREPARE)
         done = "SELECT 1 FROM localfirst.schema_migrations WHERE number >= %s"

@@ -35,7 +35,9 @@ BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 PATIENT = (
     "SELECT pg_catalog.set_config('statement_timeout', '0', true),"
     " pg_catalog.set_config('idle_in_transaction_session_timeout', '120s', true),"
-    " pg_catalog.set_config('plan_cache_mode', NULL, true), pg_catalog.set_config('enable_seqscan', NULL, true)"
+    " pg_catalog.set_config('plan_cache_mode', NULL, true), pg_catalog.set_config('enable_seqscan', NULL, true),"
+    " CASE WHEN pg_catalog.current_setting('transaction_timeout', true) IS NOT NULL"  # PostgreSQL 17 and newer
+    " THEN pg_catalog.set_config('transaction_timeout', '0', true) END"
 )
 """For what takes as long as there are rows: a laptop may need its time for a page, and only reads meanwhile."""
 

@@ -28,7 +28,7 @@ from localfirst_sync.pasts import Union, is_same, unite
 from localfirst_sync.ports import CONFLICT_COLUMNS, Busy, Cursor, Identity, Line, Recollection, Remembered, Restored, Told
 from localfirst_sync.postgres import conflicts, log, rows
 from localfirst_sync.postgres.bulk import BULK_ROWS
-from localfirst_sync.postgres.connection import Connection, begin, roll_back
+from localfirst_sync.postgres.connection import Connection, begin, roll_back, writing
 from localfirst_sync.postgres.failure import blames_the_data, is_temporary, name_of_refusal, unavailable
 from localfirst_sync.postgres.structure_facts import load_structure
 from localfirst_sync.structure import Key, RememberedStructure
@@ -59,7 +59,8 @@ def confirm(connection: Connection, project_id: str, cursor: Cursor) -> None:
 def fence(connection: Connection, identity: Identity) -> None:
     """See `RemoteStore.fence`."""
     try:
-        log.fence(connection, identity)
+        with writing(connection):
+            log.fence(connection, identity)
     except psycopg.Error as error:
         raise unavailable(error) from None
 

@@ -13,7 +13,7 @@ from localfirst_schema.errors import NotFoundError, UnavailableError
 from psycopg import errors, sql
 
 from localfirst_sync.ports import Access
-from localfirst_sync.postgres.connection import Connection
+from localfirst_sync.postgres.connection import Connection, writing
 from localfirst_sync.postgres.failure import unavailable
 
 Grade: TypeAlias = Literal["reader", "application", "laptop"]
@@ -209,7 +209,8 @@ def _grant_on_database(connection: Connection, role: str, rights: list[str]) -> 
             sql.SQL(right), sql.Identifier(str(database)), sql.Identifier(role)
         )
         try:
-            connection.execute(statement)
+            with writing(connection):
+                connection.execute(statement)
         except errors.InsufficientPrivilege:
             left.append(f"{statement.as_string(connection)};")
             continue
