@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -151,16 +152,18 @@ def index_repository(session: Session, arguments: IndexRepository) -> dict[str, 
         with immediate(connection):
             job, _, is_to_change = _note(connection, root, arguments, seconds)
             noted = _whole(connection, job)
-        warnings = _ensured(session, is_to_change=is_to_change)
-        try:
-            return _whole(connection, _wait(session, connection, job)) | {"warnings": warnings}
-        except InvalidStateError:  # the job failed
-            raise
-        except Exception as error:
-            logger.error("a job that was noted cannot be followed", exc_info=error)
-            return noted | {"warnings": [FOLLOW_UP_FAILED]}
-    finally:
+    except BaseException:
         connection.close()
+        raise
+    try:
+        with closing(connection):
+            warnings = _ensured(session, is_to_change=is_to_change)
+            return _whole(connection, _wait(session, connection, job)) | {"warnings": warnings}
+    except InvalidStateError:  # the job failed
+        raise
+    except Exception as error:
+        logger.error("a job that was noted cannot be followed", exc_info=error)
+        return noted | {"warnings": [FOLLOW_UP_FAILED]}
 
 
 def _whole(connection: apsw.Connection, job: Job) -> dict[str, Any]:

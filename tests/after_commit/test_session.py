@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 import apsw
 import pytest
 from code_index.workers import no_worker_left, repository
+from localfirst_schema.arguments import IndexRepository
 from localfirst_schema.errors import InvalidStateError, NotFoundError, UnavailableError
 from reading.world import call, nobody_there
 
@@ -112,6 +114,38 @@ def test_a_job_that_is_noted_is_acknowledged(tool: str, session: Session, tmp_pa
     assert first["success"]
     for _ in each_step(session, tool, tmp_path, at_most=15):
         pass
+
+
+def test_a_repository_whose_job_was_noted_is_acknowledged(session: Session, tmp_path: Path) -> None:
+    """It notes the job on a connection of its own and waits for its end; what fails meanwhile does not take the job back."""
+
+    def indexed(number: int | None) -> tuple[Steps, dict[str, Any] | None]:
+        root = repository(tmp_path / str(uuid.uuid4()), 1)
+        steps = Steps(number, FAILURES[(number or 0) % len(FAILURES)])
+        apsw.connection_hooks.append(steps.watch)
+        try:
+            with steps:
+                answer = BY_NAME["index_repository"].run(session, IndexRepository(repo_path=str(root)))
+        except Exception as error:
+            # It was another commit of the call that was followed, before that of the job.
+            if session.replica.execute("SELECT count(*) FROM index_jobs WHERE root = ?", (str(root),)).get == 0:
+                return Steps(), None
+            raise AssertionError(f"a job was noted, and the answer is an error, since this failed: {steps.failed}") from error
+        finally:
+            apsw.connection_hooks.remove(steps.watch)
+        assert session.replica.execute("SELECT root FROM index_jobs WHERE job_id = ?", (answer["job_id"],)).get == str(root)
+        return steps, answer
+
+    indexed(None)  # starts the worker
+    usual, answer = indexed(None)
+    assert answer is not None
+    assert (answer["status"], answer["warnings"]) == ("completed", [])
+    count = len(usual.made)
+    assert count > 20
+    numbers = sorted({*range(10), *range(10, count, max(1, count // 10)), *range(count - 10, count)})
+    failed = [steps.failed for steps, _ in map(indexed, numbers) if steps.failed is not None]
+    assert len(failed) > 15
+    assert call(session, "list_indexing_jobs")["total_count"] > len(failed)
 
 
 @pytest.mark.parametrize("tool", ["create_work_item", "update_work_item", "record_deployment", "update_vendor_status"])

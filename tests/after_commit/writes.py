@@ -75,7 +75,7 @@ def prepared(tool: str, call: Call, place: Any) -> dict[str, Any]:
 NOT_ONE_WRITE = {
     "sync_now": "writes nothing of its own",
     "resolve_conflict": "needs a conflict; in the tests of the session",
-    "index_repository": "waits for the job that it has noted; in the tests of the session",
+    "index_repository": "waits for the job that it has noted; has a test of its own among those of the session",
     "forget_index": "works in several transactions; what follows them is tested with it",
 }
 """Writing operations that are not called by `prepared`, and why."""
