@@ -21,7 +21,7 @@ from localfirst.replica.replica import open_replica
 from localfirst.replicas_folder import folder
 from localfirst.settings import Settings
 from localfirst.settings.place import name_in, name_of_default
-from localfirst.settings.placing import directory_of, placed
+from localfirst.settings.placing import directory_of, placed, state_of
 from localfirst.settings.projects import TABLE, Projects
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def bind(settings: Settings) -> Bound:
         place = directory_of(settings.root, repository, projects)
         placing = placed(place, settings.placing.names, projects)
         found = placing.found
-        words = [_take_in(projects, one, placing.replica, found.name) for one in found.takes_in]
+        words = list(filter(None, (_take_in(projects, one, placing.replica, found.name) for one in found.takes_in)))
         projects.put_name(found.replica, found.name, shared=found.is_shared)
         if repository is None:
             projects.put_root(found.replica, settings.root)
@@ -86,8 +86,10 @@ def note_name(settings: Settings, name: str) -> None:
 def words_of_remote(settings: Settings) -> str | None:
     """What to do where the git remote names another project; None where it does not."""
     placing = settings.placing
-    if placing is None or not placing.found.remote_changed:
+    if placing is None or not placing.found.remote_changed or placing.names.by_git is None or settings.project is None:
         return None
+    if is_one_project(placing.names.by_git, settings.project):
+        return None  # the server has told the replica of this name
     return _in_words(placing.names.by_git, settings.project)
 
 
@@ -108,22 +110,26 @@ def words_of_other_name(settings: Settings, name: str) -> str | None:
     return _in_words(project, name)
 
 
-def _in_words(remote: str | None, project: str | None) -> str:
+def _in_words(remote: str, project: str) -> str:
     return (
         f"The git remote names the project {remote!r} now; work goes on in {project!r}, with everything that is there."
         f" `localfirst init --project {remote}` moves it."
     )
 
 
-def _take_in(projects: Projects, name: str, target: Path, project: str | None) -> str:
-    """Takes one of the user's own replicas in; it is kept beside the other."""
+def _take_in(projects: Projects, name: str, target: Path, project: str | None) -> str | None:
+    """Takes one of the user's own replicas in; it is kept beside the other. Says what came, if anything did."""
     source = folder() / name
     with closing(open_replica(target, project)) as replica:
         done = taken_in(source, replica, target)
-    projects.put_taken(name, target.name)
+    projects.put_taken(name, target.name, state_of(source))
     logger.info("%s has taken in %s: %s", target.name, name, done)
-    what = f"{done.rows} rows and {done.changes} changes" if not done.is_nothing else "nothing that was not there"
-    return f"The replica {source.name} belongs to this project: {what} came from it. It is kept, as it was."
+    if done.is_nothing:
+        return None
+    return (
+        f"The replica {source.name} belongs to this project: {done.rows} rows and {done.changes} changes came from it. It is"
+        " kept, as it was."
+    )
 
 
 def taken_in(source: Path, replica: apsw.Connection, target: Path) -> TakenIn:

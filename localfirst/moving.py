@@ -9,12 +9,14 @@ from __future__ import annotations
 from contextlib import closing
 from typing import NamedTuple
 
+from localfirst_schema.errors import UnavailableError
 from localfirst_schema.project_key import is_one_project
 
 from localfirst.binding import taken_in
 from localfirst.git.place import repository_at
 from localfirst.registry import Registry
-from localfirst.replica.connection import immediate
+from localfirst.replica.connection import connect, immediate
+from localfirst.replica.local_store import ReplicaStore
 from localfirst.replica.replica import open_replica
 from localfirst.settings import Settings
 from localfirst.settings.finding import Names
@@ -52,7 +54,8 @@ def move(settings: Settings, name: str) -> Moved | None:
     with Registry(TABLE).changing() as content:
         projects = Projects(content)
         there = _of_name(placing, name, projects)
-        if there.found.replica == placing.found.replica or not there.replica.exists():
+        is_free = there.found.replica == placing.found.replica or not there.replica.exists()
+        if is_free and _is_free_on_the_server(settings, name):
             _rename(settings, name)
             projects.put_name(placing.found.replica, name)
             return Moved(settings.project, name, is_copy=False)
@@ -66,6 +69,36 @@ def move(settings: Settings, name: str) -> Moved | None:
 def _of_name(placing: Placing, name: str, projects: Projects) -> Placing:
     """Where the project of this name is, or would be."""
     return placed(placing.place._replace(mark=None), Names(given=name, is_files=True), projects)
+
+
+def _is_free_on_the_server(settings: Settings, name: str) -> bool:
+    """Whether the project has the name there now, or is not there; False: it is another one's. Raises UnavailableError."""
+    with closing(ReplicaStore(connect(settings.replica))) as local:
+        known = local.known_server()
+        if settings.database_url is None:
+            if known.known() is not None:
+                raise UnavailableError(
+                    "the project is on a server, which has to learn its new name: set LOCALFIRST_DATABASE_URL. Nothing was"
+                    " changed.",
+                    cause="settings",
+                )
+            return True
+        from localfirst_sync.postgres.connection import close_quietly
+        from localfirst_sync.postgres.connection import connect as connect_to
+        from localfirst_sync.postgres.rename import find, rename
+        from localfirst_sync.postgres.store import PostgresStore
+
+        with closing(PostgresStore(settings.database_url, local.identity(), known)) as store:
+            store.head()  # whether it is the replica's server, and how the project is called there
+        connection = connect_to(settings.database_url)
+        try:
+            me = local.identity()
+            there = find(connection, name)
+            if there is None:
+                rename(connection, me.project_name, name)
+            return there is None or there[0] == me.project_id
+        finally:
+            close_quietly(connection)
 
 
 def _rename(settings: Settings, name: str) -> None:

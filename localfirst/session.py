@@ -89,10 +89,10 @@ class Session:
         self._warnings = first_warnings(settings)
         for said in bound.words:
             self._announce(said)
-        if (changed := words_of_remote(settings)) is not None:
+        self._open(patience_ms)
+        if (changed := words_of_remote(self.settings)) is not None:
             self._warnings.append(REMOTE_CHANGED)
             self._announce(changed)
-        self._open(patience_ms)
         try:
             words = self._first_words_of_any()
         except BaseException:

@@ -14,7 +14,7 @@ import typer
 from localfirst import settings
 from localfirst.cli import options, terminal
 from localfirst.cli.command import Result, command
-from localfirst.cli.settings_file import write_project
+from localfirst.cli.settings_file import require_free, write_project
 from localfirst.moving import move
 from localfirst.settings.shown import PASSWORD, TOKEN, shown
 
@@ -32,8 +32,9 @@ def init(
     moved = None
     if project is not None:
         before = settings.load()
-        write_project(before.root, project)
+        require_free(before.root, project)
         moved = move(before, project)
+        write_project(before.root, project)
     is_new = not settings.load().replica.exists()
     with command(as_json=as_json) as this:
         loaded = this.session.settings

@@ -11,7 +11,19 @@ from localfirst_schema.errors import InvalidStateError, UnavailableError, Valida
 from localfirst.checkout import file_of_checkout
 from localfirst.disk_words import in_words
 from localfirst.settings import FILE_NAME, file, load, trust
+from localfirst.settings.file import SettingsFile
 from localfirst.settings.origin import Origin, may_say
+
+
+def require_free(root: Path, name: str) -> SettingsFile | None:
+    """The file, in which the name could stand. Raises ValidationError for what is no name, InvalidStateError for another."""
+    if not 1 <= len(name) <= 200 or not name.isprintable():
+        raise ValidationError("project", "must have 1 to 200 printable characters")
+    present = file.read(root / FILE_NAME, within=root)
+    known = None if present is None else present.values.get("project")
+    if known not in (None, name):
+        raise InvalidStateError(f"{FILE_NAME} names the project {known!r} already; change it there.", project=known)
+    return present
 
 
 def write_project(root: Path, name: str) -> None:
@@ -20,14 +32,10 @@ def write_project(root: Path, name: str) -> None:
     A file that says more, which the user has not allowed, is not allowed by the way. Raises InvalidStateError if the name does
     not count then, and if the file names another project already.
     """
-    if not 1 <= len(name) <= 200 or not name.isprintable():
-        raise ValidationError("project", "must have 1 to 200 printable characters")
-    present = file.read(root / FILE_NAME, within=root)
+    present = require_free(root, name)
     values = {} if present is None else present.values
     content = b"" if present is None else present.content
     known = values.get("project")
-    if known not in (None, name):
-        raise InvalidStateError(f"{FILE_NAME} names the project {known!r} already; change it there.", project=known)
     others = [key for key, value in values.items() if key != "project" and not may_say(Origin.CHECKOUT, key, value)]
     is_clear = not others or trust.is_allowed(root, content)
     if known is None:

@@ -64,6 +64,8 @@ class Folder(NamedTuple):
 
     exists: Callable[[str], bool]
     name_in: Callable[[str], str | None]
+    state: Callable[[str], list[int]]
+    """Something that is another one when the file was written to."""
 
 
 class Found(NamedTuple):
@@ -88,6 +90,13 @@ class Found(NamedTuple):
 
 def find(place: Directory, names: Names, projects: Projects, folder: Folder) -> Found:
     """The table above."""
+    found = _found(place, names, projects, folder)
+    # A program that had it open may have written to a file after it was taken in.
+    again = (name for name, state in projects.taken_by(found.replica) if folder.state(name) != state)
+    return found._replace(takes_in=(*found.takes_in, *again))
+
+
+def _found(place: Directory, names: Names, projects: Projects, folder: Folder) -> Found:
     known = projects.repository(place.mark)
     if known is None:
         return _unmarked(place, names, projects, folder)

@@ -48,5 +48,22 @@ def _is_still_at(known: Path, here: Path, mark: str | None) -> bool:
 def placed(place: Directory, names: Names, projects: Projects) -> Placing:
     """Which replica the directory uses."""
     there = folder()
-    found = find(place, names, projects, Folder(lambda name: (there / name).exists(), lambda name: name_in(there / name)))
+    files = Folder(
+        exists=lambda name: (there / name).exists(),
+        name_in=lambda name: name_in(there / name),
+        state=lambda name: state_of(there / name),
+    )
+    found = find(place, names, projects, files)
     return Placing(place, names, found, is_settled(place, found, projects))
+
+
+def state_of(replica: Path) -> list[int]:
+    """What is another one when the file, or its log, was written to."""
+    state = []
+    for path in (replica, replica.with_name(f"{replica.name}-wal")):
+        try:
+            found = path.stat()
+            state += [found.st_mtime_ns, found.st_size]
+        except OSError:
+            state += [0, 0]
+    return state

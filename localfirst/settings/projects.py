@@ -2,8 +2,8 @@
 
     repositories   mark → {git: the common directory where it was last seen, replica: a file's name}
     names          key of a name → a file's name; a project that was renamed has several
-    replicas       a file's name → {name: the project's, taken_into: the file that has all of it since, root: the directory
-                   without a repository that uses it}
+    replicas       a file's name → {name: the project's, taken_into: the file that has all of it, state: how it looked then,
+                   root: the directory without a repository that uses it}
 
 Values that make no sense count as absent. Nothing is read or written here.
 """
@@ -118,9 +118,15 @@ class Projects:
         """This directory, which is in no repository, uses this file."""
         self._made("replicas").setdefault(replica, {})["root"] = str(root)
 
-    def put_taken(self, replica: str, into: str) -> None:
-        """All of this file is in the other one."""
-        self._made("replicas").setdefault(replica, {})["taken_into"] = into
+    def put_taken(self, replica: str, into: str, state: list[int]) -> None:
+        """All of this file, which looks so, is in the other one."""
+        self._made("replicas").setdefault(replica, {}).update(taken_into=into, state=state)
+
+    def taken_by(self, replica: str) -> Iterator[tuple[str, object]]:
+        """The files that this one has taken in, and how they looked then."""
+        for name, entry in self._of("replicas").items():
+            if isinstance(entry, dict) and entry.get("taken_into") == replica:
+                yield name, entry.get("state")
 
     def _of(self, name: str) -> Mapping[str, Any]:
         found = self.content.get(name)

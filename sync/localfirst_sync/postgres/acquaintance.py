@@ -5,10 +5,12 @@ At an address that is known they take one trip. At another one the log is asked 
 
 from __future__ import annotations
 
+import uuid
 from typing import Any, NamedTuple, cast
 
 import psycopg
 from localfirst_schema.errors import UnavailableError
+from localfirst_schema.project_key import is_one_project
 
 from localfirst_sync.known_server import Acquaintance, Found, Known, another_server, recognise
 from localfirst_sync.ports import BEGINNING, Access
@@ -94,6 +96,7 @@ def send_question(connection: Connection, project_id: str, project_name: str, ac
 
 def met(connection: Connection, asked: Any, dsn: str, project_id: str, project_name: str, acquaintance: Acquaintance) -> Met:
     """The rest of `meet`."""
+    given = (project_id, project_name)
     known, seen = acquaintance.known(), acquaintance.seen()
     try:
         row: Any = asked.fetchone()
@@ -112,11 +115,14 @@ def met(connection: Connection, asked: Any, dsn: str, project_id: str, project_n
             server_id = named[0]
     except psycopg.Error as error:
         raise unavailable(error) from None
+    if its_id == project_id and seen == BEGINNING and not is_one_project(its_name, project_name):
+        # Ids that are made from a name may meet that of a project which had the name once, and was given another since.
+        its_id, project_id = None, str(uuid.uuid4())
     project = Project(its_id, its_name) if its_id is not None else ensure_project(connection, project_id, project_name)
     assert server_id is not None
     here = {found.address, *named_addresses(dsn, found.address)}
     _remember(acquaintance, known, Known(server_id, found.system_identifier, frozenset(here)))
-    if project != (project_id, project_name):
+    if project != given:
         acquaintance.take_project(*project)
     return Met(project, cast(Access, access))
 
