@@ -14,7 +14,7 @@ import apsw
 from localfirst_schema.errors import InvalidStateError
 from localfirst_schema.project_key import is_one_project
 
-from localfirst.git.mark import write_mark
+from localfirst.git.mark import read_mark, write_mark
 from localfirst.git.place import repository_at
 from localfirst.registry import Registry
 from localfirst.replica.replica import open_replica
@@ -52,6 +52,8 @@ def bind(settings: Settings) -> Bound:
         placing = placed(place, settings.placing.names, projects)
         found = placing.found
         words = list(filter(None, (_take_in(projects, one, placing.replica, found.name) for one in found.takes_in)))
+        if place.copy_of is not None and found.name is None:
+            words.append(_words_of_copy(place.copy_of, read_mark(place.copy_of), projects))
         projects.put_name(found.replica, found.name, shared=found.is_shared)
         if repository is None:
             projects.put_root(found.replica, settings.root)
@@ -61,6 +63,12 @@ def bind(settings: Settings) -> Bound:
                 projects.put_repository(mark, repository.common, found.replica)
         placing = placing._replace(is_settled=True, found=found._replace(takes_in=()))
     return Bound(settings._replace(replica=placing.replica, project=found.name, placing=placing), tuple(words))
+
+
+def _words_of_copy(git: Path, mark: str | None, projects: Projects) -> str:
+    known = projects.repository(mark)
+    file = f"; `localfirst import {folder() / known.replica}` brings in what is there" if known is not None else ""
+    return f"This repository is a copy of {git}, which keeps its items. It has its own from now on{file}."
 
 
 def register_present(projects: Projects) -> None:

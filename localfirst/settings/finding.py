@@ -52,11 +52,13 @@ class Directory(NamedTuple):
     Attributes:
         git: the common directory of its repository; None where there is none.
         mark: the repository's, if it counts.
+        copy_of: the common directory of the repository that this one is a copy of, if that is still in its place.
     """
 
     root: Path
     git: Path | None
     mark: str | None
+    copy_of: Path | None = None
 
 
 class Folder(NamedTuple):

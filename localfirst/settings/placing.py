@@ -34,7 +34,7 @@ def directory_of(root: Path, repository: Repository | None, projects: Projects) 
     mark = read_mark(repository.common)
     known = projects.repository(mark)
     if known is not None and known.git != str(repository.common) and _is_still_at(Path(known.git), repository.common, mark):
-        mark = None
+        return Directory(root, repository.common, None, copy_of=Path(known.git))
     return Directory(root, repository.common, mark)
 
 

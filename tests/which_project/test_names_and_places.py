@@ -88,6 +88,7 @@ def test_a_copy_of_a_repository_has_no_key_to_its_replica(machine: Machine) -> N
     machine.create(place, "first")
     shutil.copytree(place, copy := machine.folder / "copy")
     assert machine.titles(copy) == set()
+    assert (copy / ".git" / "localfirst-mark").read_text() != (place / ".git" / "localfirst-mark").read_text()
     machine.create(copy, "second")
     assert machine.titles(place) == {"first"}
     assert machine.titles(copy) == {"second"}
