@@ -30,7 +30,7 @@ from localfirst_sync.ports import (
     Told,
 )
 
-from localfirst.replica import bootstrap, fulltext, outbox, set_aside
+from localfirst.replica import bootstrap, fulltext, outbox, postponing, set_aside
 from localfirst.replica.act import upsert_sql, write_row, written_columns
 from localfirst.replica.bootstrap import Bootstrap
 from localfirst.replica.connection import immediate, sqlite_errors
@@ -169,6 +169,16 @@ class ReplicaStore:
                 self._set_cursor(pushed.after)
             else:
                 connection.execute("UPDATE replica SET pushed_seq = ?, pushed_tag = ?", pushed.after)
+
+    def postpone(self, held: Sequence[int], after: int, allowed: int | None) -> int:
+        """See `LocalStore.postpone`."""
+        with immediate(self._connection):
+            self._check_fence()
+            free = postponing.postpone(self._connection, frozenset(held), after, allowed)
+            self._connection.execute(
+                "UPDATE replica SET doubtful_number = max(doubtful_number, ?)", (outbox.last_number(self._connection),)
+            )
+        return free
 
     def _take_version(self, entity: str, row_id: str, version: int) -> None:
         if entity not in ENTITY:

@@ -227,6 +227,12 @@ class LocalStore(Protocol):
         follows brings the row and the history as the server decided. Moves the cursor to `pushed.after` when
         `pushed.before` is the present cursor and every verdict is `accepted`."""
 
+    def postpone(self, held: Sequence[int], after: int, allowed: int | None) -> int:
+        """Puts the acts of the mutations with these numbers behind all others that come after the number `after` and need not
+        follow them (`postponement`), and numbers the queue again from there. What waits is `Push.doubtful` from then on. Of
+        an earlier call in this round `allowed` are left that may go; the others go on waiting (None: there was none).
+        Returns how many mutations after `after` may go now. Raises `Fenced`."""
+
     def cursor(self) -> Cursor:
         """How far this replica has read."""
 
@@ -355,11 +361,17 @@ class IdentityTaken(SyncError):
 
 
 class Busy(SyncError):
-    """Somebody else holds rows that the push needs, and kept them; the first `free` mutations need none of them."""
+    """Somebody else holds rows that the push needs, and kept them.
 
-    def __init__(self, free: int) -> None:
+    Attributes:
+        held: the numbers of the mutations whose acts need such rows; none of them where the head itself is in the way.
+        last_number: the last of this replica's numbers that the server has: of what comes after it nothing was applied.
+    """
+
+    def __init__(self, held: Sequence[int] = (), last_number: int = 0) -> None:
         super().__init__("somebody else holds the rows")
-        self.free = free
+        self.held = held
+        self.last_number = last_number
 
 
 class Fenced(SyncError):

@@ -156,16 +156,44 @@ def push_outbox(local: LocalStore, remote: RemoteStore, *, batch: int = BATCH, p
     total = local.pending_count()
     pushed = merged = conflicts = 0
     head: Cursor | None = None
-    while pushed < total and (waiting := _next_push(local, batch)) is not None:
-        push, answer = _push_as_somebody(local, remote, *waiting)
+    allowed: int | None = None  # so many may go before what waits; None: nothing is known to wait
+    waits = False  # whether anything waits behind those for rows that somebody holds
+    while pushed < total and allowed != 0 and (waiting := _next_push(local, batch)) is not None:
+        try:
+            push, answer = _push_as_somebody(local, remote, waiting[0], _leading(waiting[1], allowed))
+        except Busy as busy:
+            allowed, waits = _let_others_pass(local, busy, allowed, batch)
+            continue
         local.acknowledge(push, answer)
         pushed += len(push.mutations)
         merged += sum(verdict.outcome == "merged" for verdict in answer.verdicts)
         conflicts += sum(verdict.outcome == "conflict" for verdict in answer.verdicts)
         head = answer.after if answer.after == local.cursor() else None
+        if allowed is not None:
+            allowed -= len(push.mutations)
+            if not allowed and not waits:
+                allowed = None
         if progress is not None:
             progress(pushed, max(total, pushed), "push")
+    if allowed == 0:
+        raise Busy
     return Sent(pushed, merged, conflicts, head)
+
+
+def _let_others_pass(local: LocalStore, busy: Busy, allowed: int | None, batch: int) -> tuple[int, bool]:
+    """After a push that met held rows: how many mutations may go before what waits, and whether anything waits behind them.
+
+    What the server has had before needs no rows but its answer: that is sent alone. Of the rest nothing was applied, so the
+    acts that wait can be put behind the others. Raises `Busy` where not rows are in the way.
+    """
+    waiting = _next_push(local, batch)
+    assert waiting is not None, "what could not be pushed still waits"
+    acked_number = waiting[1].acked_number
+    if busy.last_number > acked_number:
+        return busy.last_number - acked_number, False
+    if not busy.held:
+        raise busy
+    return local.postpone(busy.held, acked_number, allowed), True
 
 
 def _next_push(local: LocalStore, batch: int) -> tuple[Identity, Push] | None:
@@ -184,13 +212,7 @@ def _push_as_somebody(local: LocalStore, remote: RemoteStore, identity: Identity
     """
     for _ in range(_NEW_IDENTITIES_MAX):
         try:
-            try:
-                return push, remote.push(identity, push)
-            except Busy as busy:
-                if not busy.free:
-                    raise
-                push = _leading(push, busy.free)
-                return push, remote.push(identity, push)
+            return push, remote.push(identity, push)
         except IdentityTaken as taken:
             if taken.agreed:
                 # The copy was made while these waited: they have been answered under the id that both share. (If it has gone
@@ -209,7 +231,9 @@ def _push_as_somebody(local: LocalStore, remote: RemoteStore, identity: Identity
     )
 
 
-def _leading(push: Push, count: int) -> Push:
+def _leading(push: Push, count: int | None) -> Push:
+    if count is None or count >= len(push.mutations):
+        return push
     return msgspec.structs.replace(push, mutations=push.mutations[:count], hashes=push.hashes[:count])
 
 

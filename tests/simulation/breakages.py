@@ -18,7 +18,7 @@ from localfirst_sync.ports import Cursor, Push, Pushed, Restored
 from localfirst_sync.postgres import log, pull, restore, transaction
 from localfirst_sync.receipts import Known, _decode
 
-from localfirst.replica import act, fulltext, local_store, outbox, set_aside
+from localfirst.replica import act, fulltext, local_store, outbox, postponing, set_aside
 from localfirst.replica.connection import immediate
 from localfirst.replica.local_store import ReplicaStore
 from simulation import world
@@ -305,6 +305,8 @@ BREAKAGES: tuple[Breakage, ...] = (
         _instead(ReplicaStore, "finish_pull", _cursor_first), _instead(world, "Weather", _more_power_cuts),
     ), 23),
     Breakage("the cursor moves to a head that was asked for later", _instead(round, "_pull", _pulls_to_a_later_head), 19),
+    Breakage("a row that somebody holds stops all that waits behind it", _instead(ReplicaStore, "postpone", lambda *_: 0)),
+    Breakage("what must follow a held act goes before it", _instead(postponing, "postponed", lambda _, held: sorted(held)), 2),
     # The decision
     Breakage("the last writer wins", _instead(decision, "_applied", _overwrites)),
     Breakage("an update goes into a row that was deleted", _in_decide(_not_deleted)),

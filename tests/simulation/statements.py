@@ -19,7 +19,18 @@ from localfirst_schema.entities import ENTITIES, VENDOR, WORK_ITEM, Entity
 from localfirst_schema.wire import EMPTY_HASH, Row
 from localfirst_sync.conflict import CONFLICT
 from localfirst_sync.ports import CONFLICT_COLUMNS
-from localfirst_sync.postgres import conflicts, earlier_rounds, log, pull, restore, rows, snapshot, structure_facts, transaction
+from localfirst_sync.postgres import (
+    conflicts,
+    earlier_rounds,
+    held,
+    log,
+    pull,
+    restore,
+    rows,
+    snapshot,
+    structure_facts,
+    transaction,
+)
 from localfirst_sync.receipts import Receipt
 from localfirst_sync.structure import Key
 from psycopg import errors
@@ -146,9 +157,9 @@ def _select(entity: Entity, lock: str) -> Handler:
     def answer(connection: Connection, arguments: Any) -> Answer:
         table = connection.tables.rows[entity.name]
         found = [table[row_id] for row_id in sorted(arguments[1]) if row_id in table]
-        if "SKIP LOCKED" in lock:
+        if "SKIP LOCKED" in lock and "KEY SHARE" not in lock:  # who holds a row has updated it, and no key
             found = [row for row in found if (entity.name, row["id"]) not in connection.held]
-        elif lock and any((entity.name, row["id"]) in connection.held for row in found):
+        elif lock and "KEY SHARE" not in lock and any((entity.name, row["id"]) in connection.held for row in found):
             raise errors.LockNotAvailable
         return [tuple(row.values()) for row in found]
 
@@ -185,7 +196,12 @@ def _stored(entity: Entity, row: Row, record: Row) -> Row:
 
 
 def _derive_paths(connection: Connection, arguments: Any) -> Answer:
+    before = connection.tables.rows[WORK_ITEM.name].copy()
     connection.tables.derive_paths(list(arguments[1]))
+    after = connection.tables.rows[WORK_ITEM.name]
+    held_items = {row_id for name, row_id in connection.held if name == WORK_ITEM.name}
+    if any(after[row_id] is not before[row_id] for row_id in held_items & before.keys()):
+        raise errors.LockNotAvailable
     return []
 
 
@@ -431,6 +447,7 @@ def _known() -> dict[str, Handler]:
         log._RECEIPTS: _receipts,
         log._WRITE_HISTORY: _write_history,
         log._FINISH: _finish,
+        held.HEAD: _head,
         log._KNOWS: _knows,
         log._LINES: _lines,
         log._COUNTS: _counts,
@@ -441,7 +458,7 @@ def _known() -> dict[str, Handler]:
         conflicts._OPEN: _open_conflicts,
         conflicts._WRITE: _write_conflicts,
         structure_facts._LIVE_PARENTS: _live_parents,
-        structure_facts._BELOW: _below,
+        structure_facts.BELOW: _below,
         structure_facts._REACHABLE: _reachable,
         structure_facts._REFERENCED_ITEMS: _referenced(WORK_ITEM),
         pull.HEAD: _pull_head,

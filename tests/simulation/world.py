@@ -19,6 +19,7 @@ from simulation import workload
 from simulation.direct_sql import Psql
 from simulation.fate import Fate, ruled_by
 from simulation.judge_commit import CommitJudge, watched
+from simulation.judge_held import ROUNDS, judge_passing
 from simulation.judge_rest import judge_pull, judge_rest, judge_shown
 from simulation.machine import PROJECT, Machine
 from simulation.model import Key, Model, key_of, last_history_id, told, waiting
@@ -199,19 +200,37 @@ class World:
         self._tell(number, "psql", done, self._server.tables.head)
 
     def _do_hold(self, step: Step, number: int) -> None:
-        """An open transaction of somebody's holds a row."""
+        """An open transaction of somebody's holds a row, or a few."""
         rows = sorted(self._server.tables.rows[WORK_ITEM.name])
         if rows and not self._server.connection.held:
-            row_id = self._fate.dice.choice(rows)
-            self._server.connection.held = {(WORK_ITEM.name, row_id)}
+            dice = self._fate.dice
+            row_id = dice.choice(rows)
+            more = dice.sample(rows, min(len(rows), dice.choice((0, 0, 1, 2))))
+            vendors = sorted(self._server.tables.rows[VENDOR.name]) if dice.random() < 0.3 else []
+            self._server.connection.held = {(WORK_ITEM.name, one) for one in (row_id, *more)}
+            self._server.connection.held |= {(VENDOR.name, one) for one in vendors[:1]}
             self._held = lambda sql: sql.update(WORK_ITEM, row_id, title=f"held {number}")
-            self._tell(number, "psql holds", row_id)
+            self._tell(number, "psql holds", row_id, *more, *vendors[:1])
 
     def _do_release(self, step: Step, number: int) -> None:
+        if self._server.connection.held:
+            self._press(number)
         self._server.connection.held = set()
         held, self._held = self._held, None
         if held is not None:
             self._tell(number, "psql commits", self._server.psql(held))
+
+    def _press(self, number: int) -> None:
+        """The network is whole for a few rounds of everybody's: what does not need the held rows gets through."""
+        for machine in self._machines:
+            self._kill(machine)
+        for _ in range(ROUNDS):
+            for machine in self._machines:
+                with suppress(UnavailableError, HeldElsewhere, Fenced):  # that rows are in the way
+                    self._one_round(machine, number)
+        for machine in self._machines:
+            judge_passing(machine, self._server.tables, self._server.connection.held)
+        self._tell(number, "what needs no held row is through")
 
     def _direct_writes(self, number: int) -> Callable[[Psql], None]:
         dice, tables = self._fate.dice, self._server.tables
@@ -349,12 +368,15 @@ class World:
         self._tell(number, "at rest", self._server.tables.head)
 
     def _calm_round(self, machine: Machine, number: int) -> None:
+        try:
+            self._one_round(machine, number)
+        except (UnavailableError, HeldElsewhere, Fenced) as reason:
+            hold(False, "a round fails although nothing is in its way", machine.name, repr(reason))
+
+    def _one_round(self, machine: Machine, number: int) -> None:
         task = Task(f"{machine.name}/{number}", Random(number), lambda _: None)
         with machine.clock():
-            try:
-                self._round(machine, task, CALM)
-            except (UnavailableError, HeldElsewhere, Fenced) as reason:
-                hold(False, "a round fails although nothing is in its way", machine.name, repr(reason))
+            self._round(machine, task, CALM)
 
 
 def run(plan: Plan) -> Result:

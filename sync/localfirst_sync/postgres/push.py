@@ -15,12 +15,13 @@ from contextlib import suppress
 
 import psycopg
 from localfirst_schema.wire import Verdict
+from psycopg.errors import LockNotAvailable
 
 from localfirst_sync.batch import Act, Change, acts, read
 from localfirst_sync.ports import Busy, Identity, Push, Pushed
-from localfirst_sync.postgres import rows
+from localfirst_sync.postgres import held
 from localfirst_sync.postgres.bulk import BULK_ROWS
-from localfirst_sync.postgres.connection import Connection, begin, roll_back
+from localfirst_sync.postgres.connection import Connection, roll_back
 from localfirst_sync.postgres.earlier_rounds import end_earlier_rounds
 from localfirst_sync.postgres.failure import blames_the_data, is_temporary, name_of_refusal, unavailable
 from localfirst_sync.postgres.transaction import Transaction
@@ -51,11 +52,15 @@ def push(connection: Connection, identity: Identity, pushed: Push) -> Pushed:
                 logger.debug("push gives way (attempt %d): %s", attempt + 1, type(error).__name__)
                 if end_earlier_rounds(connection, identity):
                     continue
+                if isinstance(error, LockNotAvailable):
+                    answer = held.look(connection, identity, pushed, changes)
+                    if answer is not None:
+                        return answer
                 time.sleep(random.uniform(0, _LONGEST_PAUSE_S))  # noqa: S311 - it spreads clients, it hides nothing
         except BaseException:
             _roll_back(connection)
             raise
-    raise Busy(_free(connection, identity.project_id, changes))
+    raise Busy  # not rows but the head is in the way
 
 
 def _attempt(connection: Connection, identity: Identity, pushed: Push, changes: Sequence[Change], *, careful: bool) -> Pushed:
@@ -109,27 +114,6 @@ def _write_in_parts(connection: Connection, transaction: Transaction, some: Sequ
     middle = len(some) // 2
     first = _write_in_parts(connection, transaction, some[:middle], None)
     return first + _write_in_parts(connection, transaction, some[middle:], None)
-
-
-def _free(connection: Connection, project_id: str, changes: Sequence[Change]) -> int:
-    """How many leading changes, in whole acts, are about rows that nobody else has locked."""
-    keys = dict.fromkeys(change.key for change in changes if change.entity is not None)
-    try:
-        with connection.pipeline():
-            begin(connection, "BEGIN")
-            lockable = rows.send_locks(connection, project_id, keys, skip_locked=True)
-            there = rows.send_reads(connection, project_id, keys)
-        locked = rows.fetch(there).keys() - rows.fetch(lockable).keys()
-    except psycopg.Error as error:
-        raise unavailable(error) from None
-    finally:
-        _roll_back(connection)
-    free = 0
-    for act in acts(changes):
-        if any(change.key in locked for change in act):
-            return free
-        free += len(act)
-    return 0  # not a row but the head is in the way
 
 
 def _roll_back(connection: Connection) -> None:

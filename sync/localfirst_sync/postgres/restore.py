@@ -91,7 +91,7 @@ def restore(
         except BaseException:
             _roll_back(connection)
             raise
-    raise Busy(0)
+    raise Busy
 
 
 def _in_parts(connection: Connection, identity: Identity, recollection: Recollection, known: Cursor, refusal: str) -> Restored:

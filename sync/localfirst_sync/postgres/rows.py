@@ -75,6 +75,11 @@ def send_locks(
     return _send(connection, project_id, keys, f"{lock} SKIP LOCKED" if skip_locked else lock)
 
 
+def send_shares(connection: Connection, project_id: str, keys: Iterable[Key]) -> list[tuple[Entity, Fetch]]:
+    """Asks for those rows that a reference to them may lock, as a foreign key does."""
+    return _send(connection, project_id, keys, "FOR KEY SHARE SKIP LOCKED")
+
+
 def send_reads(connection: Connection, project_id: str, keys: Iterable[Key]) -> list[tuple[Entity, Fetch]]:
     """Asks for the rows without locking them."""
     return _send(connection, project_id, keys, "")

@@ -24,7 +24,7 @@ SELECT t.id::text, t.deleted_at IS NULL, t.path FROM localfirst.work_items AS t
 WHERE t.project_id = %s AND t.id = ANY(%s::uuid[])
 """
 
-_BELOW = """
+BELOW = """
 WITH RECURSIVE below (id, parent_id, height) AS (
     SELECT c.id, c.parent_id, 1 FROM localfirst.work_items AS c
     WHERE c.project_id = %(project)s AND c.parent_id = ANY(%(ids)s::uuid[])
@@ -107,7 +107,7 @@ def load_structure(
     with connection.pipeline():
         asked = [(name, _ask_referenced(connection, project_id, name, ids)) for name, ids in _by_entity(wanted - rows.keys())]
         live_parents = _ask(connection, _LIVE_PARENTS, deleted, project=project_id, touched=touched)
-        below = _ask(connection, _BELOW, moved, project=project_id)
+        below = _ask(connection, BELOW, moved, project=project_id)
         dependencies = _ask_reachable(connection, project_id, edges)
     alive: dict[Key, bool] = {}
     paths = [row["path"] for (name, _), row in rows.items() if name == WORK_ITEM.name]
