@@ -6,25 +6,28 @@ from collections.abc import Set
 from itertools import groupby
 
 from localfirst_schema.entities import ENTITY, WORK_ITEM
-from localfirst_schema.wire import decode_fields
+from localfirst_schema.wire import Fields, decode_fields
 from localfirst_sync.postponement import footprint, postponed
 from localfirst_sync.structure import Key
 
 from localfirst.replica import outbox
 from localfirst.replica.rows import find
 from simulation.machine import Machine
+from simulation.server import Server
 from simulation.tables import Tables
 from simulation.violation import hold
 
-ROUNDS = 2
-"""Within so many rounds of a replica all that needs no held row is on the server: one that finds out, and one for the rest."""
+ROUNDS = 4
+"""Within so many rounds of each machine all that needs no held row is on the server. What must follow what is held depends on
+where items hang, and so on what the others send and the pulls bring."""
 
 
-def judge_passing(machine: Machine, tables: Tables, held: Set[Key]) -> None:
+def judge_passing(machine: Machine, server: Server) -> None:
     """What waits after these rounds needs a held row, or must follow something that does.
 
     A server that was set back is brought up to date first, as a whole, and waits for held rows as a whole.
     """
+    tables, held, going = server.tables, server.connection.held, server.connection.going
     if _is_of_another_past(machine, tables):
         return
     acts = [list(group) for _, group in groupby(outbox.next_mutations(machine.connection, 10_000), key=lambda one: one.txn)]
@@ -39,7 +42,8 @@ def judge_passing(machine: Machine, tables: Tables, held: Set[Key]) -> None:
         ]
         prints.append(footprint(changes, paths))
         if any((one.entity, one.id) in held for one in act) or any(
-            name == WORK_ITEM.name and "parent_id" in fields and _is_above_held(row_id, tables, held)
+            _refers_to(name, fields, going)
+            or (name == WORK_ITEM.name and "parent_id" in fields and _is_above_held(row_id, tables, held))
             for name, row_id, fields, _ in changes
         ):
             needing.add(place)
@@ -52,6 +56,10 @@ def _is_of_another_past(machine: Machine, tables: Tables) -> bool:
     standing = machine.connection.execute("SELECT cursor_seq, cursor_tag, pushed_seq, pushed_tag FROM replica").fetchall()[0]
     log = {(entry.seq, entry.tag) for entry in tables.history}
     return any(seq and (seq, tag) not in log for seq, tag in (standing[:2], standing[2:]))
+
+
+def _refers_to(name: str, fields: Fields, going: Set[Key]) -> bool:
+    return any((to, fields.get(column, {}).get("new")) in going for column, to in ENTITY[name].references.items())
 
 
 def _is_above_held(item: str, tables: Tables, held: Set[Key]) -> bool:

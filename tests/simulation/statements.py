@@ -70,12 +70,14 @@ class Connection:
     Attributes:
         tables: what is committed, and what the open transaction has written besides.
         held: rows that somebody else has locked.
+        going: those of them that somebody deletes: nobody can refer to them anew either.
         on_commit: called with the tables before and after each transaction that wrote something.
     """
 
     def __init__(self, fate: Fate, on_commit: Callable[[Tables, Tables], None]) -> None:
         self.tables = Tables()
         self.held: set[Key] = set()
+        self.going: set[Key] = set()
         self.on_commit = on_commit
         self.fate = fate
         self._before: Tables | None = None
@@ -121,10 +123,20 @@ class Connection:
         assert self._before is not None
         if len(self.tables.history) > len(self._before.history):
             self.tables.check_references()
+            self._check_going(self._before)
         before, self._before = self._before, None
         if len(self.tables.history) > len(before.history):
             self.on_commit(before, self.tables)
         return []
+
+    def _check_going(self, before: Tables) -> None:
+        """The foreign keys lock what is referred to anew."""
+        for entity in ENTITIES if self.going else ():
+            for row_id, row in self.tables.rows[entity.name].items():
+                old = before.rows[entity.name].get(row_id, {})
+                for column, referenced in entity.references.items():
+                    if row[column] != old.get(column) and (referenced, row[column]) in self.going:
+                        raise errors.LockNotAvailable
 
     def save(self, _: Any = None) -> Answer:
         """``SAVEPOINT part``."""
@@ -157,9 +169,10 @@ def _select(entity: Entity, lock: str) -> Handler:
     def answer(connection: Connection, arguments: Any) -> Answer:
         table = connection.tables.rows[entity.name]
         found = [table[row_id] for row_id in sorted(arguments[1]) if row_id in table]
-        if "SKIP LOCKED" in lock and "KEY SHARE" not in lock:  # who holds a row has updated it, and no key
-            found = [row for row in found if (entity.name, row["id"]) not in connection.held]
-        elif lock and "KEY SHARE" not in lock and any((entity.name, row["id"]) in connection.held for row in found):
+        if "SKIP LOCKED" in lock:
+            locked = connection.going if "KEY SHARE" in lock else connection.held
+            found = [row for row in found if (entity.name, row["id"]) not in locked]
+        elif lock and any((entity.name, row["id"]) in connection.held for row in found):
             raise errors.LockNotAvailable
         return [tuple(row.values()) for row in found]
 

@@ -147,7 +147,7 @@ class World:
 
     def _do_set_back(self, step: Step, number: int) -> None:
         """The server is restored from an older dump; one time in four it has to begin with nothing."""
-        self._server.connection.held, self._held = set(), None
+        self._server.connection.held, self._server.connection.going, self._held = set(), set(), None
         before = self._held_anywhere()
         dump = None if not self._dumps or self._fate.dice.random() < 0.25 else self._fate.dice.choice(self._dumps)
         self._server.set_back(dump)
@@ -209,13 +209,17 @@ class World:
             vendors = sorted(self._server.tables.rows[VENDOR.name]) if dice.random() < 0.3 else []
             self._server.connection.held = {(WORK_ITEM.name, one) for one in (row_id, *more)}
             self._server.connection.held |= {(VENDOR.name, one) for one in vendors[:1]}
-            self._held = lambda sql: sql.update(WORK_ITEM, row_id, title=f"held {number}")
+            if dice.random() < 0.3:
+                self._server.connection.going = {(WORK_ITEM.name, row_id)}
+                self._held = lambda sql: sql.delete(WORK_ITEM, row_id)
+            else:
+                self._held = lambda sql: sql.update(WORK_ITEM, row_id, title=f"held {number}")
             self._tell(number, "psql holds", row_id, *more, *vendors[:1])
 
     def _do_release(self, step: Step, number: int) -> None:
         if self._server.connection.held:
             self._press(number)
-        self._server.connection.held = set()
+        self._server.connection.held, self._server.connection.going = set(), set()
         held, self._held = self._held, None
         if held is not None:
             self._tell(number, "psql commits", self._server.psql(held))
@@ -229,7 +233,7 @@ class World:
                 with suppress(UnavailableError, HeldElsewhere, Fenced):  # that rows are in the way
                     self._one_round(machine, number)
         for machine in self._machines:
-            judge_passing(machine, self._server.tables, self._server.connection.held)
+            judge_passing(machine, self._server)
         self._tell(number, "what needs no held row is through")
 
     def _direct_writes(self, number: int) -> Callable[[Psql], None]:

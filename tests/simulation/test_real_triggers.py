@@ -1,0 +1,32 @@
+"""A small share of the seeds with which the model of the triggers is held against a real PostgreSQL."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from simulation import direct_sql
+from simulation.real_triggers import Differs, run_twins
+
+SEEDS = 12
+
+
+def test_the_model_says_what_postgresql_does(database_url: str) -> None:
+    counted: Counter[str] = Counter()
+    for seed in range(SEEDS):
+        counted += run_twins(database_url, seed)
+    assert min(counted[what] for what in ("commits", "commits refused", "statements refused", "pushes")) > 0, counted
+
+
+def test_a_model_that_is_wrong_is_noticed(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(direct_sql.Psql, "delete", lambda self, entity, row_id: None)
+    assert any(_differs(database_url, seed) for seed in range(SEEDS))
+
+
+def _differs(url: str, seed: int) -> bool:
+    try:
+        run_twins(url, seed)
+    except Differs:
+        return True
+    return False
