@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 from typing import NoReturn
 
 from localfirst.mcp_server.ending import leave_at_signals
@@ -16,13 +17,17 @@ def main() -> NoReturn:
     from localfirst.code_index.worker import keeper
     from localfirst.log import log_to_file
     from localfirst.mcp_server.process import run
+    from localfirst.mcp_server.roots import Roots
     from localfirst.operations import archiving_schedule
     from localfirst.operations.registry import BLOCKING, OPERATIONS
     from localfirst.reading.without_replica import SessionWithoutReplica, open_session
     from localfirst.session import Session
 
+    # Whoever has named the directory is not contradicted by the client.
+    roots = None if os.environ.get("LOCALFIRST_ROOT") else Roots()
+
     def opened() -> Session | SessionWithoutReplica:
-        session = open_session(settings.load())
+        session = open_session(settings.load(None if roots is None else roots.directory))
         try:
             session.held.callback(keeper.keep(session.settings).stop)
             schedule = archiving_schedule.keep(session.settings, lambda: None if session.link is None else session.link.wake())
@@ -33,4 +38,4 @@ def main() -> NoReturn:
         return session
 
     log_to_file()
-    run(opened, OPERATIONS, blocking=BLOCKING)
+    run(opened, OPERATIONS, blocking=BLOCKING, roots=roots)

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from localfirst.mcp_server.ending import Ending
 
 if TYPE_CHECKING:
+    from localfirst.mcp_server.roots import Roots
     from localfirst.mcp_server.server import ToolSession
     from localfirst.operations.operation import Operation
 
@@ -33,10 +34,11 @@ def run(
     operations: Iterable[Operation],
     *,
     blocking: frozenset[str] = frozenset(),
+    roots: Roots | None = None,
 ) -> NoReturn:
     """Serve the client on standard input and output, then leave the process: nothing after this call is run.
 
-    `session_factory`, `operations` and `blocking` are those of `localfirst.mcp_server.server.serve`.
+    `session_factory`, `operations`, `blocking` and `roots` are those of `localfirst.mcp_server.server.serve`.
     """
     status = 1
     ending: Ending | None = None
@@ -49,7 +51,7 @@ def run(
         gc.freeze()
         gc.enable()
         ending = Ending()
-        asyncio.run(_until_signalled(ending, partial(serve, session_factory, operations, blocking=blocking)))
+        asyncio.run(_until_signalled(ending, partial(serve, session_factory, operations, blocking=blocking, roots=roots)))
         status = 0
     except BaseException as error:  # noqa: BLE001 - whatever it is, it is logged and ends the process
         if ending is not None and ending.signalled:

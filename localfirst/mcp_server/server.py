@@ -30,6 +30,7 @@ from localfirst.mcp_server.answers import Answer, as_result, failure, internal_e
 from localfirst.mcp_server.arguments import checked
 from localfirst.mcp_server.descriptors import STDIN
 from localfirst.mcp_server.repeated_calls import RepeatedCalls
+from localfirst.mcp_server.roots import Roots
 from localfirst.mcp_server.tools import tool_list, tool_table
 from localfirst.mcp_server.transport import event_loop_stdio, watchable
 from localfirst.mcp_server.wire import Payloads
@@ -73,8 +74,9 @@ class ToolSession(Protocol):
 class OneSession:
     """The session, opened when it is first needed and closed once."""
 
-    def __init__(self, factory: Callable[[], ToolSession]) -> None:
+    def __init__(self, factory: Callable[[], ToolSession], roots: Roots | None = None) -> None:
         self._factory = factory
+        self.roots = roots
         self._session: ToolSession | None = None
         self._client_name: str | None = None
         self._closed = False
@@ -90,6 +92,8 @@ class OneSession:
 
     def open_early(self) -> None:
         """Open it before a tool asks for it, so that synchronisation begins; a failure is told by the first tool."""
+        if self.roots is not None and self.roots.is_awaited():
+            return  # it is opened when the client has said where
         if self._session is None and not self._closed:
             try:
                 self._session = self._factory()
@@ -97,6 +101,22 @@ class OneSession:
                 _log.warning("the session could not be opened yet: %s", error.message)
             except Exception:  # noqa: BLE001 - the first tool call meets it again and answers with it
                 _log.exception("the session could not be opened yet")
+
+    def begin(self, context: ServerRequestContext[Any]) -> None:
+        """The handshake is done: the client is asked where it works, and the session opened there."""
+        if self.roots is not None:
+            self.roots.begin(context.session, self.open_early)
+
+    async def settle(self, context: ServerRequestContext[Any]) -> None:
+        """Returns when it is known where to open the session."""
+        if self.roots is not None:
+            await self.roots.settle(context.session)
+
+    def take_announcement(self) -> str | None:
+        """What is to be said once: of the roots, and by the session."""
+        of_roots = self.roots.take_words() if self.roots is not None else None
+        of_session = self._session.take_announcement() if self._session is not None else None
+        return " ".join(filter(None, (of_roots, of_session))) or None
 
     def close(self) -> None:
         """Close the session if it was ever opened."""
@@ -114,7 +134,7 @@ class Tools:
 
     def __init__(self, session: OneSession, operations: Iterable[Operation], blocking: frozenset[str]) -> None:
         self.table = tool_table(operations)
-        self._session = session
+        self.session = self._session = session
         self._blocking = blocking
         unknown = blocking - self.table.keys()
         if unknown:
@@ -133,7 +153,7 @@ class Tools:
         except Exception as error:  # noqa: BLE001 - the client gets an answer, the log the cause
             return _failed(name, error)
         try:
-            return success(result, opened.take_place(), opened.take_announcement())
+            return success(result, opened.take_place(), self._session.take_announcement())
         except Exception as error:  # noqa: BLE001 - what was written is written
             return _untold(operation, result, error)
 
@@ -147,7 +167,7 @@ class Tools:
         except Exception as error:  # noqa: BLE001 - the same
             return _failed(operation.name, error)
         try:
-            return success(result, opened.take_place(), opened.take_announcement())
+            return success(result, opened.take_place(), self._session.take_announcement())
         except Exception as error:  # noqa: BLE001 - the same
             return _untold(operation, result, error)
 
@@ -189,6 +209,7 @@ def build_server(
             raise _unknown_tool(request.name)
         arguments, client_name = request.arguments or {}, _client_name(context)
         called_by(client_name)
+        await tools.session.settle(context)
         answer = tools.call_at_once(request.name, arguments, client_name)
         if answer is None:
             answer = await tools.call_in_thread(operation, arguments, client_name)
@@ -197,6 +218,9 @@ def build_server(
         except Exception:  # noqa: BLE001 - the tool has done its work: its answer goes out the plain way
             _log.exception("the answer of %s could not be put in its place", request.name)
             return as_result(answer, None)
+
+    async def initialized(context: ServerRequestContext[Any], _: types.NotificationParams) -> None:
+        tools.session.begin(context)
 
     server: Server[Any] = Server(
         NAME,
@@ -207,6 +231,7 @@ def build_server(
     )
     server.add_request_handler("tools/list", types.PaginatedRequestParams, list_tools)
     server.add_request_handler("tools/call", types.CallToolRequestParams, call_tool)
+    server.add_notification_handler("notifications/initialized", types.NotificationParams, initialized)
     # The only one there is traces each message for an exporter that this program never installs.
     server.middleware.clear()
     return server
@@ -217,22 +242,24 @@ async def serve(
     operations: Iterable[Operation],
     *,
     blocking: frozenset[str] = frozenset(),
+    roots: Roots | None = None,
     until: asyncio.Event | None = None,
 ) -> None:
     """Serve one client on standard input and output until it closes its end, then close the session.
 
     `session_factory` is called once, right after the first answer, so that the handshake does not wait for it; if it
     raises, the first tool calls it again and answers with the error. Ends the same way when `until` is set, or when
-    cancelled.
+    cancelled. With `roots`, a client that offers them is asked first.
     """
-    session = OneSession(session_factory)
+    session = OneSession(session_factory, roots)
     try:
         if watchable(STDIN):
             await _serve_on_event_loop(session, operations, blocking, until or asyncio.Event())
         else:
             server = build_server(Tools(session, operations, blocking))
             async with stdio_server() as (source, target):
-                session.open_early()
+                if roots is None:
+                    session.open_early()
                 await server.run(source, target, server.create_initialization_options())
     finally:
         session.close()
@@ -252,7 +279,11 @@ async def _serve_on_event_loop(
         if not opening:
             opening.append(loop.call_soon(session.open_early))
 
-    async with event_loop_stdio(payloads, repeated, on_answer) as (source, target), _ended_by(until, source.end):
+    on_initialize = session.roots.hear_initialize if session.roots is not None else lambda _: None
+    async with (
+        event_loop_stdio(payloads, repeated, on_answer, on_initialize) as (source, target),
+        _ended_by(until, source.end),
+    ):
         await server.run(source, target, server.create_initialization_options())
 
 

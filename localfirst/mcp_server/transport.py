@@ -20,7 +20,7 @@ import os
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import anyio
 import mcp_types as types
@@ -71,6 +71,7 @@ class Lines:
         self._under_way = 0
         self._was_request = False
         self._last_answer = self._ends_at_latest = float("-inf")
+        self.on_initialize: Callable[[dict[str, Any] | None], None] = _nothing_of
         self._watch_if_room()
 
     def answered(self) -> None:
@@ -236,6 +237,8 @@ class Lines:
             return
         metadata = None
         if isinstance(message, types.JSONRPCRequest):
+            if message.method == "initialize":
+                self.on_initialize(message.params)
             self._unanswered += 1
             metadata = ServerMessageMetadata(on_request_unanswered=self._never_answered)
         elif (cancelled := cancelled_id(message)) is not None:
@@ -423,9 +426,13 @@ def watchable(descriptor: int) -> bool:
 
 @contextlib.asynccontextmanager
 async def event_loop_stdio(
-    payloads: Payloads, repeated: RepeatedCalls, on_answer: Callable[[], None] = lambda: None
+    payloads: Payloads,
+    repeated: RepeatedCalls,
+    on_answer: Callable[[], None] = lambda: None,
+    on_initialize: Callable[[dict[str, Any] | None], None] = lambda _: None,
 ) -> AsyncIterator[tuple[Lines, Answers]]:
-    """Serve the process's standard input and output; `on_answer` is called after each answer.
+    """Serve the process's standard input and output; `on_answer` is called after each answer, `on_initialize` with what the
+    client says of itself.
 
     Assumes that `watchable(0)` holds. While it is open, descriptor 0 is the null device and descriptor 1 standard error.
     """
@@ -438,6 +445,7 @@ async def event_loop_stdio(
             lines.answered()
             on_answer()
 
+        lines.on_initialize = on_initialize
         answers.on_answer = answered
         answers.on_drained = lines.proceed
         answers.on_broken = lines.end
@@ -450,3 +458,7 @@ async def event_loop_stdio(
 
 def _nothing() -> None:
     """Stands where nobody listens."""
+
+
+def _nothing_of(_: dict[str, Any] | None) -> None:
+    """The same."""
