@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -90,6 +91,24 @@ def rename_project(
         terminal.say(f"The project {done.old} is called {done.new} now.")
 
 
+def delete_project(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="What the project is called on the server.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Delete it without the question.")] = False,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Where its rows are written before (else beside you).")
+    ] = None,
+    no_export: Annotated[bool, typer.Option("--no-export", help="Write nothing before.")] = False,
+    as_json: options.AsJson = False,
+) -> None:
+    """Delete a project from the server, with its history and its code; laptops keep what they have, and send it no more."""
+    from localfirst.cli.project_deletion import delete
+
+    if no_export and output is not None:
+        raise ValidationError("options", "give one of --output and --no-export, not both")
+    with _server() as connection:
+        delete(connection, name, is_agreed=yes, output=output, exports=not no_export, as_json=as_json)
+
+
 @contextmanager
 def _server() -> Iterator[Connection]:
     from localfirst_sync.postgres.connection import close_quietly, connect
@@ -107,5 +126,10 @@ def _server() -> Iterator[Connection]:
 
 def register(app: typer.Typer) -> None:
     """Adds the group to the program."""
-    commands: dict[str, Callable[..., None]] = {"migrate": migrate, "grant": grant, "rename-project": rename_project}
-    add_group(app, "server", "Set PostgreSQL up: its schema, who may do what, and what projects are called.", commands)
+    commands: dict[str, Callable[..., None]] = {
+        "migrate": migrate,
+        "grant": grant,
+        "rename-project": rename_project,
+        "delete-project": delete_project,
+    }
+    add_group(app, "server", "Set PostgreSQL up: its schema, who may do what, and its projects.", commands)

@@ -94,3 +94,12 @@ def another_server(address: str) -> UnavailableError:
         " LOCALFIRST_DATABASE_URL, or run `localfirst sync --adopt-server` if this is to be the project's server from now on.",
         cause=CAUSE,
     )
+
+
+def deleted_project(name: str) -> UnavailableError:
+    """The error for a project that was deleted on the server, to a replica that still has it."""
+    return UnavailableError(
+        f"The project {name} was deleted on its server. Everything is kept in this replica, and work goes on here; nothing is"
+        " sent or fetched. Run `localfirst sync --adopt-server` if the server is to get it again.",
+        cause="project_deleted",
+    )

@@ -72,7 +72,9 @@ def test_every_key_in_postgresql_leads_with_the_project(database_url: str) -> No
         JOIN pg_class AS x ON x.oid = i.indexrelid JOIN pg_am AS m ON m.oid = x.relam AND m.amname = 'btree'
         JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum = i.indkey[0]
         WHERE c.relnamespace = 'localfirst'::regnamespace
-            AND c.relname NOT IN ('projects', 'schema_migrations', 'server_identity', 'history_pending', 'history_markers')
+            AND c.relname NOT IN (
+                'projects', 'schema_migrations', 'server_identity', 'deleted_projects', 'history_pending', 'history_markers'
+            )
     """
     with psycopg.connect(database_url) as server:
         leading = server.execute(query).fetchall()

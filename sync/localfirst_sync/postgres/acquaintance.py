@@ -12,7 +12,7 @@ import psycopg
 from localfirst_schema.errors import UnavailableError
 from localfirst_schema.project_key import is_one_project
 
-from localfirst_sync.known_server import Acquaintance, Found, Known, another_server, recognise
+from localfirst_sync.known_server import Acquaintance, Found, Known, another_server, deleted_project, recognise
 from localfirst_sync.ports import BEGINNING, Access
 from localfirst_sync.postgres.address import describe_server, named_addresses, reached_address
 from localfirst_sync.postgres.connection import Connection, writing
@@ -26,7 +26,7 @@ _IS_EMPTY = "NOT EXISTS (SELECT FROM localfirst.project_heads WHERE head > 1)"
 _ASK = f"""
     SELECT i.id::text, localfirst.system_identifier(), coalesce(i.is_later, false), {_IS_EMPTY},
         EXISTS (SELECT FROM localfirst.history WHERE project_id = %(project)s AND seq = %(seq)s AND tag = %(tag)s),
-        p.id, p.name, {ACCESS}
+        EXISTS (SELECT FROM localfirst.deleted_projects WHERE id = %(project)s), p.id, p.name, {ACCESS}
     FROM (SELECT) AS one LEFT JOIN localfirst.server_identity AS i ON true LEFT JOIN ({FIND_PROJECT}) AS p ON true
 """
 
@@ -101,8 +101,10 @@ def met(connection: Connection, asked: Any, dsn: str, project_id: str, project_n
     try:
         row: Any = asked.fetchone()
         assert row is not None
-        *what, its_id, its_name, access = row
+        *what, was_deleted, its_id, its_name, access = row
         found = Found(reached_address(connection), *what)
+        if was_deleted and known is not None and seen != BEGINNING and not found.holds_seen:
+            raise deleted_project(project_name)
         recognition = recognise(known, seen, found)
         if recognition == "another":
             raise another_server(describe_server(dsn))

@@ -92,7 +92,9 @@ class Transaction:
             named_conflicts = conflicts.send_by_id(connection, self._project, named)
         found = head.fetchone()
         if found is None:
-            raise UnavailableError("PostgreSQL no longer has this project; it is started again by itself.", cause="project")
+            raise UnavailableError(
+                "PostgreSQL no longer has this project; the next round says what becomes of it.", cause="project"
+            )
         self.before = Cursor(*found)
         self._seq = self.before.seq
         log.check_cursor(cursor)
