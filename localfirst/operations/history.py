@@ -2,104 +2,135 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from localfirst_schema.arguments import GetHistory, RevertWorkItem
 from localfirst_schema.entities import ENTITY, WORK_ITEM, Entity
 from localfirst_schema.errors import NotFoundError, ValidationError
-from localfirst_schema.json_merge import ABSENT, merge
+from localfirst_schema.json_merge import ABSENT, merge, same
 from localfirst_schema.results import History, WorkItemWritten
 from localfirst_schema.wire import Fields, Row, decode_fields, decode_json
+from localfirst_sync.ports import Line
+from localfirst_sync.shown_versions import Content, content, is_creation, nothing, replayed, told
 
 from localfirst.operations.changing import check_not_deleted, check_version, require, require_still, written
 from localfirst.operations.operation import Operation
 from localfirst.operations.work_items import apply_changes
 from localfirst.session import Session
 
-_CHANGES = """
-    SELECT version, by, at, fields, outcome FROM history WHERE entity_id = ? AND entity = ?
-    ORDER BY version DESC, history_id DESC
+# What waits comes last: it was made on what was shown here, wherever the server puts it.
+_LINES = """
+    SELECT h.version, h.by, h.at, h.outcome, h.fields, o.history_id IS NOT NULL OR a.history_id IS NOT NULL AS waits
+    FROM history AS h LEFT JOIN outbox AS o ON o.history_id = h.history_id AND o.told <> 1
+    LEFT JOIN awaited AS a ON a.history_id = h.history_id
+    WHERE h.entity_id = ? AND h.entity = ? ORDER BY waits, h.version, h.history_id
 """
-_OLDEST = "SELECT fields FROM history WHERE entity_id = ? AND entity = ? ORDER BY version, history_id LIMIT 1"
-_NEVER_EMPTY = ("item_type", "name", "title", "work_item_id", "deployment_id", "deployed_at", "active_context_type")
-"""Columns without which no row is created, and of which one was empty before its creation alone."""
-
+_IS_TOLD = "SELECT EXISTS (SELECT 1 FROM history WHERE entity_id = ? AND entity = ?)"
 _REVERTIBLE = ("title", "status", "parent_id", "branch_name", "commit_hash", "pr_number", "metadata")
 
 
 class Step(NamedTuple):
-    """One change, with the content of the row before and after it."""
+    """One change, with the content of the row before and after it; `waits` until the server has decided."""
 
-    version: int
-    by: str | None
-    at: str
+    line: Line
     fields: Fields
-    outcome: str
-    before: dict[str, Any]
-    after: dict[str, Any]
+    before: Content
+    after: Content
+    waits: bool
 
 
-def steps(session: Session, entity: Entity, row: Row) -> Iterator[Step]:
-    """The changes of a row, newest first: its present content, with one change after the other undone.
+class Past(NamedTuple):
+    """The changes of a row, oldest first; `is_whole` if the first one created it."""
 
-    A value is taken back only where the change has left its own: of a change that was merged, or lost to a conflict, that is
-    the part which went in.
+    steps: list[Step]
+    is_whole: bool
+
+
+def past(session: Session, entity: Entity, row: Row) -> Past:
+    """What this replica knows of a row's past, each version as it was shown (`localfirst_sync.shown_versions`).
+
+    Where the beginning is missing (a new replica is given 90 days), it begins with what is left when all that is known is
+    undone.
     """
-    after = {name: decode_json(row[name]) if name in entity.json_columns and row[name] else row[name] for name in row}
-    for version, by, at, text, outcome in session.replica.execute(_CHANGES, (row["id"], entity.name)):
-        fields = decode_fields(str(text))
-        before = dict(after)
+    found: list[Any] = session.replica.execute(_LINES, (row["id"], entity.name)).fetchall()
+    lines = [Line(*values[:5]) for values in found]
+    changes = [decode_fields(line.fields) for line in lines]
+    is_whole = not changes or is_creation(changes[0])
+    now = content(entity, row)
+    undone = _undone(entity, now, lines, changes)
+    begin = nothing(entity) if is_whole else undone[0]
+    contents = [begin, *replayed(entity, lines, begin)]
+    if not same(contents[-1], now):
+        contents = [*undone, now]  # told by an older program, which did not say what was left of a change that lost
+    steps = [
+        Step(line, fields, before, after, bool(values[5]))
+        for line, fields, before, after, values in zip(lines, changes, contents, contents[1:], found, strict=False)
+    ]
+    return Past(steps, is_whole)
+
+
+def _undone(entity: Entity, now: Content, lines: Sequence[Line], changes: Sequence[Fields]) -> list[Content]:
+    """The content before each line: one change after the other taken back, where it has left its own."""
+    contents: list[Content] = []
+    for _, fields in reversed(list(zip(lines, changes, strict=True))):
+        before = dict(now)
         for name, change in fields.items():
-            if name in before:
-                undone = merge(change.get("new"), change.get("old"), after[name], [])
-                before[name] = None if undone is ABSENT else undone
-        yield Step(int(version), by, at, fields, outcome, before, after)
-        after = before
+            if name in before and not (change.get("blind") and name in entity.json_columns):
+                old, new = told(entity, name, change.get("old")), told(entity, name, change.get("new"))
+                value = merge(new, old, now[name], [])
+                before[name] = None if value is ABSENT else value
+        contents.append(before)
+        now = before
+    return contents[::-1]
 
 
 def get_history(session: Session, arguments: GetHistory) -> dict[str, Any]:
     """The changes of one thing, newest first."""
     source = session.read(arguments.id)
     entity = ENTITY[arguments.entity]
-    row = require(session, entity, arguments.id)
-    changes: list[dict[str, Any]] = []
-    for step in steps(session, entity, row):
-        if len(changes) == arguments.limit:
-            break
-        changes.append(
-            {
-                "version": step.version,
-                "by": step.by,
-                "at": step.at,
-                "fields": _old_and_new(entity, step),
-                "outcome": step.outcome,
-            }
-        )
-    truncated = _is_truncated(session, entity, arguments.id)
-    return {"entity": arguments.entity, "id": arguments.id, "changes": changes, "history_truncated": truncated} | source
+    row = _row_or_nothing(session, entity, arguments.id)
+    steps, is_whole = past(session, entity, row)
+    changes = [
+        {
+            "version": step.line.version,
+            "by": step.line.by,
+            "at": step.line.at,
+            "fields": _old_and_new(entity, step),
+            "outcome": step.line.outcome,
+        }
+        for step in sorted(steps, key=_newest_first)[: arguments.limit]
+    ]
+    return {"entity": arguments.entity, "id": arguments.id, "changes": changes, "history_truncated": not is_whole} | source
 
 
-def _is_truncated(session: Session, entity: Entity, row_id: str) -> bool:
-    """Whether this replica lacks older changes: a new one is given those of the last 90 days."""
-    for (text,) in session.replica.execute(_OLDEST, (row_id, entity.name)):
-        fields = decode_fields(str(text))
-        return not any(name in fields and fields[name].get("old") is None for name in _NEVER_EMPTY)
-    return False
+def _newest_first(step: Step) -> int:
+    return -step.line.version
+
+
+def _row_or_nothing(session: Session, entity: Entity, row_id: str) -> Row:
+    """The row; of one that is not there, or not yet, but of which changes were made, a row without content."""
+    try:
+        return require(session, entity, row_id)
+    except NotFoundError:
+        if not session.replica.execute(_IS_TOLD, (row_id, entity.name)).get:
+            raise
+        return {**dict.fromkeys(entity.column_names), "id": row_id}
 
 
 def _old_and_new(entity: Entity, step: Step) -> Fields:
-    """Old and new values, whole: the log keeps of a JSON document only the keys that differ.
+    """Old and new values, whole, as the row had them: the log keeps of a JSON document only the keys that differ.
 
-    A change that was lost never became the row's content: of it the keys that it would have changed are shown.
+    A creation that brought a deleted row back changed more than it names; that is shown too. A change that was lost never
+    became the row's content: of it the keys that it would have changed are shown.
     """
     shown: Fields = {}
-    for name, change in step.fields.items():
-        if name in entity.json_columns and step.outcome != "lost":
-            created = step.version == 1
-            shown[name] = {"old": None if created else step.before[name], "new": step.after[name]}
+    more: Fields = {name: {} for name in step.after if not same(step.before[name], step.after[name])}
+    for name, change in {**more, **step.fields}.items():
+        if step.line.outcome != "lost" and name in step.after:
+            shown[name] = {"old": step.before[name], "new": step.after[name]}
         else:
-            shown[name] = {"old": change.get("old"), "new": change.get("new")}
+            shown[name] = {side: told(entity, name, change.get(side)) for side in ("old", "new")}
     return shown
 
 
@@ -114,23 +145,22 @@ def revert(session: Session, arguments: RevertWorkItem) -> dict[str, Any]:
         check_not_deleted(WORK_ITEM, row, {})
         earlier = _content_at(session, row, arguments.to_version)
         present = {**row, "metadata": decode_json(row["metadata"])}
-        changes = {name: earlier[name] for name in _REVERTIBLE if earlier[name] != present[name]}
+        changes = {name: earlier[name] for name in _REVERTIBLE if not same(earlier[name], present[name])}
         row = apply_changes(act, row, changes, metadata_whole=changes.get("metadata"))
     return written(session, WORK_ITEM, row)
 
 
-def _content_at(session: Session, row: Row, version: int) -> dict[str, Any]:
-    nearest = row["version"]
-    for step in steps(session, WORK_ITEM, row):
-        # Before a creation that was merged there is nothing, or what is left of a row where later changes cover it.
-        if step.version == version and None not in (step.after["item_type"], step.after["title"], step.after["status"]):
+def _content_at(session: Session, row: Row, version: int) -> Content:
+    """What somebody was shown as this version: what the server made of it, before what waits here alone."""
+    steps = past(session, WORK_ITEM, row).steps
+    newest_first = steps[::-1]
+    for step in sorted(newest_first, key=lambda step: step.waits):
+        if step.line.version == version and step.after["item_type"] is not None:
             return step.after
-        if step.version < version:
-            break
-        nearest = step.version
+    later = [step.line.version for step in steps if step.line.version > version]
     raise NotFoundError(
-        f"there is no version {version} of this item in the history (the nearest later one is {nearest}); get_history lists"
-        " them.",
+        f"there is no version {version} of this item in the history (the nearest later one is"
+        f" {min(later, default=row['version'])}); get_history lists them.",
         entity="work_item",
         id=row["id"],
         version=version,

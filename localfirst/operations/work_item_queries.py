@@ -28,6 +28,7 @@ _DEPENDENCIES = """
     SELECT d.dependency_type, 'incoming', w.id, w.title, w.status, w.item_type, w.version
     FROM work_item_dependencies AS d JOIN work_items AS w ON w.id = d.work_item_id
     WHERE d.depends_on_id = ? AND d.deleted_at IS NULL AND w.deleted_at IS NULL
+    ORDER BY 2 DESC, 3, 1
 """
 
 _READY = f"""
@@ -98,7 +99,7 @@ def list_items(session: Session, arguments: ListWorkItems) -> dict[str, Any]:
         where.append("parent_id IS NULL")
     condition = " AND ".join(where)
     total = session.replica.execute(f"SELECT count(*) FROM work_items WHERE {condition}", bindings).get
-    page = f"{condition} ORDER BY updated_at DESC, local_id DESC LIMIT ? OFFSET ?"
+    page = f"{condition} ORDER BY updated_at DESC, id DESC LIMIT ? OFFSET ?"
     rows = select(session.replica, WORK_ITEM, page, (*bindings, arguments.limit, arguments.offset))
     return {
         "items": [present(WORK_ITEM, row) for row in rows],

@@ -43,13 +43,19 @@ from localfirst.replica.structure import derive_paths
 _ENTITY_OF_TABLE = {entity.table: entity for entity in ENTITIES}
 _VENDOR_STATUS = VENDOR.column_names.index("status")
 _INSERT_HISTORY = "INSERT INTO history (entity, entity_id, version, by, at, outcome, fields) VALUES (?, ?, ?, ?, ?, ?, ?)"
-_AWAIT_HISTORY = "INSERT INTO awaited SELECT history_id FROM outbox WHERE number = ? AND told = 0"
+_AWAIT_HISTORY = """
+    INSERT INTO awaited (history_id, txn, base_version, accepted)
+    SELECT history_id, txn, base_version, ? FROM outbox WHERE number = ? AND told = 0
+"""
+_FORGET_AWAITED = "DELETE FROM history WHERE history_id IN (SELECT history_id FROM awaited WHERE NOT accepted)"
+_WAIT_AGAIN = "INSERT INTO outbox (history_id, number, txn, base_version) SELECT history_id, 0, -txn, base_version FROM awaited"
 _DROP_HISTORY = f"""
     DELETE FROM history WHERE history_id = (SELECT history_id FROM outbox WHERE number = ? AND told = {outbox.OTHERWISE})
 """
 _STANDING = f"""
     SELECT cursor_seq, cursor_tag, pushed_seq, EXISTS (SELECT 1 FROM outbox) OR {set_aside.IS_ANY_OLDER}, access FROM replica
 """
+_IS_BLIND = '"blind":true'
 _VERSIONS = "SELECT id, version FROM {table} WHERE id IN (SELECT value FROM json_each(?))"
 _UPSERT_CONFLICT = (
     f"INSERT OR REPLACE INTO {CONFLICT_TABLE} ({', '.join(CONFLICT_COLUMNS)}) VALUES ({', '.join('?' * len(CONFLICT_COLUMNS))})"
@@ -154,9 +160,12 @@ class ReplicaStore:
                 if verdict.outcome != "accepted":
                     # What really happened comes with the next pull, as the server wrote it (or came with an earlier one).
                     # Until then it stays as it is: the server may have forgotten it by that time.
-                    connection.execute(_AWAIT_HISTORY, (mutation.number,))
+                    connection.execute(_AWAIT_HISTORY, (False, mutation.number))
                     connection.execute(_DROP_HISTORY, (mutation.number,))
-                elif mutation.version != verdict.version <= VERSION_MAX:
+                    continue
+                if _IS_BLIND in mutation.fields:
+                    connection.execute(_AWAIT_HISTORY, (True, mutation.number))  # nothing here shows it before the pull
+                if mutation.version != verdict.version <= VERSION_MAX:
                     self._take_version(mutation.entity, mutation.id, verdict.version)
             connection.execute(
                 "DELETE FROM outbox WHERE history_id IN (SELECT history_id FROM outbox ORDER BY history_id LIMIT ?)",
@@ -241,7 +250,7 @@ class ReplicaStore:
         with immediate(self._connection):
             self._check_fence()
             (own,) = self._replica("replica_id")
-            self._connection.execute("DELETE FROM history WHERE history_id IN (SELECT history_id FROM awaited)")
+            self._connection.execute(_FORGET_AWAITED)
             self._connection.execute("DELETE FROM awaited")
             foreign = self._apply(sink, own, known=own)
             set_aside.mark_asked(self._connection)
@@ -286,7 +295,13 @@ class ReplicaStore:
             return bootstrap.index_text(self._connection, budget_s)
 
     def begin_recovery(self) -> Snapshot:
-        """A sink for a snapshot of a server that was set back."""
+        """A sink for a snapshot of a server that was set back. What it has acknowledged and no pull has brought waits again."""
+        with immediate(self._connection):
+            self._check_fence()
+            if self._connection.execute("SELECT EXISTS (SELECT 1 FROM awaited)").get:
+                self._connection.execute(_WAIT_AGAIN)
+                self._connection.execute("DELETE FROM awaited")
+                become_new(self._connection)
         return Snapshot()
 
     def recollections(self, sink: PullSink, history_counts: Mapping[str, Told], limit: int) -> Iterator[Recollection]:

@@ -29,7 +29,7 @@ def migrations() -> list[Migration]:
     return sorted(found)
 
 
-LATEST = 8
+LATEST = 9
 """The newest step's number; a test holds it equal to the files', so that opening a current replica reads none of them."""
 
 

@@ -44,9 +44,7 @@ _ROWLESS = f"""
 """
 _SAME_MOMENT = f"SELECT history_id, fields FROM history WHERE entity_id = ? AND at = ? AND by IS ? AND {_NOT_WAITING}"
 _IS_TOLD = f"""
-    SELECT EXISTS (
-        SELECT 1 FROM history WHERE entity_id = ? AND at = ? AND by IS ? AND version = ? AND outcome = ? AND {_NOT_WAITING}
-    )
+    SELECT fields FROM history WHERE entity_id = ? AND at = ? AND by IS ? AND version = ? AND outcome = ? AND {_NOT_WAITING}
 """
 _CONFLICTS = f"SELECT {', '.join(CONFLICT_COLUMNS)} FROM {CONFLICT_TABLE}"
 _NOTHING = Told(0, 0, 0)
@@ -230,8 +228,9 @@ def _unseen(connection: apsw.Connection, server: Batches) -> set[_Place]:
 
 
 def _is_told(connection: apsw.Connection, row: Sequence[Any]) -> bool:
-    """Whether the replica's history has this line, as it is."""
-    return bool(connection.execute(_IS_TOLD, (row[2], row[5], row[4], row[3], row[6])).get)
+    """Whether the replica's history has this line, as it is. (A transaction may change a row several times, at one moment.)"""
+    found = connection.execute(_IS_TOLD, (row[2], row[5], row[4], row[3], row[6])).fetchall()
+    return any(says_the_same(str(fields), row[7]) for (fields,) in found)
 
 
 def _place(entity: Entity, row: Row, *, is_deletion: bool) -> _Place:

@@ -90,6 +90,38 @@ def merge(
     return theirs
 
 
+def patched_places(patch: Any, path: tuple[str, ...]) -> list[Clash]:
+    """The places that a merge patch wants to change, of which nobody knows what stood there: a removed key had a null."""
+    if not isinstance(patch, dict):
+        return [Clash(path, ABSENT, patch, ABSENT)]
+    return [
+        Clash((*path, key), None, ABSENT, ABSENT) if value is None else Clash((*path, key), ABSENT, without_null(value), ABSENT)
+        for key, value in patch.items()
+    ]
+
+
+def unlike_patch(patch: Any, theirs: Any, path: tuple[str, ...]) -> list[Clash]:
+    """The places where a document says something else than a merge patch wants; what stood there before is not known."""
+    if not (isinstance(patch, dict) and isinstance(theirs, dict)):
+        return [] if same(merge_patch(theirs, patch), theirs) else [Clash(path, ABSENT, without_null(patch), theirs)]
+    found: list[Clash] = []
+    for key, value in patch.items():
+        there = theirs.get(key, ABSENT)
+        if value is None:
+            if there is not ABSENT:
+                found.append(Clash((*path, key), None, ABSENT, there))
+        elif isinstance(value, dict) and isinstance(there, dict):
+            found += unlike_patch(value, there, (*path, key))
+        elif there is ABSENT or not same(without_null(value), there):
+            found.append(Clash((*path, key), ABSENT, without_null(value), there))
+    return found
+
+
+def without_null(patch: Any) -> Any:
+    """What a merge patch makes where nothing was."""
+    return merge_patch(None, patch)
+
+
 def merge_patch(target: Any, patch: Any) -> Any:
     """JSON merge patch (RFC 7396): null removes a key, objects merge, everything else replaces."""
     if not isinstance(patch, dict):

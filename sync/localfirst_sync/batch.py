@@ -22,6 +22,7 @@ from localfirst_schema.wire import Fields, Mutation, Row, decode_fields, encode_
 from localfirst_sync import sieve
 from localfirst_sync.conflict import CONFLICT, Draft, Record, settles, trees
 from localfirst_sync.decision import Outcome, decide, raised, refused
+from localfirst_sync.pasts import changes
 from localfirst_sync.structure import Key, Structure
 
 PAYLOAD_CHARS_MAX = FIELDS_BYTES_MAX // 8
@@ -61,12 +62,17 @@ _NO_VERSIONS: Mapping[Any, int] = MappingProxyType({})
 
 
 class Settled(NamedTuple):
-    """What became of one change; `version` is the row's version after it, `draft` what a conflict keeps."""
+    """What became of one change; `version` is the row's version after it, `draft` what a conflict keeps.
+
+    Attributes:
+        part: of a change that clashes in some places, what went into the row in the others.
+    """
 
     change: Change
     outcome: Outcome
     version: int
     draft: Draft | None
+    part: Fields = MappingProxyType({})  # type: ignore[assignment]  # nobody writes to it
 
 
 class Stand(NamedTuple):
@@ -169,7 +175,8 @@ class Batch:
         if decision.outcome != "conflict":
             return Settled(change, decision.outcome, version, None)
         draft = Draft(mutation, entity, *trees(decision.clashes), current, decision.reason or "fields")
-        return Settled(change, "conflict", version, draft)
+        part = {} if row is None or current is None else changes(entity, current, row)
+        return Settled(change, "conflict", version, draft, part)
 
     def _together(self, act: Act) -> list[Settled]:
         before = self.stand(act)
@@ -177,14 +184,17 @@ class Batch:
         for change in act:
             settled = self._alone(change)
             done.append(settled)
-            if settled.outcome in ("conflict", "lost"):
+            if settled.outcome in ("conflict", "lost") and (change.fields or change.unfit):
                 self.restore(before)
                 reason = settled.draft.reason if settled.draft else "claimed"
                 return [self._conflicted(one, reason if one is change else "act") for one in act]
         return done
 
     def _conflicted(self, change: Change, reason: str) -> Settled:
-        """The change as a conflict, whatever it is: all of it clashes, and the row, if there is one, is only raised."""
+        """The change as a conflict, whatever it is: all of it clashes, and the row, if there is one, is only raised.
+
+        What the row says already is nothing to settle: a change of which nothing else is left is lost, without a conflict.
+        """
         mutation, entity, fields, unfit = change
         if mutation.entity == CONFLICT:
             return Settled(change, "lost", mutation.version, None)
@@ -196,6 +206,8 @@ class Batch:
         if current is not None:
             self._set(change.key, raised(mutation, current, self._shown.get(mutation.number, 0)))
         version = self._tells(change) if current is None else self.rows[change.key]["version"]
+        if not (base or mine):
+            return Settled(change, "lost", version, None)
         return Settled(change, "conflict", version, Draft(mutation, entity, base, mine, current, reason))
 
     def _tells(self, change: Change) -> int:

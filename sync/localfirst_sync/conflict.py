@@ -11,13 +11,13 @@ from typing import Any, NamedTuple, TypeAlias
 
 from localfirst_schema.entities import Entity
 from localfirst_schema.identifiers import natural_id
-from localfirst_schema.json_merge import ABSENT, Clash, apply
-from localfirst_schema.wire import Mutation, Row, decode_json
+from localfirst_schema.json_merge import ABSENT, Clash, apply, same
+from localfirst_schema.wire import Fields, Mutation, Row, decode_json
 
 CONFLICT = "conflict"
 """The entity name under which changes of conflicts are logged and pushed."""
 
-SETTLING_FIELDS = frozenset({"resolved_at", "resolved_by", "resolution"})
+SETTLING_FIELDS = ("resolved_at", "resolved_by", "resolution")
 """What a mutation of a conflict may set, once."""
 
 Tree: TypeAlias = dict[str, Any]
@@ -71,6 +71,7 @@ def record(project_id: str, replica_id: str, draft: Draft, act_id: str) -> Row:
         "act_id": act_id,
         "replica_id": replica_id,
         "created_at": None,
+        **dict.fromkeys(SETTLING_FIELDS),
     }
 
 
@@ -83,6 +84,45 @@ def joined(earlier: Row, draft: Draft, act_id: str) -> Row:
     if draft.current is None and earlier["their_version"] is not None:
         kept |= {"theirs": earlier["theirs"], "their_version": earlier["their_version"], "their_by": earlier["their_by"]}
     return later | kept
+
+
+def followed(earlier: Row, mutation: Mutation, entity: Entity, changes: Fields, current: Row) -> Row | None:
+    """The open conflict `earlier` after a change of the same branch that does not clash itself: it goes on from mine there.
+
+    What a branch comes to is what counts: where that is what the row has, nothing is left to settle, and where nothing is left
+    anywhere the conflict is settled by whoever made the change. None: the change is not of that branch.
+    """
+    old = {name: sides["old"] for name, sides in changes.items() if not sides.get("blind")}
+    new = {name: sides["new"] for name, sides in changes.items() if not sides.get("blind")}
+    base, mine = _of_branch(earlier["base"], earlier["mine"], old, new)
+    if not (base or mine):
+        return None
+    draft = Draft(mutation, entity, base, mine, current, earlier["reason"])
+    later = joined(earlier, draft, earlier["act_id"])
+    if is_about_something(later):
+        return _without_settled(later, _leaf_paths(base, mine, ()))
+    return settled_by(later, mutation)
+
+
+def settled_by(conflict: Row, mutation: Mutation) -> Row:
+    """The conflict, settled by a change of its own branch: nothing is left that differs from the row."""
+    return conflict | {"resolved_at": mutation.at, "resolved_by": mutation.by, "resolution": "theirs"}
+
+
+def is_about_something(conflict: Row) -> bool:
+    """Whether mine differs from theirs in any place. Of a row that is not there everything differs."""
+    if conflict["their_version"] is None:
+        return bool(conflict["base"] or conflict["mine"])
+    paths = _leaf_paths(conflict["base"], conflict["mine"], ())
+    return any(not _equal(_at(conflict["mine"], path), _at(conflict["theirs"], path)) for path in paths)
+
+
+def _without_settled(conflict: Row, paths: Iterable[tuple[str, ...]]) -> Row:
+    """The conflict without those of the places at which mine is what the row has."""
+    for path in paths:
+        if _equal(_at(conflict["mine"], path), _at(conflict["theirs"], path)):
+            conflict |= {side: _cut(conflict[side], path) for side in ("base", "mine", "theirs")}
+    return conflict | {"fields": leaves(conflict["base"], conflict["mine"])}
 
 
 def conflict_id(project_id: str, replica_id: str, number: int, at: str) -> str:
@@ -111,7 +151,46 @@ def leaves(base: Tree, mine: Tree) -> list[str]:
 
 def settles(mutation: Mutation, changes: Mapping[str, Any]) -> bool:
     """Whether a mutation of a conflict is of the one form that there is."""
-    return mutation.entity == CONFLICT and "resolved_at" in changes and changes.keys() <= SETTLING_FIELDS
+    return mutation.entity == CONFLICT and "resolved_at" in changes and changes.keys() <= set(SETTLING_FIELDS)
+
+
+def _of_branch(base: Tree, mine: Tree, old: Tree, new: Tree) -> tuple[Tree, Tree]:
+    """The part of a change (`old` → `new`) that goes on from `mine`, place by place."""
+    before: Tree = {}
+    after: Tree = {}
+    for key in {**old, **new}:
+        if key not in base and key not in mine:
+            continue
+        sides = [side.get(key, ABSENT) for side in (mine, old, new)]
+        if all(isinstance(side, dict) for side in sides):
+            inner = base.get(key)
+            first, second = _of_branch(inner if isinstance(inner, dict) else {}, *sides)
+            if first or second:
+                before[key], after[key] = first, second
+        elif _equal(sides[0], sides[1]):
+            _put(before, (key,), sides[1])
+            _put(after, (key,), sides[2])
+    return before, after
+
+
+def _cut(tree: Tree, path: tuple[str, ...]) -> Tree:
+    rest = {key: value for key, value in tree.items() if key != path[0]}
+    inner = tree.get(path[0])
+    if len(path) > 1 and isinstance(inner, dict):
+        return rest | {path[0]: _cut(inner, path[1:])}
+    return rest
+
+
+def _equal(one: Any, other: Any) -> bool:
+    return one is other if one is ABSENT or other is ABSENT else same(one, other)
+
+
+def _at(tree: Any, path: tuple[str, ...]) -> Any:
+    for key in path:
+        if not isinstance(tree, dict) or key not in tree:
+            return ABSENT
+        tree = tree[key]
+    return tree
 
 
 def _put(tree: Tree, path: tuple[str, ...], value: Any) -> None:
@@ -154,6 +233,8 @@ def _one_after_the_other(old_1: Any, new_1: Any, old_2: Any, new_2: Any) -> tupl
                 after = apply(sides[2], sides[3], sides[1])
             elif first and second and all(isinstance(side, dict) for side in sides[:3]):
                 before = apply(sides[1], sides[0], sides[2])
+        if first and second and before == after == {}:
+            continue  # all that the first changed in this object the second has taken back
         if before is not ABSENT:
             old[key] = before
         if after is not ABSENT:

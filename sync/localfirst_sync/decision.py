@@ -6,9 +6,12 @@ server row   the change           case                                          
 absent       creates              nobody else made it                                         accepted
 absent       creates              one that was refused has shown this version                 merged
 absent       updates, deletes     the server never had the row, or lost it                    conflict: missing
+absent       says nothing         there is nothing to say it of                               lost
 deleted      creates              re-creation revives the tombstone                           merged
 deleted      deletes              both deleted it, and nothing else                           merged
 deleted      (un)deletes          base version and base values are the server's               accepted
+deleted      says nothing         the version is the server's                                 accepted
+deleted      any                  the tombstone says it already, or it says nothing           merged
 deleted      updates              update against delete                                       conflict: deleted
 alive        any                  base version and base values are the server's               accepted
 alive        deletes              it changed since: delete against update                     conflict: changed
@@ -16,6 +19,9 @@ alive        claims, taken        the first claim stands                        
 alive        any                  only fields that the server left alone, or set alike        merged
 alive        any                  a field that both sides changed differently                 conflict: fields
 ===========  ===================  ==========================================================  =================
+
+A change "says nothing" when it has no fields: the act of somebody who settles a conflict with `theirs` has such a one. Equal is
+equal: JSON as JSON, and what identifies a row in NFC, however it is spelled. So a conflict is always about something.
 
 An accepted change makes the row's version one higher. A merge, a conflict and a lost claim raise it past both sides, so
 that a version which was shown for one branch is never later the current version of another; where the server's values stand,
@@ -25,12 +31,13 @@ waits, even a change that is in step is merged past it (`risen`): versions never
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from localfirst_schema.entities import Column, Entity, Kind, Role
-from localfirst_schema.json_merge import Clash, merge, merge_patch, same
+from localfirst_schema.json_merge import Clash, apply, merge, merge_patch, patched_places, same, unlike_patch
 from localfirst_schema.wire import Fields, Mutation, Row, decode_json, encode_json
 
 Outcome = Literal["accepted", "merged", "lost", "conflict"]
@@ -69,7 +76,7 @@ def decide(
                 if mutation.version > floor
                 else Decision("merged", created | {"version": floor + 1})
             )
-        return Decision("conflict", None, "missing", _all_clash(entity, fields, None))
+        return Decision("conflict", None, "missing", _all_clash(entity, fields, None)) if fields else Decision("lost", None)
 
     in_step = mutation.base_version == current["version"] and _base_matches(entity, fields, current)
     deletes = fields.get("deleted_at", {}).get("new") is not None
@@ -79,8 +86,11 @@ def decide(
             return Decision("merged", _revived(entity, mutation, fields, current, risen))
         if deletes and fields.keys() == {"deleted_at"}:
             return Decision("merged", raised(mutation, current, risen))
-        if not ((undeletes or deletes) and in_step):
-            return Decision("conflict", raised(mutation, current, shown), "deleted", _all_clash(entity, fields, current))
+        if not ((undeletes or deletes or not fields) and in_step):
+            unlike = _all_clash(entity, fields, current)
+            if not unlike:
+                return Decision("merged", raised(mutation, current, risen))
+            return Decision("conflict", raised(mutation, current, shown), "deleted", unlike)
     if in_step:
         row = _applied(entity, mutation, fields, current, [], overwrite=True)
         if risen > mutation.base_version:
@@ -151,7 +161,9 @@ def _created(entity: Entity, mutation: Mutation, fields: Fields) -> Row:
 
 def _revived(entity: Entity, mutation: Mutation, fields: Fields, tombstone: Row, risen: int = 0) -> Row:
     row = _created(entity, mutation, fields)  # (deleted, if it was created so: a settled conflict may be that)
-    derived = {column.name: tombstone[column.name] for column in entity.columns if column.role is Role.DERIVED}
+    kept = [column.name for column in entity.columns if column.role is Role.DERIVED]
+    kept += [name for name in entity.natural_key if name in entity.by_name]
+    derived = {name: tombstone[name] for name in kept}
     return row | derived | {"version": _past_both(mutation, tombstone, risen), "created_at": tombstone["created_at"]}
 
 
@@ -170,6 +182,8 @@ def _applied(entity: Entity, mutation: Mutation, fields: Fields, current: Row, c
             row[name] = None if merged is None else encode_json(merged)
         elif column.role is Role.EARLIEST and not overwrite:
             row[name] = min((at for at in (theirs, new) if at is not None), default=None)
+        elif _is_spelled_otherwise(entity, name, new, theirs):
+            continue  # one name in two normal forms: the server's stands
         elif overwrite or theirs == old or theirs == new:
             row[name] = new
         else:
@@ -180,15 +194,11 @@ def _applied(entity: Entity, mutation: Mutation, fields: Fields, current: Row, c
 def _apply_blind(row: Row, column: Column, new: Any, theirs: Any, clashes: list[Clash], *, overwrite: bool) -> None:
     """A change by somebody who knew the row's version but not its values; of JSON it gives a merge patch."""
     name = column.name
-    if column.kind is Kind.JSON:
-        before = decode_json(theirs)
-        new = merge_patch(before, new)
-        unchanged, new = same(before, new), encode_json(new)
-    else:
-        unchanged = theirs == new
     if overwrite:
-        row[name] = new
-    elif not unchanged:
+        row[name] = encode_json(merge_patch(decode_json(theirs or "{}"), new)) if column.kind is Kind.JSON else new
+    elif column.kind is Kind.JSON:
+        clashes += unlike_patch(new, decode_json(theirs or "{}"), (name,))
+    elif theirs != new:
         clashes.append(Clash((name,), None, new, theirs))
 
 
@@ -216,10 +226,30 @@ def _claim_is_taken(entity: Entity, fields: Fields, current: Row) -> bool:
 
 
 def _all_clash(entity: Entity, fields: Fields, current: Row | None) -> list[Clash]:
-    return [
-        Clash((name,), change["old"], change["new"], None if current is None else _value(entity, current, name))
-        for name, change in fields.items()
-    ]
+    """Everything in a change that the row does not say already."""
+    found: list[Clash] = []
+    for name, change in fields.items():
+        new, theirs = change["new"], None if current is None else _value(entity, current, name)
+        if change.get("blind") and name in entity.json_columns:
+            found += patched_places(new, (name,)) if current is None else unlike_patch(new, theirs or {}, (name,))
+        elif current is None or not _says(entity, name, change, theirs):
+            found.append(Clash((name,), change["old"], new, theirs))
+    return found
+
+
+def _says(entity: Entity, name: str, change: dict[str, Any], theirs: Any) -> bool:
+    """Whether a value of the row is as if the change had been carried out."""
+    new = change["new"]
+    if name in entity.json_columns:
+        return same(apply(change["old"], new, theirs), theirs)
+    return bool(theirs == new) or entity.by_name[name].role is Role.AUDIT or _is_spelled_otherwise(entity, name, new, theirs)
+
+
+def _is_spelled_otherwise(entity: Entity, name: str, new: Any, theirs: Any) -> bool:
+    """Whether two different texts are one and the same identifying value: the row's id is made of its normal form."""
+    if name not in entity.natural_key or new == theirs or not (isinstance(new, str) and isinstance(theirs, str)):
+        return False
+    return unicodedata.normalize("NFC", new) == unicodedata.normalize("NFC", theirs)
 
 
 def _value(entity: Entity, row: Row, name: str) -> Any:

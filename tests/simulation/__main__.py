@@ -2,6 +2,7 @@
 
 python -m simulation --seeds 300            seeds 0 to 299
 python -m simulation --seed 17 --trace      one seed, with everything that happened
+python -m simulation --kept                 the seeds that have broken a promise at some time
 python -m simulation --breakages            every deliberate breakage of the engine is caught
 """
 
@@ -14,6 +15,7 @@ import time
 from collections.abc import Iterable
 
 from simulation.breakages import BREAKAGES
+from simulation.cases.kept_seeds import KEPT_SEEDS
 from simulation.plan import plan_of
 from simulation.seeds import Outcome, run_breakages, run_seeds
 from simulation.shrink import shrunk
@@ -33,12 +35,15 @@ def main() -> int:
         return _break_all(arguments.workers)
     if arguments.seed is not None:
         return _show(arguments.seed, with_trace=arguments.trace, shrink=not arguments.whole)
+    if arguments.kept:
+        return _run_all(KEPT_SEEDS, arguments.workers)
     return _run_all(range(arguments.first, arguments.first + arguments.seeds), arguments.workers)
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m simulation")
     parser.add_argument("--seeds", type=int, default=300, help="how many seeds to run")
+    parser.add_argument("--kept", action="store_true", help="run the seeds that have broken a promise at some time")
     parser.add_argument("--first", type=int, default=0, help="the first of them")
     parser.add_argument("--seed", type=int, help="run this one alone")
     parser.add_argument("--trace", action="store_true", help="say everything that happened")

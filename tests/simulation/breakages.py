@@ -10,7 +10,8 @@ from unittest.mock import patch
 
 import msgspec
 from localfirst_schema.errors import UnavailableError
-from localfirst_schema.wire import Row, Verdict
+from localfirst_schema.json_merge import ABSENT, Clash, merge_patch
+from localfirst_schema.wire import Row, Verdict, encode_json
 from localfirst_sync import batch, conflict_book, decision, recovery, round
 from localfirst_sync.batch import Batch
 from localfirst_sync.conflict import Draft, record
@@ -18,12 +19,15 @@ from localfirst_sync.ports import Cursor, Push, Pushed, Restored
 from localfirst_sync.postgres import log, pull, restore, transaction
 from localfirst_sync.receipts import Known, _decode
 
+from localfirst.operations import history, work_item_queries
 from localfirst.replica import act, fulltext, local_store, outbox, postponing, set_aside
 from localfirst.replica.connection import immediate
 from localfirst.replica.local_store import ReplicaStore
-from simulation import world
+from simulation import direct_sql, plan, world
+from simulation.cases import CASES
 from simulation.network import Weather
 from simulation.plan import plan_of
+from simulation.stage import run_case
 from simulation.world import Result, run
 
 SEEDS_MAX = 60
@@ -36,23 +40,29 @@ class Breakage(NamedTuple):
         name: what is done instead of the rule, in words.
         broken: breaks the rule while it is entered.
         seed: one that noticed; when the engine or the plans change it may be another.
+        case: the name of one of `CASES` that notices; it is asked instead of any seed.
     """
 
     name: str
     broken: Callable[[], AbstractContextManager[object]]
     seed: int = 0
+    case: str = ""
 
 
 class Catch(NamedTuple):
-    """How a breakage was noticed: by which seed, after how many were run, and which promise was broken."""
+    """How a breakage was noticed: by which seed or case, after how many were run, and which promise was broken."""
 
-    seed: int
+    seed: int | str
     runs: int
     result: Result
 
 
 def caught(breakage: Breakage, seeds_max: int = SEEDS_MAX) -> Catch | None:
-    """The first seed that notices the breakage, the one that is known to do so before all others; or None."""
+    """The case of the breakage, or the first seed that notices it, the known one before all others; None if none does."""
+    if breakage.case:
+        with breakage.broken():
+            result = run_case(CASES[breakage.case])
+        return None if result.violation is None else Catch(breakage.case, 1, result)
     others = (seed for seed in range(seeds_max) if seed != breakage.seed)
     for runs, seed in enumerate([breakage.seed, *others], 1):
         with breakage.broken():
@@ -149,10 +159,6 @@ def _never_shown(entity: Any, mutation: Any, fields: Any, current: Row | None, s
 
 def _never_told(entity: Any, mutation: Any, fields: Any, current: Row | None, shown: int, told: int, risen: int) -> Any:
     return _original_decide(entity, mutation, fields, current, shown, 0, risen)
-
-
-def _never_risen(entity: Any, mutation: Any, fields: Any, current: Row | None, shown: int, told: int, risen: int) -> Any:
-    return _original_decide(entity, mutation, fields, current, shown, told, 0)
 
 
 def _past_the_row(mutation: Any, current: Row, shown: int = 0) -> int:
@@ -284,6 +290,42 @@ def _nothing(*_: object, **__: object) -> None:
     return None
 
 
+# Settling, merging, going back
+
+
+def _clashes_with_nothing(entity: Any, mutation: Any, fields: Any, current: Row | None, *versions: int) -> Any:
+    if current is not None and current["deleted_at"] is not None and not fields:
+        return decision.Decision(
+            "conflict", decision.raised(mutation, current), "deleted", [Clash(("deleted_at",), None, None, None)]
+        )
+    return _original_decide(entity, mutation, fields, current, *versions)
+
+
+def _whole_document(patch: Any, theirs: Any, path: tuple[str, ...]) -> list[Clash]:
+    return [Clash(path, ABSENT, encode_json(merge_patch(theirs, patch)), theirs)]
+
+
+def _all_of_it(entity: Any, mutation: Any, fields: Any, current: Row | None, reason: str, shown: int = 0) -> Any:
+    row = None if current is None else decision.raised(mutation, current, shown)
+    clashes = [Clash((name,), change["old"], change["new"], None) for name, change in fields.items()]
+    return decision.Decision("conflict", row, reason, clashes)
+
+
+def _back_from_the_present(entity: Any, lines: Any, begin: Any) -> Iterator[Any]:
+    yield from [None] * len(lines)
+
+
+_AS_FOUND = work_item_queries._DEPENDENCIES.partition("ORDER BY")[0]
+
+
+def _not_risen(self: direct_sql.Psql) -> Any:
+    return self._pending
+
+
+_MORE = {"set back": 6, "hold": 6, "dump": 6, "letter": 12, "quiesce": 2}
+_set_back_often = _instead(plan, "_FAULTS", tuple((name, _MORE.get(name, weight)) for name, weight in plan._FAULTS))
+"""What is seen where a server is set back, and rows are held, needs worlds in which that happens often."""
+
 _in_decide = partial(_instead, batch, "decide")
 
 BREAKAGES: tuple[Breakage, ...] = (
@@ -312,9 +354,10 @@ BREAKAGES: tuple[Breakage, ...] = (
     Breakage("an update goes into a row that was deleted", _in_decide(_not_deleted)),
     Breakage("a creation replaces what is there", _in_decide(_creates_anew)),
     Breakage("a loser's version is given again", _instead(decision, "_past_both", _past_the_row)),
-    Breakage("a conflict may get the version that shows the loser's values", _in_decide(_never_shown), 6),
-    Breakage("a row begins at 1 after a creation that was refused", _in_decide(_never_told), 197),
-    Breakage("what a rebase has raised is accepted at the version that it was made at", _in_decide(_never_risen), 2424),
+    Breakage("a conflict may get the version that shows the loser's values", _in_decide(_never_shown),
+        case="a version that showed the loser is not given to the winner"),
+    Breakage("a row begins at 1 after a creation that was refused", _in_decide(_never_told),
+        case="a creation that was refused has shown versions"),
     # Acts, structure, conflicts
     Breakage("an act is decided piece by piece", _instead(Batch, "decide", _each_alone), 6),
     Breakage("nobody looks for cycles, depth and missing parents", _instead(transaction, "load_structure", _nothing)),
@@ -324,7 +367,8 @@ BREAKAGES: tuple[Breakage, ...] = (
     # The replica
     Breakage("every verdict is taken as accepted", _instead(ReplicaStore, "acknowledge", _takes_all_as_accepted)),
     Breakage("waiting changes are not rebased", _instead(local_store, "rebase", _shows_the_servers)),
-    Breakage("what a pull tells of waiting changes is not noted", _instead(outbox, "mark_told", _nothing), 21),
+    Breakage("what a pull tells of waiting changes is not noted", _instead(outbox, "mark_told", _nothing),
+        case="a waiting change comes back before its answer"),
     Breakage("own changes are known by the id alone", _instead(local_store._OwnNumbers, "include", _only_the_id), 9),
     Breakage("what is below a moved item stays where it was", _instead(local_store, "derive_paths", _nothing), 7),
     Breakage("full text is not written for what is pulled", _instead(fulltext, "index_many", _writes_no_text)),
@@ -333,6 +377,36 @@ BREAKAGES: tuple[Breakage, ...] = (
         _instead(log, "check_cursor", _nothing), _instead(pull, "_checked", _any_past_will_do),
     ), 10),
     Breakage("nothing is brought back to it", _instead(round, "recover", _brings_nothing)),
-    Breakage("the versions that a replica has shown are given again", _instead(restore._Restoration, "_raise", _nothing), 1843),
-    Breakage("what waits when an id is used first is not doubtful", _instead(outbox, "last_number", lambda _: 0), 2729),
+    Breakage("the versions that a replica has shown are given again", _all(
+        _instead(restore._Restoration, "_raise", _nothing), _set_back_often,
+    ), 3),
+    Breakage("what waits when an id is used first is not doubtful", _instead(outbox, "last_number", lambda _: 0),
+        case="a copy that waits for what was brought back"),
+    # Settling, merging, going back
+    Breakage("settling a deleted row with theirs clashes with it", _in_decide(_clashes_with_nothing),
+        case="a deleted row is settled with theirs"),
+    Breakage("a version is what is left when later changes are undone", _instead(history, "replayed", _back_from_the_present),
+        case="both set a field alike and go back"),
+    Breakage("of a row that is nowhere no history is told", _instead(history, "_row_or_nothing", history.require),
+        case="a blind change of what is nowhere can be read"),
+    Breakage("of a blind change the newest alone is kept", _instead(conflict_book, "joined", _newest_alone),
+        case="two blind changes are both kept"),
+    Breakage("a blind patch that clashes is taken for a document", _instead(decision, "unlike_patch", _whole_document),
+        case="a blind patch clashes by its places"),
+    Breakage("a settlement that is too late clashes in what the row says", _instead(batch, "refused", _all_of_it),
+        case="two settle alike"),
+    Breakage("a branch that goes on leaves its conflict as it was", _instead(conflict_book, "followed", _nothing),
+        case="deleted and undeleted"),
+    Breakage("a branch that takes back what clashed leaves it open",
+        _instead(conflict_book, "is_about_something", lambda _: True), case="a branch takes back what clashed"),
+    Breakage("one name in two normal forms is two names", _instead(decision, "_is_spelled_otherwise", lambda *_: False),
+        case="a name in two normal forms"),
+    Breakage("what the tombstone says already clashes with it", _instead(decision, "_says", lambda *_: False),
+        case="a change of nothing against a deletion"),
+    Breakage("dependencies are listed as they came", _instead(work_item_queries, "_DEPENDENCIES", _AS_FOUND),
+        case="dependencies have one order"),
+    Breakage("a row made by SQL begins at 1, whatever the log tells", _instead(direct_sql.Psql, "_risen", _not_risen),
+        case="a row that the log tells already"),
+    Breakage("what was acknowledged and not pulled does not wait again", _instead(local_store, "_WAIT_AGAIN", "SELECT 1"),
+        case="an accepted blind change is forgotten"),
 )  # fmt: skip

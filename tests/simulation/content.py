@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import unicodedata
 from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
@@ -93,6 +94,13 @@ def at(tree: Any, path: Path) -> Any:
             return ABSENT
         tree = tree[key]
     return tree
+
+
+def spelled_alike(entity: Entity, name: str, a: Any, b: Any) -> bool:
+    """Whether two texts name one thing: what identifies a row is compared in its normal form."""
+    if name not in entity.natural_key or not (isinstance(a, str) and isinstance(b, str)):
+        return False
+    return unicodedata.normalize("NFC", a) == unicodedata.normalize("NFC", b)
 
 
 def equal(a: Any, b: Any) -> bool:

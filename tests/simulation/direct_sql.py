@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from localfirst_schema import timestamps
-from localfirst_schema.entities import CONFIGURATION, VENDOR, WORK_ITEM, WORK_ITEM_DEPENDENCY, Entity, Kind
+from localfirst_schema.entities import CONFIGURATION, ENTITY, VENDOR, WORK_ITEM, WORK_ITEM_DEPENDENCY, Entity, Kind
 from localfirst_schema.identifiers import natural_id, new_id
 from localfirst_schema.wire import Row
 from localfirst_sync.structure import DEPTH_MAX
@@ -124,7 +124,7 @@ class Psql:
             tables.derive_paths([one.entity_id for one in self._pending if one.structural and one.entity is WORK_ITEM])
         tables.tag = self._connection.fate.dice.getrandbits(31)
         now = self._connection.fate.now()
-        for one in self._pending:
+        for one in self._risen():
             tables.head += 1
             tables.history.append(
                 Entry(
@@ -132,6 +132,21 @@ class Psql:
                     jsonb_of(one.fields), None, None,
                 )
             )  # fmt: skip
+
+    def _risen(self) -> list[_Pending]:
+        """The changes; those of a row that is new, and of which the log tells already (a change was refused since there was
+        no such row, or a server that was set back has lost it), with versions past that."""
+        tables = self._tables
+        new = {(one.entity.name, one.entity_id) for one in self._pending if one.version == 1}
+        told: dict[tuple[str, str], int] = {}
+        for entry in tables.history:
+            key = entry.entity, entry.entity_id
+            if key in new:
+                told[key] = max(entry.version, told.get(key, 0))
+        for (name, row_id), version in told.items():
+            row = tables.rows[name][row_id]
+            tables.put(ENTITY[name], {**row, "version": row["version"] + version})
+        return [one._replace(version=one.version + told.get((one.entity.name, one.entity_id), 0)) for one in self._pending]
 
 
 def broken_structure(tables: Tables) -> str | None:

@@ -18,7 +18,8 @@ from localfirst_schema.wire import Mutation, Row
 from localfirst_sync.batch import Act, Batch, Settled
 from localfirst_sync.conflict import CONFLICT, Draft
 
-from simulation.content import Path, at, content, equal, parsed, places
+from simulation.album import Album
+from simulation.content import Path, at, content, equal, parsed, places, spelled_alike
 from simulation.direct_sql import broken_structure
 from simulation.machine import PROJECT
 from simulation.model import Model, key_of
@@ -58,6 +59,7 @@ class CommitJudge:
 
     Attributes:
         contents: (entity, id, version) → what the server's row said at that version.
+        album: what was shown as which version, here or on a machine (`Machine.album`).
         was_set_back: whether the server was ever restored to an older state. From then on it gives numbers and versions anew
             that replicas know with another meaning, until they have noticed.
     """
@@ -65,6 +67,7 @@ class CommitJudge:
     def __init__(self, model: Model) -> None:
         self.decided: dict[int, Decided] = {}
         self.contents: dict[tuple[str, str, int], Row | None] = {}
+        self.album = Album()
         self._model = model
         self._numbers: set[tuple[str, int]] = set()
         self._settled: set[str] = set()
@@ -72,7 +75,7 @@ class CommitJudge:
 
     def set_back(self, tables: Tables) -> None:
         """The server holds these tables from now on, and knows nothing of what came after them."""
-        self.was_set_back = True
+        self.was_set_back = self.album.was_set_back = True
         self._numbers = {(e.replica_id or "", e.number) for e in tables.history if e.number is not None}
         settled = [e for e in tables.history if e.entity == CONFLICT and e.number is not None and e.outcome == "accepted"]
         self._settled = {e.entity_id for e in settled}
@@ -100,17 +103,34 @@ class CommitJudge:
                 self._model.settled_in_vain.add(key)
         self._judge_acts(keys, self._brought_back(before))
         joined: dict[str, list[Decided]] = {}
+        withdrawn: set[int] = set()
         for place, entry in pushed:
             decided = self.decided[entry.number or 0]
-            if decided.settled.draft is not None:
-                hold(place + 1 < len(new) and new[place + 1].entity == CONFLICT, "a conflict is not in the log", entry)
+            is_logged = place + 1 < len(new) and new[place + 1].entity == CONFLICT and new[place + 1].number is None
+            if decided.settled.draft is not None and not is_logged:
+                later = [e for p, e in pushed if p > place and (e.entity, e.entity_id) == (entry.entity, entry.entity_id)]
+                drafts = [
+                    self.decided[e.number or 0].settled.draft
+                    for p, e in pushed
+                    if p <= place and e.entity_id == entry.entity_id
+                ]
+                may_be = _is_taken_back(decided.settled.draft, later) or _comes_to_nothing(drafts) or _is_settled(entry, before)
+                hold(may_be, "a conflict is not in the log", entry)
+                withdrawn.add(id(decided))
+            elif is_logged:
                 joined.setdefault(new[place + 1].entity_id, []).append(decided)
         conflict_of = {id(some[-1]): after.conflicts.get(name) for name, some in joined.items()}
         for _, entry in pushed:
             decided = self.decided[entry.number or 0]
             if entry.entity in ENTITY and decided.is_alone:
                 is_earlier = decided.settled.draft is not None and id(decided) not in conflict_of
+                if id(decided) in withdrawn and entry.entity_id not in after.rows[entry.entity]:
+                    continue
                 self._judge_decision(entry, decided, conflict_of.get(id(decided)), is_earlier=is_earlier)
+        self._judge_settlements(keys, before, after)
+        for name, row in after.conflicts.items():
+            if row is not before.conflicts.get(name) and row["resolved_at"] is None:
+                hold(_is_about_something(row), "a conflict is about nothing", name, row)
         for name, some in joined.items():
             _judge_conflict(name, some, before.conflicts.get(name), after.conflicts.get(name))
 
@@ -128,6 +148,7 @@ class CommitJudge:
                     if row["version"] == was["version"]:
                         hold(content(entity, was) == now, "a row changed and its version did not", entity.name, row_id)
                 self.contents[entity.name, row_id, row["version"]] = now
+                self.album.stands(entity, row)
 
     def _judge_number(self, entry: Entry) -> None:
         name = (entry.replica_id or "", entry.number or 0)
@@ -156,6 +177,18 @@ class CommitJudge:
             lost = {keys[one].outcome == "lost" for one in write.act if one in keys}
             hold(len(lost) == 1, "an act is in the rows in part", entry.entity, entry.entity_id)
 
+    def _judge_settlements(self, keys: dict[Any, Entry], before: Tables, after: Tables) -> None:
+        """A settlement settles, unless the conflict is settled already, or what settles it clashes itself."""
+        for key, entry in keys.items():
+            if entry.entity != CONFLICT or entry.outcome != "lost":
+                continue
+            known = after.conflicts.get(entry.entity_id)
+            if known is None or known["resolved_at"] is not None:
+                continue
+            act = [keys[one] for one in self._model.writes[key].act if one in keys]
+            clashes = any(one.entity != CONFLICT and parsed(one.fields) for one in act)
+            hold(clashes, "settling did not settle", entry.entity_id, parsed(entry.fields))
+
     def _judge_decision(self, entry: Entry, decided: Decided, conflict: Row | None, *, is_earlier: bool) -> None:
         entity = ENTITY[entry.entity]
         one, before, after = decided.settled, content(entity, decided.before), content(entity, decided.after)
@@ -181,17 +214,20 @@ class CommitJudge:
                 hold(before is None, "a creation replaced what was there", *about)
             elif write.base is not None and not any(change.get("blind") for change in fields.values()):
                 unlike = _unlike(write.base, before)
-                if self.was_set_back or write.follows_blind:
+                is_copied = any(copied[:2] == (entry.entity, entry.entity_id) for copied in self._model.copies)
+                if self.was_set_back or write.follows_blind or is_copied:
                     # A server that was set back may give a version again, with other content, before the writer's replica
                     # learns of it: then the base values alone decide, and what the change does not touch may differ.
                     # So it may where a change follows a waiting one of somebody who knew of a later version than this
                     # replica: what is shown is an older row with that change, at the version that it will have.
+                    # And of a change that waited in two copies of a file the server decides one alone, not knowing at which
+                    # version the other copy has come to show it: that may be the row's by then.
                     unlike = {
                         name: sides for name, sides in unlike.items() if name in fields and name not in entity.json_columns
                     }
                 hold(not unlike, "accepted on content that its writer never saw", *about, unlike)
         was_deleted = row_before is not None and row_before["deleted_at"] is not None
-        if was_deleted and mutation.base_version > 0 and "deleted_at" not in fields:
+        if was_deleted and mutation.base_version > 0 and "deleted_at" not in fields and before != after:
             hold(one.outcome in ("conflict", "lost"), "an update went into a row that was deleted", *about)
         if one.outcome == "lost":
             hold(before == after, "a lost change left something in the row", *about)
@@ -203,12 +239,16 @@ class CommitJudge:
         is_new = before is None or (mutation.base_version == 0 and decided.before and decided.before["deleted_at"])
         kept = dict(before or dict.fromkeys(after))
         for path, old, new, theirs in places(entry.entity, fields, kept):
-            if path[0] not in after:
+            if path[0] not in after or spelled_alike(entity, path[0], new, after[path[0]]):
                 continue  # created_at
             now = at(after, path)
             _put(kept, path, now)
             if fields[path[0]].get("blind") and path[0] in entity.json_columns:
-                continue  # a merge patch, not a difference
+                for leaf in _leaves(new) if new else ():  # a merge patch, not a difference
+                    is_there = _says(now, leaf, at(new, leaf)) or is_earlier
+                    mine = None if conflict is None else parsed(conflict["mine"]).get(path[0])
+                    hold(is_there or _says(mine, leaf, at(new, leaf)), "a blind value is nowhere", *about, path, new, mine)
+                continue
             role = entity.by_name[path[0]].role
             if role is Role.EARLIEST or (path == ("deleted_at",) and None not in (new, now)):
                 continue
@@ -220,6 +260,43 @@ class CommitJudge:
                 hold(equal(now, theirs), "a value was silently overwritten", *about, path, theirs, new)
         if not is_new and not is_nowhere:
             hold(kept == after, "a change touched what it does not name", *about, _unlike(kept, after))
+
+
+def _is_taken_back(draft: Draft, later: list[Entry]) -> bool:
+    """Whether later changes of the same row touch all that clashed."""
+    touched = {name for one in later for name in parsed(one.fields)}
+    return {*draft.base, *draft.mine} <= touched
+
+
+def _comes_to_nothing(drafts: list[Draft | None]) -> bool:
+    """Whether what clashed of a row, one after the other, ends where it began, or at what the row has."""
+    some = [draft for draft in drafts if draft is not None]
+    for path in {path for draft in some for path in (*_leaves(draft.base), *_leaves(draft.mine))}:
+        about = [draft for draft in some if path[0] in draft.base or path[0] in draft.mine]
+        began, now = at(about[0].base, path), at(about[-1].mine, path)
+        if not equal(began, now) and not equal(now, at(content(ENTITY[some[-1].mutation.entity], some[-1].current), path)):
+            return False
+    return True
+
+
+def _is_settled(entry: Entry, before: Tables) -> bool:
+    """Whether the conflict that the change would open was there, and settled: it is told once more."""
+    opened = natural_id(project_id(PROJECT), CONFLICT, entry.replica_id or "", str(entry.number), entry.at)
+    return opened in before.conflicts and before.conflicts[opened]["resolved_at"] is not None
+
+
+def _says(document: Any, path: Path, value: Any) -> bool:
+    """Whether a document says at a path what a merge patch wants there."""
+    there = at(document, path)
+    return there is ABSENT if value is None else equal(there, value)
+
+
+def _is_about_something(conflict: Row) -> bool:
+    """Whether mine differs from theirs in some place."""
+    base, mine, theirs = (parsed(conflict[side]) for side in ("base", "mine", "theirs"))
+    if conflict["their_version"] is None:
+        return bool(base or mine)
+    return any(not equal(at(mine, path), at(theirs, path)) for path in {*_leaves(base), *_leaves(mine)} if path)
 
 
 def _stands(conflict: Row, path: Path, old: Any, new: Any, mutation: Mutation) -> bool:
@@ -252,18 +329,33 @@ def _judge_conflict(name: str, some: list[Decided], earlier: Row | None, later: 
     hold(earlier["base_version"] == later["base_version"], "a joined conflict forgot its base version", name)
     touched = {column for one in some for column in one.settled.change.fields}
     base, mine = parsed(earlier["base"]), parsed(earlier["mine"])
-    changed = {path for one in some if one.settled.draft for path in _touched(one.settled.draft)}
+    changed = {path for one in some for path in _touched(one)}
     for path in {*_leaves(base), *_leaves(mine)}:
         before, now = at(base, path), at(parsed(later["base"]), path)
         if path[0] not in touched or not any(_is_within(path, other) or _is_within(other, path) for other in changed):
             hold(equal(now, before), "a joined conflict forgot its base", name, path)
             hold(equal(at(parsed(later["mine"]), path), at(mine, path)), "a joined conflict forgot mine", name, path)
         elif now is not ABSENT and before is not ABSENT:
-            hold(isinstance(now, dict) or equal(now, before), "a joined conflict forgot its base", name, path)
+            is_kept = isinstance(now, dict) or equal(now, before) or _meets(some, path, now)
+            hold(is_kept, "a joined conflict forgot its base", name, path)
 
 
-def _touched(draft: Draft) -> set[Path]:
-    return {*_leaves(draft.base), *_leaves(draft.mine)}
+def _meets(some: list[Decided], path: Path, value: Any) -> bool:
+    """Whether the branch came to what the row has there on its way: what clashes after that begins with it."""
+    follows = [one.settled.change.fields for one in some if one.settled.draft is None]
+    return any(equal(at({name: sides["new"] for name, sides in fields.items()}, path), value) for fields in follows)
+
+
+def _touched(decided: Decided) -> set[Path]:
+    """The places of a clash, or of a change that goes on from what clashed."""
+    if decided.settled.draft is not None:
+        return {*_leaves(decided.settled.draft.base), *_leaves(decided.settled.draft.mine)}
+    return {
+        (name, *rest)
+        for name, sides in decided.settled.change.fields.items()
+        for side in sides.values()
+        for rest in _leaves(side)
+    }
 
 
 def _is_within(path: Path, other: Path) -> bool:

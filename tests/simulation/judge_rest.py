@@ -13,8 +13,10 @@ from localfirst_sync.ports import CONFLICT_COLUMNS
 from localfirst_sync.structure import DEPTH_MAX
 
 from localfirst.replica import fulltext, outbox
-from simulation.content import canonical, content, equal, parsed, whole
+from localfirst.replica.rows import find
+from simulation.content import canonical, content, equal, parsed, spelled_alike, whole
 from simulation.direct_sql import broken_structure
+from simulation.judge_tools import judge_histories, judge_lists
 from simulation.machine import Machine
 from simulation.model import Key, Model, key_of
 from simulation.tables import Tables
@@ -34,6 +36,9 @@ def judge_shown(machine: Machine) -> None:
             if version != before:
                 hold(version > before, "a version fell on a replica", machine.name, *key, before, version)
                 floor[key] = version
+                row = find(machine.connection, entity, row_id)
+                assert row is not None
+                machine.album.shows(entity, row)
 
 
 def judge_pull(machine: Machine, tables: Tables, contents: dict[tuple[str, str, int], Any], *, was_set_back: bool) -> None:
@@ -80,13 +85,15 @@ def _judge_waiting(machine: Machine, name: str, row_id: str, row: dict[str, Any]
             is_json = column in ENTITY[name].json_columns
             again[column] = merge(old, new, again[column], [], overwrite=True) if is_json else new
     for column, value in again.items():
-        hold(equal(now[column], value), "a waiting change is not shown", machine.name, name, row_id, column, value, now[column])
+        is_so = equal(now[column], value) or spelled_alike(ENTITY[name], column, now[column], value)
+        hold(is_so, "a waiting change is not shown", machine.name, name, row_id, column, value, now[column])
 
 
 def judge_rest(machines: list[Machine], tables: Tables, model: Model) -> None:
     """Everything is level: nothing is lost, nothing is there twice, and all say the same."""
     _judge_writes(model, tables)
     _judge_server(tables)
+    judge_histories(machines[-1], model, tables)
     server_history = _server_history(tables)
     for machine in machines:
         hold(not outbox.count(machine.connection), "an outbox is not empty", machine.name)
@@ -96,6 +103,7 @@ def judge_rest(machines: list[Machine], tables: Tables, model: Model) -> None:
         _judge_conflicts(machine, tables)
         _judge_history(machine, server_history)
         _judge_text(machine)
+        judge_lists(machines[0], machine)
         hold(machine.connection.execute("PRAGMA integrity_check").get == "ok", "SQLite finds damage", machine.name)
 
 

@@ -19,6 +19,7 @@ from localfirst.replica.migrate import migrate
 from localfirst.replica.replica import begin
 from localfirst.session import Session
 from localfirst.settings import Settings
+from simulation.album import Album
 from simulation.fate import SERVER_S, Fate
 from simulation.task import Crash, Task
 
@@ -40,6 +41,10 @@ class AwayLink:
 
     def wake(self) -> None:
         """The simulation decides when there is a round."""
+
+    def is_replica_in_the_way(self) -> bool:
+        """The simulation syncs, whatever the replica is like."""
+        return False
 
     def head(self) -> None:
         """No answer."""
@@ -95,9 +100,10 @@ class Machine:
         tasks: the processes that sync it at the moment.
         seen: what somebody has read here and may act on later: (entity, id, version, content).
         floor: the highest version of each row that was ever shown here.
+        album: what was shown as which version anywhere; all machines of a run share it.
     """
 
-    def __init__(self, name: str, fate: Fate, *, lock_fails: bool) -> None:
+    def __init__(self, name: str, fate: Fate, album: Album, *, lock_fails: bool) -> None:
         self.name = name
         self.fate = fate
         self.clock_s = 0
@@ -106,6 +112,7 @@ class Machine:
         self.tasks: list[Task] = []
         self.seen: list[tuple[str, str, int, dict[str, Any]]] = []
         self.floor: dict[tuple[str, str], int] = {}
+        self.album = album
         self.after: Callable[[str, tuple[Any, ...], Any], None] = lambda *_: None
         self._lock_holder: object | None = None
 

@@ -16,7 +16,7 @@ Key = tuple[str, str, str | None, str, str]
 """A write, wherever it is met: entity, id, by, at, and the canonical text of its fields."""
 
 _SINCE = """
-    SELECT h.entity, h.entity_id, h.by, h.at, h.fields, h.version, o.base_version, o.number
+    SELECT h.entity, h.entity_id, h.by, h.at, h.fields, h.version, o.base_version, o.txn
     FROM outbox AS o JOIN history AS h USING (history_id) WHERE h.history_id > ? ORDER BY h.history_id
 """
 
@@ -56,7 +56,8 @@ class Model:
     def acknowledge(self, connection: apsw.Connection, since: int) -> list[Write]:
         """Notes what has been written to a replica after the history entry `since`."""
         found = []
-        for entity, row_id, by, at, text, _, base_version, _ in connection.execute(_SINCE, (since,)):
+        acts: dict[int, set[Key]] = {}
+        for entity, row_id, by, at, text, _, base_version, txn in connection.execute(_SINCE, (since,)):
             key = key_of(entity, row_id, by, at, text)
             fields: Fields = parsed(text)
             base = None
@@ -64,9 +65,9 @@ class Model:
                 after = find(connection, ENTITY[entity], row_id)
                 if after is not None:
                     base = undone(ENTITY[entity], content(ENTITY[entity], after) or {}, fields)
-            found.append((key, base_version, base, fields, _follows_blind(connection, entity, row_id, since)))
-        act = frozenset(key for key, *_ in found)
-        writes = [Write(key, act, *rest) for key, *rest in found]
+            acts.setdefault(txn, set()).add(key)
+            found.append((key, txn, base_version, base, fields, _follows_blind(connection, entity, row_id, since)))
+        writes = [Write(key, frozenset(acts[txn]), *rest) for key, txn, *rest in found]
         for write in writes:
             assert write.key not in self.writes, "two writes cannot be told apart"
             self.writes[write.key] = write

@@ -36,7 +36,7 @@ T = TypeVar("T")
 
 @dataclass
 class Weather:
-    """How likely what is, at each effect."""
+    """How likely what is, at each effect; `killed_at` names one at which the process is killed in any case."""
 
     pause: float = 0.10
     crash: float = 0.02
@@ -45,6 +45,7 @@ class Weather:
     delay_request: float = 0.02
     lose_answer: float = 0.04
     repeat: float = 0.04
+    killed_at: str = ""
 
 
 CALM = Weather(0, 0, 0, 0, 0, 0, 0)
@@ -226,7 +227,7 @@ def stop(task: Task, weather: Weather, tell: Callable[..., None], where: str) ->
     if drawn < weather.pause:
         tell("pauses", task.name, where)
         task.pause()
-    elif drawn < weather.pause + weather.crash:
+    elif drawn < weather.pause + weather.crash or where == weather.killed_at:
         tell("killed", task.name, where)
         raise Crash
 

@@ -34,7 +34,7 @@ _FAULTS: tuple[tuple[str, float], ...] = (
     ("sync", 45), ("resume", 30), ("look", 12), ("psql", 9), ("hold", 2), ("release", 3), ("letter", 7), ("cut off", 3),
     ("connect", 5),
     ("server down", 1), ("server up", 3), ("crash", 3), ("backup", 2), ("restore", 1.2), ("clone", 0.8), ("join", 0.8),
-    ("dump", 2), ("set back", 0.5), ("clock", 2), ("time", 2), ("quiesce", 0.6),
+    ("dump", 2), ("set back", 0.5), ("clock", 2), ("time", 2), ("quiesce", 0.6), ("settle", 5), ("blind", 1.5), ("waver", 2),
 )  # fmt: skip
 
 

@@ -32,10 +32,10 @@ def run_seed(seed: int) -> Outcome:
 
 
 class Noticed(NamedTuple):
-    """What became of one breakage: the seed that noticed it, after how many were run, and what was broken (None: nothing)."""
+    """What became of one breakage: the seed or case that noticed it, after how many, and what was broken (None: nothing)."""
 
     name: str
-    seed: int
+    seed: int | str
     runs: int
     violation: str | None
 

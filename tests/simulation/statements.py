@@ -309,11 +309,12 @@ def _conflicts_by_id(connection: Connection, arguments: Any) -> Answer:
 
 
 def _open_conflicts(connection: Connection, arguments: Any) -> Answer:
-    _, row_ids, replica_id = arguments
+    _, row_ids, replica_id, _, opened = arguments
     return [
         _with_version(connection, row)
         for row in connection.tables.conflicts.values()
-        if row["entity_id"] in row_ids and row["resolved_at"] is None and row["replica_id"] == replica_id
+        if (row["entity_id"] in row_ids and row["resolved_at"] is None and row["replica_id"] == replica_id)
+        or row["id"] in opened
     ]
 
 

@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from random import Random
 from typing import Any
 
-from localfirst_schema.entities import ENHANCEMENT, ENTITY, VENDOR, WORK_ITEM, WORK_ITEM_DEPENDENCY, Entity, Role
-from localfirst_schema.errors import LocalfirstError, UnavailableError
+from localfirst_schema.entities import ENHANCEMENT, ENTITY, VENDOR, WORK_ITEM, WORK_ITEM_DEPENDENCY, Entity
 from localfirst_schema.identifiers import natural_id
-from localfirst_schema.json_merge import merge_patch
-from localfirst_schema.wire import Row, decode_json
-from pydantic import ValidationError
+from localfirst_schema.wire import Row
 
-from localfirst.operations.registry import BY_NAME
 from localfirst.replica.rows import find, select
-from simulation.content import content
+from simulation import settlers
+from simulation.content import content, equal
 from simulation.machine import Machine
+from simulation.settlers import carried_out
 from simulation.violation import hold
 
 STATUSES = ("active", "completed", "blocked")
-NAMES = ("Alder", "Birch", "Cedar")
+NAMES = ("Alder", "Birch", "C\u00e9dar")
+POOL = tuple(natural_id("", "pool", str(number)) for number in range(4))
+"""Ids that several people give to what they create."""
+
+REVERTED = ("title", "status", "parent_id", "branch_name", "commit_hash", "pr_number", "metadata")
 ATTEMPTS = 6
 
 Content = dict[str, Any]
@@ -34,10 +36,10 @@ def work(machine: Machine, dice: Random, number: int, ids_elsewhere: list[str]) 
         kind = dice.choices(_KINDS, _WEIGHTS)[0]
         more = (ids_elsewhere,) if kind is _update_unknown else ()
         choice = kind(machine, dice, number, *more)
-        if choice is not None and (choice[0] in _DONE or _carried_out(machine, *choice)):
+        if choice is not None and (choice[0] in _DONE or carried_out(machine, *choice)):
             return choice[0]
     choice = _create_item(machine, dice, number)
-    return choice[0] if _carried_out(machine, *choice) else None
+    return choice[0] if carried_out(machine, *choice) else None
 
 
 def look(machine: Machine, dice: Random) -> None:
@@ -47,16 +49,6 @@ def look(machine: Machine, dice: Random) -> None:
     if row is not None:
         machine.seen.append((entity.name, row["id"], row["version"], content(entity, row) or {}))
         del machine.seen[:-6]
-
-
-def _carried_out(machine: Machine, name: str, arguments: dict[str, Any]) -> bool:
-    operation = BY_NAME[name]
-    try:
-        operation.run(machine.desk, operation.arguments(**arguments))
-    except (LocalfirstError, ValidationError) as refusal:
-        hold(not isinstance(refusal, UnavailableError), "an operation failed in an unexpected way", name, str(refusal))
-        return False
-    return True
 
 
 def _any(machine: Machine, dice: Random, entity: Entity, where: str = "deleted_at IS NULL") -> Row | None:
@@ -75,7 +67,7 @@ def _create_item(machine: Machine, dice: Random, number: int) -> tuple[str, dict
     if parent is not None and dice.random() < 0.6:
         arguments["parent_id"] = parent["id"]
     if dice.random() < 0.15:
-        arguments["id"] = natural_id("", "pool", str(dice.randrange(4)))
+        arguments["id"] = dice.choice(POOL)
         arguments["title"] = dice.choice(("shared one", "shared two"))
         arguments["item_type"] = "task"
     if arguments["item_type"] == "task" and dice.random() < 0.5:
@@ -141,11 +133,9 @@ def _undelete_item(machine: Machine, dice: Random, number: int) -> Choice:
 
 
 def _update_unknown(machine: Machine, dice: Random, number: int, ids: list[str]) -> Choice:
-    unknown = [one for one in ids if find(machine.connection, WORK_ITEM, one) is None]
-    if not unknown:
-        return None
-    changes = dice.choice(({"title": f"blind {number}"}, {"status": "blocked"}, {"metadata": {"note": "blind"}}))
-    return "update_work_item", {"id": dice.choice(unknown), "version": dice.randrange(1, 5), **changes}
+    unknown = settlers.unknown_item(machine, dice, ids)
+    changes = settlers.blind_change(dice, str(number))
+    return "update_work_item", {"id": unknown, "version": dice.randrange(1, 5), **changes}
 
 
 def _link(machine: Machine, dice: Random, number: int) -> Choice:
@@ -251,40 +241,28 @@ def _archive(machine: Machine, dice: Random, number: int) -> Choice:
 
 def _revert(machine: Machine, dice: Random, number: int) -> Choice:
     row = _any(machine, dice, WORK_ITEM, "deleted_at IS NULL AND version > 1")
-    return row and (
-        "revert_work_item",
-        {"id": row["id"], "version": row["version"], "to_version": dice.randrange(row["version"])},
-    )
+    if row is None:
+        return None
+    to_version = dice.randrange(1, row["version"])
+    shown = machine.album.judged(WORK_ITEM.name, row["id"], to_version)
+    arguments = {"id": row["id"], "version": row["version"], "to_version": to_version}
+    if carried_out(machine, "revert_work_item", arguments):
+        now = find(machine.connection, WORK_ITEM, row["id"])
+        assert now is not None
+        _judge_revert(row["id"], to_version, content(WORK_ITEM, now) or {}, shown)
+        return "revert", {}
+    return None
+
+
+def _judge_revert(row_id: str, version: int, now: Content, shown: Sequence[Content]) -> None:
+    """What an item was taken back to is what somebody was shown as that version."""
+    same = not shown or any(all(equal(now[name], then[name]) for name in REVERTED) for then in shown)
+    hold(same, "a revert to a version that never was", row_id, version, now, shown)
 
 
 def _resolve(machine: Machine, dice: Random, number: int) -> Choice:
-    query = "SELECT id, fields, entity, base, mine, theirs FROM conflicts WHERE resolved_at IS NULL ORDER BY id"
-    found = machine.connection.execute(query).fetchall()
-    if not found:
-        return None
-    conflict_id, fields, entity, *sides = dice.choice(found)
-    resolution = dice.choice(("mine", "theirs", "merge"))
-    arguments = {"conflict_id": conflict_id, "resolution": resolution}
-    if resolution == "merge":
-        options = (("title", f"merged {number}"), ("status", "active"), ("description", f"merged {number}"))
-        merged = {name: value for name, value in options if f'"{name}"' in str(fields)}
-        merged = merged or {"metadata": {"note": f"merged {number}"}}
-        base, mine, theirs = (decode_json(str(side)) for side in sides)
-        arguments["fields"] = merge_patch(_left_as_it_stands(ENTITY[str(entity)], base, mine, theirs), merged)
-    return "resolve_conflict", arguments
-
-
-def _left_as_it_stands(entity: Entity, base: Content, mine: Content, theirs: Content) -> Content:
-    """The clashing fields with the values of the row, as far as they may be given."""
-    named = [name for name in {**base, **mine} if name in theirs and name not in entity.immutable]
-    given = [name for name in named if entity.by_name[name].role is Role.DATA]
-    return {name: _as_patch(base.get(name), mine.get(name), theirs[name]) for name in given}
-
-
-def _as_patch(base: Any, mine: Any, theirs: Any) -> Any:
-    if not (isinstance(base, dict) and isinstance(mine, dict) and isinstance(theirs, dict)):
-        return theirs
-    return {key: _as_patch(base.get(key), mine.get(key), theirs.get(key)) for key in {**base, **mine}}
+    found = settlers.open_conflicts(machine)
+    return settlers.settlement(machine, dice, number, dice.choice(found)) if found else None
 
 
 def _act_of_several(machine: Machine, dice: Random, number: int) -> Choice:
@@ -323,10 +301,10 @@ def _stale(machine: Machine, dice: Random, number: int) -> Choice:
 _TABLE: tuple[tuple[Callable[..., Choice], float], ...] = (
     (_create_item, 10), (_update_item, 18), (_update_metadata, 12), (_move_item, 8), (_delete_item, 5), (_undelete_item, 4),
     (_update_unknown, 1.5), (_link, 7), (_unlink, 2), (_create_vendor, 4), (_update_vendor, 6), (_deploy, 3), (_enhance, 2),
-    (_update_enhancement, 6), (_configure, 5), (_comment, 3), (_claim, 5), (_release, 2), (_archive, 0.7), (_revert, 2),
+    (_update_enhancement, 6), (_configure, 5), (_comment, 3), (_claim, 5), (_release, 2), (_archive, 0.7), (_revert, 4),
     (_resolve, 8), (_act_of_several, 3), (_too_long, 0.7), (_stale, 6),
 )  # fmt: skip
-_DONE = ("act of several", "too long")
+_DONE = ("act of several", "too long", "revert")
 """What is done when it is chosen."""
 
 _KINDS = [kind for kind, _ in _TABLE]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import unicodedata
 from collections.abc import Callable
 from contextlib import suppress
 from random import Random
@@ -10,12 +11,12 @@ from typing import Any, NamedTuple
 
 from localfirst_schema.entities import ENTITIES, ENTITY, VENDOR, WORK_ITEM
 from localfirst_schema.errors import UnavailableError
-from localfirst_schema.identifiers import project_id
+from localfirst_schema.identifiers import natural_id, project_id
 from localfirst_sync.lock import HeldElsewhere
 from localfirst_sync.ports import Fenced, SyncError
 from localfirst_sync.round import sync_round
 
-from simulation import workload
+from simulation import settlers, workload
 from simulation.direct_sql import Psql
 from simulation.fate import Fate, ruled_by
 from simulation.judge_commit import CommitJudge, watched
@@ -71,9 +72,7 @@ class World:
                 self._fate.dice = Random(self._plan.seed)
                 for _ in range(self._plan.machines):
                     self._join()
-                for number, step in enumerate(self._plan.steps):
-                    self._fate.dice = Random(step.seed)
-                    getattr(self, f"_do_{step.kind.replace(' ', '_')}")(step, number)
+                self._carry_out()
             except Violation as broken:
                 violation = str(broken)
             finally:
@@ -82,6 +81,11 @@ class World:
         trace = [" ".join(map(str, told)) for told in self._trace]
         digest = hashlib.blake2b("\n".join(trace).encode(), digest_size=8).hexdigest()
         return Result(violation, trace, digest, self._operations)
+
+    def _carry_out(self) -> None:
+        for number, step in enumerate(self._plan.steps):
+            self._fate.dice = Random(step.seed)
+            getattr(self, f"_do_{step.kind.replace(' ', '_')}")(step, number)
 
     def _tell(self, *told: Any) -> None:
         self._trace.append(told)
@@ -92,7 +96,7 @@ class World:
     # Machines
 
     def _join(self, content: bytes | None = None) -> Machine:
-        machine = Machine(f"m{self._born}", self._fate, lock_fails=self._plan.locks_fail)
+        machine = Machine(f"m{self._born}", self._fate, self._judge.album, lock_fails=self._plan.locks_fail)
         self._born += 1
         if content is None:
             machine.begin()
@@ -176,21 +180,48 @@ class World:
     # People
 
     def _do_work(self, step: Step, number: int) -> None:
-        machine = self._machine(step)
-        since = last_history_id(machine.connection)
+        machine, dice = self._machine(step), self._fate.dice
         elsewhere = sorted(self._server.tables.rows[WORK_ITEM.name])
-        dice = self._fate.dice
+        if dice.random() < 0.02:
+            within = dice.randrange(1, 12)
+            self._operations += self._one(machine, number, lambda: _cut_off(machine, within, dice, number, elsewhere))
+        else:
+            self._operations += self._one(machine, number, lambda: workload.work(machine, dice, number, elsewhere))
+
+    def _one(self, machine: Machine, number: int, operation: Callable[[], str | None]) -> bool:
+        """One operation on a machine; whether it wrote something."""
+        since = last_history_id(machine.connection)
         with machine.clock():
-            if dice.random() < 0.02:
-                with suppress(Crash), machine.power_cut_after(dice.randrange(1, 12)):
-                    workload.work(machine, dice, number, elsewhere)
-                done: str | None = "power cut"
-            else:
-                done = workload.work(machine, dice, number, elsewhere)
+            done = operation()
         writes = self._model.acknowledge(machine.connection, since)
-        self._operations += bool(writes)
         self._tell(number, machine.name, done, *(f"{w.key[0]}:{w.key[1][-6:]}@{w.base_version} {w.key[4]}" for w in writes))
         judge_shown(machine)
+        return bool(writes)
+
+    def _do_settle(self, step: Step, number: int) -> None:
+        """Several settle the same conflict, each in their own way, some of them twice."""
+        dice = self._fate.dice
+        open_ones = sorted({one for machine in self._machines for one in settlers.open_conflicts(machine)})
+        if open_ones:
+            conflict_id = dice.choice(open_ones)
+            for machine in dice.choices(self._machines, k=len(self._machines)):
+                self._one(machine, number, lambda machine=machine: settlers.settle(machine, dice, number, conflict_id))  # type: ignore[misc]
+
+    def _do_blind(self, step: Step, number: int) -> None:
+        """Somebody changes, twice or three times, an item that the replica does not hold, or that is nowhere."""
+        machine, dice = self._machine(step), self._fate.dice
+        unknown = settlers.unknown_item(machine, dice, sorted(self._server.tables.rows[WORK_ITEM.name]))
+        version = dice.randrange(1, 5)
+        for place in range(dice.choice((2, 2, 3)) if unknown else 0):
+            change = settlers.blind_change(dice, f"{number}.{place}")
+            self._one(machine, number, lambda: settlers.blind(machine, unknown, version + place, change))  # noqa: B023
+
+    def _do_waver(self, step: Step, number: int) -> None:
+        """Somebody deletes an item, and takes it back at once."""
+        machine, dice = self._machine(step), self._fate.dice
+        row = settlers.deletable(machine, dice)
+        for deleted in (True, False) if row is not None else ():
+            self._one(machine, number, lambda: settlers.delete(machine, row, deleted=deleted))  # noqa: B023
 
     def _do_look(self, step: Step, number: int) -> None:
         workload.look(self._machine(step), self._fate.dice)
@@ -246,13 +277,14 @@ class World:
             for _ in range(dice.choice((1, 1, 2, 3))):
                 what, item = dice.randrange(10), some(WORK_ITEM.name)
                 if what == 0:
-                    parent = item if dice.random() < 0.5 else None
-                    sql.insert(
-                        WORK_ITEM, item_type="task", title=f"psql {number}", status="active", metadata={}, parent_id=parent
-                    )
+                    given: dict[str, Any] = {"parent_id": item if dice.random() < 0.5 else None}
+                    known = dice.choice((*settlers.NOWHERE, *workload.POOL))
+                    if dice.random() < 0.1 and known not in sql.rows(WORK_ITEM.name):
+                        given["id"] = known
+                    sql.insert(WORK_ITEM, item_type="task", title=f"psql {number}", status="active", metadata={}, **given)
                 elif what == 1:
-                    name = dice.choice(workload.NAMES)
-                    if all(row["name"] != name for row in sql.rows(VENDOR.name).values()):
+                    name = unicodedata.normalize(dice.choice(("NFC", "NFD")), dice.choice(workload.NAMES))
+                    if natural_id(project_id(PROJECT), VENDOR.name, name) not in sql.rows(VENDOR.name):
                         sql.insert(VENDOR, name=name, operational=True, metadata={})
                 elif what == 2 and (vendor := some(VENDOR.name)):
                     row = sql.rows(VENDOR.name)[vendor]
@@ -381,6 +413,12 @@ class World:
         task = Task(f"{machine.name}/{number}", Random(number), lambda _: None)
         with machine.clock():
             self._round(machine, task, CALM)
+
+
+def _cut_off(machine: Machine, within: int, dice: Random, number: int, elsewhere: list[str]) -> str:
+    with suppress(Crash), machine.power_cut_after(within):
+        workload.work(machine, dice, number, elsewhere)
+    return "power cut"
 
 
 def run(plan: Plan) -> Result:

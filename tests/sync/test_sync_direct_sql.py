@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import psycopg
 import pytest
-from localfirst_schema.identifiers import natural_id, project_id
+from localfirst_schema.identifiers import natural_id, new_id, project_id
 from localfirst_sync.ports import Cursor
 from localfirst_sync.postgres.connection import Connection, connect
 from localfirst_sync.postgres.migrate import ensure_project
@@ -181,3 +181,22 @@ def test_listeners_are_woken(server: Connection, psql: Connection, project: str)
     psql.execute(f"LISTEN localfirst_{project.replace('-', '')}".encode())
     insert(server)
     assert [notice.payload for notice in psql.notifies(timeout=2, stop_after=1)] == [""]
+
+
+def test_a_row_whose_past_the_log_tells_begins_past_it(server: Connection, psql: Connection, ann: Sender) -> None:
+    """A change of what is not there is refused, and shown at a version: a row of that id must not be given it again."""
+    item = new_id()
+    ann.change("work_item", item, 4, {"title": ("a", "b")})
+    (verdict,) = ann.push()
+    assert (verdict.outcome, verdict.version) == ("conflict", 5)
+    with psql.transaction():
+        psql.execute(
+            "INSERT INTO localfirst.work_items (id, item_type, title)"
+            " VALUES (%s, 'task', 'x'), (gen_random_uuid(), 'task', 'y')",
+            (item,),
+        )
+        psql.execute("UPDATE localfirst.work_items SET title = title || '!'")
+    assert (row(server, item)["version"], row(server, item)["title"]) == (7, "x!")
+    assert history(server, item) == [(5, "lost"), (6, "accepted"), (7, "accepted")]
+    assert server.execute("SELECT version FROM localfirst.work_items WHERE title = 'y!'").fetchall() == [(2,)]
+    assert_gapless(server)

@@ -54,7 +54,8 @@ SELECT {READ_LIST}, (
 FROM localfirst.conflicts AS t WHERE t.project_id = %s
 """
 _BY_ID = f"{_FOUND} AND t.id = ANY(%s::uuid[])"
-_OPEN = f"{_FOUND} AND t.entity_id = ANY(%s::uuid[]) AND t.resolved_at IS NULL AND t.replica_id = %s"
+_OPEN = f"""{_FOUND} AND t.entity_id = ANY(%s::uuid[]) AND t.resolved_at IS NULL AND t.replica_id = %s
+UNION {_FOUND} AND t.id = ANY(%s::uuid[])"""
 
 _WRITE = f"""
 INSERT INTO localfirst.conflicts (project_id, {", ".join(CONFLICT_COLUMNS)})
@@ -70,9 +71,10 @@ def send_by_id(connection: Connection, project_id: str, ids: Sequence[str]) -> A
     return connection.execute(_BY_ID, (project_id, ids), prepare=True) if ids else None
 
 
-def send_open(connection: Connection, identity: Identity, row_ids: Sequence[str]) -> Any:
-    """Asks for the replica's own open conflicts of some rows; `records` reads the answer."""
-    return connection.execute(_OPEN, (identity.project_id, row_ids, identity.replica_id), prepare=True)
+def send_open(connection: Connection, identity: Identity, row_ids: Sequence[str], opened: Sequence[str]) -> Any:
+    """Asks for the replica's own open conflicts of some rows, and for those with these ids; `records` reads the answer."""
+    project = identity.project_id
+    return connection.execute(_OPEN, (project, row_ids, identity.replica_id, project, opened), prepare=True)
 
 
 def records(asked: Any) -> list[Record]:

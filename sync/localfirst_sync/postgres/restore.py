@@ -10,7 +10,7 @@ import logging
 import random
 import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -19,7 +19,8 @@ import psycopg
 from localfirst_schema.entities import CONFIGURATION, ENTITIES, ENTITY, WORK_ITEM, Entity
 from localfirst_schema.errors import UnavailableError
 from localfirst_schema.identifiers import new_id
-from localfirst_schema.wire import Fields, Mutation, Row, encode_json
+from localfirst_schema.json_merge import same
+from localfirst_schema.wire import Fields, Mutation, Row, decode_fields, encode_json
 
 from localfirst_sync.batch import Batch, Change, Settled
 from localfirst_sync.conflict import CONFLICT, Record
@@ -31,6 +32,7 @@ from localfirst_sync.postgres.bulk import BULK_ROWS
 from localfirst_sync.postgres.connection import Connection, begin, roll_back, writing
 from localfirst_sync.postgres.failure import blames_the_data, is_temporary, name_of_refusal, unavailable
 from localfirst_sync.postgres.structure_facts import load_structure
+from localfirst_sync.shown_versions import content, is_creation, nothing, replayed
 from localfirst_sync.structure import Key, RememberedStructure
 
 logger = logging.getLogger("localfirst.sync")
@@ -205,7 +207,7 @@ class _Restoration:
         continues = not union.parted and outcome == "accepted" and (theirs is None or theirs["version"] < mine["version"])
         if continues and row is not None:
             self._stand(key, row, {name: mine[name] for name in _AUDIT})
-            self._history += [_entry(key, line) for line in union.branch]
+            self._history += [_entry(key, line) for line in _after(0 if theirs is None else theirs["version"], union.branch)]
             return
         last = max((line.version for line in self._lines.get(key, ())), default=0)
         version = max(mine["version"], last if theirs is None else theirs["version"])
@@ -231,12 +233,13 @@ class _Restoration:
         least = max(remembered.shown, 0 if mine is None else mine["version"])
         if mine is None or remembered.shown > mine["version"] or not is_same(ENTITY[key[0]], mine, row, but_for_audit=True):
             least += least > 0
-        last = max((line.version for line in (*self._lines.get(key, ()), *told)), default=0)
-        move = _move(self._server.get(key), row, told)
-        version = max(least, last + bool(move), row["version"])
+        lines = [*self._lines.get(key, ()), *(Line(e.version, e.by, e.at, e.outcome, e.fields) for e in told)]
+        last = max((line.version for line in lines), default=0)
+        untold = _move(self._server.get(key), row, told) | _untold(ENTITY[key[0]], row, lines)
+        version = max(least, last + bool(untold), row["version"])
         if version > last:
             # By nobody: who wrote the row last may have written a change of nothing at that moment.
-            line = Line(version, None, row["updated_at"], "merged", encode_json(move))
+            line = Line(version, None, row["updated_at"], "merged", encode_json(untold))
             self._history.append(_entry(key, line))
         if version > row["version"]:
             self._stand(key, row, {"version": version})
@@ -272,7 +275,7 @@ class _Restoration:
         return written
 
     def _new_conflicts(self) -> list[Record]:
-        booked = book(self._project, new_id(), self._settled, (), {})
+        booked = book(self._project, new_id(), self._settled, (), {}, self._batch.rows)
         for settled in self._settled:
             mutation = settled.change.mutation
             if mutation.number in booked.log:
@@ -320,6 +323,20 @@ class _Restoration:
         log.move_head(self._connection, self._project, after)
 
 
+def _after(version: int, branch: Sequence[Line]) -> Iterator[Line]:
+    """The changes of a branch with their versions, but for those that the server has given otherwise: these go past it.
+
+    A change that the replica knew to clash stands in its history at the version at which it was made, as if it had been
+    accepted, while the server's was another's.
+    """
+    before: Line | None = None
+    for line in branch:
+        goes_with = before is not None and before.version == line.version and line.outcome != "accepted"
+        version = max(version + (not goes_with), line.version)
+        yield line._replace(version=version)
+        before = line
+
+
 def _entry(key: Key, line: Line) -> log.LogEntry:
     return log.LogEntry(*key, line.version, line.by, line.at, line.outcome, line.fields, None)
 
@@ -329,6 +346,17 @@ def _move(before: Row | None, after: Row, told: Sequence[log.LogEntry]) -> Field
     if before is None or before.get("parent_id") == after.get("parent_id") or any('"parent_id"' in e.fields for e in told):
         return {}
     return {"parent_id": {"old": before["parent_id"], "new": after["parent_id"]}}
+
+
+def _untold(entity: Entity, row: Row, lines: Sequence[Line]) -> Fields:
+    """What the row has otherwise than its history says, if that begins with the creation: a branch is decided as one change,
+    and told change by change."""
+    ordered = sorted(lines, key=lambda line: line.version)
+    if not ordered or not is_creation(decode_fields(ordered[0].fields)):
+        return {}
+    *_, said = replayed(entity, ordered, nothing(entity))
+    stands = content(entity, row)
+    return {name: {"old": said[name], "new": stands[name]} for name in said if not same(said[name], stands[name])}
 
 
 _AUDIT = ("version", "created_at", "created_by", "updated_at", "updated_by")

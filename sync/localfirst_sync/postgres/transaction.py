@@ -13,11 +13,11 @@ from typing import NamedTuple
 
 from localfirst_schema.entities import ENTITIES, WORK_ITEM
 from localfirst_schema.errors import UnavailableError
-from localfirst_schema.wire import Row, Verdict
+from localfirst_schema.wire import Row, Verdict, encode_json
 
 from localfirst_sync.batch import Act, Batch, Change, Settled, Stand
 from localfirst_sync.conflict import CONFLICT, Record
-from localfirst_sync.conflict_book import Booked, book
+from localfirst_sync.conflict_book import Booked, book, opened_by
 from localfirst_sync.pasts import says_the_same
 from localfirst_sync.ports import Cursor, Fenced, Identity, Line, Push
 from localfirst_sync.postgres import conflicts, log, rows
@@ -127,6 +127,7 @@ class Transaction:
         new_acts = [act for act in rests if act]
         settled = [one for act in new_acts for one in self._batch.decide(act, barred)]
         booked = self._book(settled)
+        settled = booked.settled
         new: defaultdict[str, list[Row]] = defaultdict(list)
         changed: defaultdict[str, list[rows.Changed]] = defaultdict(list)
         moved: list[str] = []
@@ -194,14 +195,17 @@ class Transaction:
         return after
 
     def _book(self, settled: Sequence[Settled]) -> Booked:
-        clashing = {one.draft.mutation.id for one in settled if one.draft is not None}
-        if not clashing and not self._conflicts:
-            return Booked({}, {})
-        found = conflicts.send_open(self._connection, self._identity, sorted(clashing))
+        """Of a push whose changes are all accepted no conflict is asked for."""
+        touching = {one.change.mutation.id for one in settled if one.outcome != "accepted" and one.change.entity is not None}
+        touching |= {one.draft.mutation.id for one in settled if one.draft is not None}
+        if not touching and not self._conflicts:
+            return Booked(list(settled), {}, {})
+        opened = opened_by(self._project, self._identity.replica_id, settled)
+        found = conflicts.send_open(self._connection, self._identity, sorted(touching), opened)
         named = self._batch.conflicts
         # Whoever settles a conflict has not seen what clashes in the same push: that opens one of its own.
-        still_open = [known for known in conflicts.records(found) if known.row["id"] not in named]
-        return book(self._project, self._identity.replica_id, settled, still_open, named)
+        known = [one for one in conflicts.records(found) if one.row["id"] not in named]
+        return book(self._project, self._identity.replica_id, settled, known, named, self._batch.rows)
 
     def _is_below_moved(self, key: Key) -> bool:
         """Whether an earlier part moved something above this row, so that its path is no longer the one that was read."""
@@ -243,7 +247,9 @@ def _logged(one: Settled, booked: Booked) -> list[log.LogEntry]:
     entry = log.LogEntry(
         mutation.entity, mutation.id, one.version, mutation.by, mutation.at, outcome, mutation.fields, mutation.number
     )
-    if one.draft is None:
-        return [entry]
+    # What went in although something else clashes is told by itself: of a change that is lost nothing is in the row.
+    told = [entry._replace(outcome="merged", fields=encode_json(one.part), number=None), entry] if one.part else [entry]
+    if mutation.number not in booked.log:
+        return told
     conflict_id, version = booked.log[mutation.number]
-    return [entry, log.LogEntry(CONFLICT, conflict_id, version, mutation.by, mutation.at, "accepted", "{}", None)]
+    return [*told, log.LogEntry(CONFLICT, conflict_id, version, mutation.by, mutation.at, "accepted", "{}", None)]

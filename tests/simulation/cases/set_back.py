@@ -1,0 +1,69 @@
+"""Cases of servers that were set back between an answer and the pull after it."""
+
+from __future__ import annotations
+
+from localfirst_schema.entities import WORK_ITEM
+from localfirst_schema.wire import decode_json
+
+from simulation.stage import Stage
+from simulation.violation import hold
+
+
+def an_accepted_blind_change_is_forgotten(stage: Stage) -> None:
+    """A blind change is accepted, and the server set back before its writer has pulled: it is in the row again."""
+    item = stage.item(0, metadata={"note": "first"})
+    stage.sync(0, 2)
+    dump = stage.dump()
+    stage.update(1, item, version=1, metadata={"note": "blind"})
+    stage.sync(1, killed_at="after acknowledge")
+    stage.set_back(dump)
+    stage.sync(1, 0)
+    hold(
+        decode_json(stage.shown(0, item)["metadata"]) == {"note": "blind"},
+        "an acknowledged value is nowhere",
+        stage.shown(0, item),
+    )
+
+
+def an_accepted_blind_change_comes_before_its_row(stage: Stage) -> None:
+    """The same, where the server has lost the item too, and another machine brings it later."""
+    dump = stage.dump()
+    item = stage.item(0, metadata={"note": "first"})
+    stage.sync(0)
+    stage.update(1, item, version=1, metadata={"note": "blind"})
+    stage.sync(1, killed_at="after acknowledge")
+    stage.set_back(dump)
+    stage.sync(1, 0)
+    is_shown = decode_json(stage.shown(0, item)["metadata"]) == {"note": "blind"}
+    hold(is_shown or stage.conflict()["mine"] == {"metadata": {"note": "blind"}}, "an acknowledged value is nowhere")
+
+
+def a_conflict_is_forgotten(stage: Stage) -> None:
+    """A change became a conflict, and the server was set back before its writer had pulled: it becomes one again."""
+    item = stage.item(0)
+    stage.sync(0, 1)
+    stage.psql(lambda sql: sql.update(WORK_ITEM, item, title="psql"))
+    dump = stage.dump()
+    stage.update(0, item, title="mine")
+    stage.sync(0, killed_at="after acknowledge")
+    stage.set_back(dump)
+    stage.sync(1, 0, 1)
+    hold(stage.conflict()["mine"] == {"title": "mine"}, "an acknowledged value is nowhere")
+    hold(stage.shown(1, item)["title"] == "psql", "a value was silently overwritten")
+
+
+def a_conflict_with_what_was_rebased_on_is_forgotten(stage: Stage) -> None:
+    """The same, where its writer had pulled the other's change before it pushed, and another brings that one."""
+    dump = stage.dump()
+    item = stage.item(0)
+    stage.sync(0, 1)
+    stage.psql(lambda sql: sql.update(WORK_ITEM, item, title="psql"))
+    stage.update(0, item, title="mine")
+    stage.hold(item)
+    stage.sync(0, 1)
+    stage.let_go()
+    stage.sync(0, killed_at="after acknowledge")
+    stage.set_back(dump)
+    stage.sync(1, 0, 1)
+    hold(stage.conflict()["mine"] == {"title": "mine"}, "an acknowledged value is nowhere")
+    hold(stage.shown(1, item)["title"] == "psql", "a value was silently overwritten")

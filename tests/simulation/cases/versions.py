@@ -1,0 +1,82 @@
+"""Cases of versions, which never fall and never say two things, and of changes that are told again."""
+
+from __future__ import annotations
+
+from localfirst_schema.entities import WORK_ITEM
+from localfirst_schema.identifiers import natural_id
+
+from simulation.stage import Stage
+
+POOLED = natural_id("", "pool", "case")
+
+
+def a_version_that_showed_the_loser_is_not_given_to_the_winner(stage: Stage) -> None:
+    """A waiting change is shown on top of what others did, at a version of its own; it clashes, and its writer goes on."""
+    item = stage.item(0)
+    stage.sync(0)
+    stage.hold(item)
+    stage.update(0, item, title="mine")
+    stage.let_go()
+    stage.psql(lambda sql: [sql.update(WORK_ITEM, item, title=f"psql {number}") for number in range(3)])
+    stage.hold(item)
+    stage.sync(0)
+    stage.let_go()
+    stage.sync(0, killed_at="after acknowledge")
+    stage.update(0, item, status="blocked")
+    stage.sync(0)
+
+
+def a_creation_that_was_refused_has_shown_versions(stage: Stage) -> None:
+    """A child of a deleted parent is refused and gone again; somebody else creates it anew: versions go on where it ended."""
+    parent = stage.item(0, "parent")
+    stage.sync(0, 1)
+    stage.update(1, parent, deleted=True)
+    stage.item(0, "child", id=POOLED, parent_id=parent)
+    stage.update(0, POOLED, title="changed")
+    stage.sync(1, 0)
+    stage.item(1, "another", id=POOLED)
+    stage.sync(1, 0)
+
+
+def a_copy_that_waits_for_what_was_brought_back(stage: Stage) -> None:
+    """A change is pushed and pulled by others; its replica is put back to before, and so is the server: it is told once."""
+    stage.sync(0, 1)
+    dump = stage.dump()
+    item = stage.item(0)
+    copy = stage.copy(0)
+    stage.sync(0, 1)
+    stage.set_back(dump)
+    stage.put_back(0, copy)
+    stage.sync(1, 0)
+    stage.update(0, item, title="goes on")
+    stage.sync(0, 1)
+
+
+def what_was_shown_goes_past_what_is_brought_back(stage: Stage) -> None:
+    """A waiting change was shown at a version that a rebase had raised; the server, set back, is told of it by another."""
+    item = stage.item(0)
+    stage.sync(0, 1)
+    dump = stage.dump()
+    stage.update(0, item, title="mine")
+    stage.psql(
+        lambda sql: [sql.update(WORK_ITEM, item, status=status) for status in ("blocked", "completed", "active", "blocked")]
+    )
+    stage.hold(item)
+    stage.sync(0)
+    stage.let_go()
+    stage.sync(0, killed_at="after acknowledge")
+    stage.set_back(dump)
+    stage.sync(0, 1, 0)
+
+
+def a_waiting_change_comes_back_before_its_answer(stage: Stage) -> None:
+    """The answer to a push is lost, the row is held when it is asked for again, and the pull tells the change meanwhile."""
+    item = stage.item(0)
+    stage.sync(0, 1)
+    stage.update(1, item, status="blocked")
+    stage.sync(1)
+    stage.update(0, item, title="mine")
+    stage.sync(0, killed_at="after push")
+    stage.hold(item)
+    stage.sync(0)
+    stage.let_go()
