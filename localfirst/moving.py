@@ -75,14 +75,13 @@ def _is_free_on_the_server(settings: Settings, name: str) -> bool:
     """Whether the project has the name there now, or is not there; False: it is another one's. Raises UnavailableError."""
     with closing(ReplicaStore(connect(settings.replica))) as local:
         known = local.known_server()
+        if known.known() is None:
+            return True  # it has met no server yet; when it does, it is looked up by its name of then
         if settings.database_url is None:
-            if known.known() is not None:
-                raise UnavailableError(
-                    "the project is on a server, which has to learn its new name: set LOCALFIRST_DATABASE_URL. Nothing was"
-                    " changed.",
-                    cause="settings",
-                )
-            return True
+            raise UnavailableError(
+                "the project is on a server, which has to learn its new name: set LOCALFIRST_DATABASE_URL first.",
+                cause="settings",
+            )
         from localfirst_sync.postgres.connection import close_quietly
         from localfirst_sync.postgres.connection import connect as connect_to
         from localfirst_sync.postgres.rename import find, rename
