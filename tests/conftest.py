@@ -19,8 +19,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 NOT_LOOKED_THROUGH = {
-    "after_commit", "cli", "code_index", "contract", "end_to_end", "fuzz", "reading", "scenarios", "simulation", "sync", "test_line.py",
-    "which_project",
+    "after_commit", "cli", "code_index", "contract", "end_to_end", "fuzz", "reading", "scenarios", "simulation", "sync",
+    "test_line.py", "which_project",
 }  # fmt: skip
 """Directories in which warnings are no errors yet."""
 

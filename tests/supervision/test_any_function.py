@@ -9,6 +9,7 @@ raises. A share of them, drawn anew by each seed, is tried here; all of them by
 from __future__ import annotations
 
 import errno
+import gc
 import random
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -104,6 +105,7 @@ def tried(function: Function, calls: int, dice: random.Random, folder: Path, boa
     return Tried(function, failing.raised.is_set(), bool(told) or len(said.last_errors) > 2)
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_whatever_fails_in_a_thread_syncing_goes_on(
     request: pytest.FixtureRequest,
     called: dict[Function, int],
@@ -123,6 +125,7 @@ def test_whatever_fails_in_a_thread_syncing_goes_on(
         except AssertionError as error:
             failures.append(str(error))
             print(error)
+    gc.collect()  # what lets go cannot do so and fail: it is told of here, and not in another test
     assert not failures, "\n".join(failures)
     reached = sum(one.was_reached for one in results)
     assert reached >= 0.8 * len(chosen), "what is called in one day is mostly called in another"

@@ -50,7 +50,8 @@ def connect(dsn: str, *, connect_timeout_s: int = CONNECT_TIMEOUT_S, pulse: Puls
             connection = _connect(dsn, connect_timeout_s)
     except (psycopg.Error, UnicodeError) as error:
         raise unavailable(error) from None
-    _require_utf8(connection)
+    with closed_on_failure(connection):
+        _require_utf8(connection)
     if connection.pooled:
         connection.prepare_threshold = None  # nothing is prepared, whoever asks for it
         connection.isolation_level = IsolationLevel.READ_COMMITTED
@@ -80,7 +81,8 @@ def _connect(dsn: str, timeout_s: int) -> Connection:
             if not pooler.refused_options(error):
                 raise
         else:
-            connection.pooled = pooler.drops_options(connection)
+            with closed_on_failure(connection):
+                connection.pooled = pooler.drops_options(connection)
             return connection
         pooler.note(dsn)
     connection = open_primary(_open, _settings(dsn, timeout_s, options=False))
@@ -96,7 +98,6 @@ def _require_utf8(connection: Connection) -> None:
     """In another encoding not every text can be kept, and `normalize` does not exist. Nothing is made there."""
     encoding = connection.info.parameter_status("server_encoding")
     if encoding not in (None, "UTF8"):
-        close_quietly(connection)
         raise wrong_encoding(encoding)
 
 
