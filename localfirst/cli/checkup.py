@@ -14,7 +14,7 @@ from localfirst_schema import timestamps
 from localfirst_schema.errors import LocalfirstError
 
 from localfirst import settings
-from localfirst.cli import replica_check, rights_check, stray_replicas
+from localfirst.cli import name_check, replica_check, rights_check, stray_replicas
 from localfirst.cli.finding import Finding
 from localfirst.log import log_path, wrong_level
 from localfirst.operations.registry import BY_NAME
@@ -107,6 +107,7 @@ def _session(loaded: Settings) -> Iterator[Finding]:
         yield _server(state["server"], is_online=state["online"], problem=state["last_error"])
         if loaded.database_url is not None and not (session.link is not None and session.link.is_silent()):
             yield from rights_check.findings(loaded.database_url)
+            yield from name_check.findings(loaded.database_url)
         if state["server"] is not None:
             yield _unsent(session, state["pending_mutations"], is_online=state["online"], problem=state["last_error"])
             if "read_only" in state["warnings"] and access.noted(session.replica) == "standby":

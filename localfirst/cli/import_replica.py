@@ -11,8 +11,10 @@ import typer
 from localfirst_schema import timestamps
 from localfirst_schema.project_key import is_one_project
 
+from localfirst.acknowledgement import tried
 from localfirst.cli import options, terminal, wording
 from localfirst.cli.command import Command, Result, command
+from localfirst.cli.stray_replicas import note_import
 from localfirst.replica.backup import back_up
 from localfirst.replica.reports import NO_MARKS
 from localfirst.replica.take_in import take_in_file
@@ -45,9 +47,11 @@ def _taken_in(this: Command, file: Path) -> Result:
         copy.unlink()
     elif session.link is not None:
         session.link.wake()
+    warnings: list[str] = []
+    tried(lambda: note_import(file), None, warnings)
     where = place(session.settings, session.replica)
     return {
-        "success": True, "warnings": [], **where, "file": str(file), "of_project": done.project,
+        "success": True, "warnings": warnings, **where, "file": str(file), "of_project": done.project,
         **{name: value for name, value in asdict(done).items() if name != "project"},
         "before": None if done.is_nothing else str(copy),
     }  # fmt: skip

@@ -53,7 +53,7 @@ def findings(loaded: Settings) -> Iterator[Finding]:
             continue
         if path.name in about_to_be_taken_in:
             continue
-        if (finding := _of(path, projects.holders(path.name))) is not None:
+        if (finding := _of(path, projects)) is not None:
             told += 1
             if told <= NAMED:
                 yield finding
@@ -77,13 +77,22 @@ def _is_opened(name: str, projects: Projects) -> bool:
     return (root := projects.root_of(name)) is not None and root.is_dir()
 
 
-def _of(path: Path, holders: list[str]) -> Finding | None:
+def note_import(path: Path) -> None:
+    """Somebody has taken this file into a project: it is told of again when more has come into it."""
+    if path.parent == folder():
+        held = held_by(path)
+        with Registry(TABLE).changing() as content:
+            Projects(content).put_imported(path.name, [held.rows, held.unsent])
+
+
+def _of(path: Path, projects: Projects) -> Finding | None:
     try:
         held = held_by(path)
     except LocalfirstError as error:
         return Finding("replicas", "warning", f"{path} is opened by no repository, and cannot be read: {error.message}")
-    if not held.rows and not held.unsent:
+    if not (held.rows or held.unsent) or projects.imported(path.name) == [held.rows, held.unsent]:
         return None
+    holders = projects.holders(path.name)
     whose = "without a name" if held.project is None else f"of the project {held.project}"
     unsent = f"{wording.count(held.unsent, 'change')} that {'was' if held.unsent == 1 else 'were'} never sent"
     last = f" (its own was last at {', '.join(holders)})" if holders else ""

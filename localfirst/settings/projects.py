@@ -118,6 +118,15 @@ class Projects:
         """This directory, which is in no repository, uses this file."""
         self._made("replicas").setdefault(replica, {})["root"] = str(root)
 
+    def imported(self, replica: str) -> object:
+        """How many rows and unsent changes this file had when somebody took it into a project by hand; None: nobody did."""
+        found = self._of("replicas").get(replica)
+        return found.get("imported") if isinstance(found, dict) else None
+
+    def put_imported(self, replica: str, held: list[int]) -> None:
+        """Somebody has taken the file, which holds so much, into a project by hand."""
+        self._made("replicas").setdefault(replica, {})["imported"] = held
+
     def put_taken(self, replica: str, into: str, state: list[int]) -> None:
         """All of this file, which looks so, is in the other one."""
         self._made("replicas").setdefault(replica, {}).update(taken_into=into, state=state)

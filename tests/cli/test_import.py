@@ -177,6 +177,7 @@ def test_the_doctor_names_replicas_that_no_repository_opens_with_what_they_hold(
     (file,) = (path for path in here.replicas if str(path) in words)
     here.ok("import", str(file))
     assert titles(here) == ["another", "of gone", "of here"]
+    assert told(here) == []
     shutil.rmtree(plain.project)
     assert any("1 row and 1 change that was never sent" in words for words in told(here))
 

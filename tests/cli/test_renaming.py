@@ -103,6 +103,27 @@ def test_what_is_not_there_and_what_is_no_name_is_said(session: Session, admin: 
     assert projects(database_url) == before
 
 
+def test_the_doctor_names_two_projects_that_were_begun_under_two_spellings(
+    session: Session, admin: Shell, database_url: str
+) -> None:
+    call(session, "sync_now")
+    with psycopg.connect(database_url, autocommit=True) as server:  # as it was before there were keys
+        server.execute("ALTER TABLE localfirst.projects DISABLE TRIGGER key_project")
+        server.execute("INSERT INTO localfirst.projects (id, name) VALUES (gen_random_uuid(), 'github.com/TEAM/board')")
+        server.execute("ALTER TABLE localfirst.projects ENABLE TRIGGER key_project")
+    admin.more["LOCALFIRST_PROJECT"] = "github.com/team/board"
+    admin.ok("item", "list")
+
+    def said() -> list[str]:
+        checks = admin.run("doctor", "--json").json["checks"]
+        return [check["words"] for check in checks if check["subject"] == "project" and check["level"] == "warning"]
+
+    (words,) = said()
+    assert "two projects of what is one name: github.com/TEAM/board and github.com/Team/Board" in words
+    admin.ok("server", "rename-project", "github.com/TEAM/board", "team/its-own")
+    assert said() == []
+
+
 def test_of_two_renames_to_one_name_one_is_refused(session: Session, database_url: str, tmp_path: Path) -> None:
     from localfirst_schema.errors import InvalidStateError
     from localfirst_sync.postgres.connection import connect

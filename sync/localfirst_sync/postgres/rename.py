@@ -22,6 +22,13 @@ _FIND = """
 _RENAME = "UPDATE localfirst.projects SET name = %(new)s WHERE id = %(id)s RETURNING id"
 
 
+_DOUBLES = """
+    SELECT d.name, p.name FROM localfirst.projects AS d JOIN localfirst.projects AS p
+        ON p.name_key = localfirst.project_key(d.name) AND p.id <> d.id
+    WHERE d.name_key IS NULL ORDER BY 1
+"""
+
+
 class Renamed(NamedTuple):
     """A project and what it is called; `old` is the name that the server had."""
 
@@ -59,6 +66,17 @@ def rename(connection: Connection, old: str, new: str) -> Renamed:
     if row is None:
         raise NotFoundError(f"the project {name!r} was deleted a moment ago.")
     return Renamed(project_id, name, new)
+
+
+def doubles(connection: Connection) -> list[tuple[str, str]]:
+    """Projects that were begun, before there were keys, under another spelling of a name: (theirs, the one found first).
+
+    Raises `UnavailableError`.
+    """
+    try:
+        return [(str(one), str(other)) for one, other in connection.execute(_DOUBLES).fetchall()]
+    except psycopg.Error as error:
+        raise unavailable(error) from None
 
 
 def check_name(name: str) -> None:
