@@ -4,6 +4,7 @@ python -m simulation --seeds 300            seeds 0 to 299
 python -m simulation --seed 17 --trace      one seed, with everything that happened
 python -m simulation --kept                 the seeds that have broken a promise at some time
 python -m simulation --breakages            every deliberate breakage of the engine is caught
+python -m simulation --real-triggers --seeds 500    the model of the triggers against a real PostgreSQL
 """
 
 from __future__ import annotations
@@ -31,6 +32,10 @@ def main() -> int:
         # The order of sets depends on it: with any other value a seed would not be the same run again.
         os.environ["PYTHONHASHSEED"] = "0"
         os.execv(sys.executable, [sys.executable, "-m", "simulation", *sys.argv[1:]])
+    if arguments.real_triggers:
+        from simulation.real_triggers import run_all  # PostgreSQL's driver is needed nowhere else
+
+        return run_all(range(arguments.first, arguments.first + arguments.seeds))
     if arguments.breakages:
         return _break_all(arguments.workers)
     if arguments.seed is not None:
@@ -49,6 +54,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--trace", action="store_true", help="say everything that happened")
     parser.add_argument("--whole", action="store_true", help="do not shrink what fails")
     parser.add_argument("--breakages", action="store_true", help="break the engine's rules, one after the other")
+    parser.add_argument("--real-triggers", action="store_true", help="hold the model of the triggers against PostgreSQL")
     parser.add_argument("--workers", type=int, default=WORKERS)
     return parser.parse_args()
 

@@ -10,9 +10,12 @@ compared, and so is what was refused.
 from __future__ import annotations
 
 import json
+import tempfile
+import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import ExitStack
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from pathlib import Path
 from random import Random
 from typing import Any, NamedTuple
 
@@ -26,6 +29,7 @@ from localfirst_sync.postgres.connection import connect
 from localfirst_sync.postgres.migrate import ensure_project
 from localfirst_sync.postgres.push import push
 from localfirst_sync.structure import Key
+from postgres import Server
 from psycopg import errors, sql
 
 from simulation.direct_sql import Psql
@@ -40,6 +44,14 @@ LOCK_TIMEOUT_MS = 100
 """Who has to wait for another one's rows gives up soon: everything here happens one after the other."""
 
 _TIMES = ("created_at", "updated_at")
+_ROWS = {
+    entity.name: f"SELECT {pull_list(entity, 't')} FROM localfirst.{entity.table} AS t WHERE t.project_id = %s ORDER BY t.id"
+    for entity in ENTITIES
+}
+_LOG = """
+    SELECT seq, entity, entity_id::text, version, by, outcome, fields FROM localfirst.history WHERE project_id = %s ORDER BY seq
+"""
+_HEAD = "SELECT head FROM localfirst.project_heads WHERE project_id = %s"
 _REFUSED = (errors.IntegrityError, errors.RaiseException)
 
 
@@ -73,6 +85,19 @@ class Session:
         return done
 
 
+class Place:
+    """A database, with the connections that all seeds use: the engine's, and those of the people with psql."""
+
+    def __init__(self, url: str) -> None:
+        self.server = connect(url)
+        self.sessions = [Session(url) for _ in range(SESSIONS)]
+
+    def close(self) -> None:
+        """Closes the connections."""
+        for connection in (self.server, *(session.connection for session in self.sessions)):
+            connection.close()
+
+
 class Twins:
     """One project in PostgreSQL and in the model.
 
@@ -80,20 +105,18 @@ class Twins:
         counted: how often what happened.
     """
 
-    def __init__(self, url: str, seed: int, stack: ExitStack) -> None:
+    def __init__(self, place: Place, seed: int) -> None:
         self._name = f"twins/{seed}"
         self._project = project_id(self._name)
         self._fate = Fate()
         self._dice = Random(seed_of("twins", seed))
         self._fate.dice = Random(seed_of("fate", seed))
-        self._server = stack.enter_context(connect(url))
+        self._server = place.server
         ensure_project(self._server, self._project, self._name)
         self._model = ModelConnection(self._fate, lambda *_: None)
         with ruled_by(self._fate):
             Psql(self._model, self._project).run(_begins)
-        self._sessions = [Session(url) for _ in range(SESSIONS)]
-        for session in self._sessions:
-            stack.callback(session.connection.close)
+        self._sessions = place.sessions
         self._made = 0
         self._sent: list[Mutation] = []
         self._last_hash = EMPTY_HASH
@@ -290,17 +313,19 @@ class Twins:
     # Comparing
 
     def _compare(self, after: str) -> None:
-        tables = self._model.tables
-        for entity in ENTITIES:
-            query = f"SELECT {pull_list(entity, 't')} FROM localfirst.{entity.table} AS t WHERE t.project_id = %s ORDER BY t.id"
-            found: list[Any] = self._server.execute(query.encode(), (self._project,)).fetchall()
+        tables, server = self._model.tables, self._server
+        with server.pipeline():
+            asked = [server.execute(_ROWS[entity.name].encode(), (self._project,), prepare=True) for entity in ENTITIES]
+            log = server.execute(_LOG, (self._project,), prepare=True)
+            head = server.execute(_HEAD, (self._project,), prepare=True)
+        for entity, rows in zip(ENTITIES, asked, strict=True):
+            found: list[Any] = rows.fetchall()
             there = {row[0]: _comparable(entity.name, dict(zip(entity.column_names, row, strict=True))) for row in found}
             here = {row_id: _comparable(entity.name, row) for row_id, row in tables.rows[entity.name].items()}
             if there != here:
                 unlike = {i: (there.get(i), here.get(i)) for i in there | here if there.get(i) != here.get(i)}
                 raise Differs(f"{entity.table} differ after {after}: (PostgreSQL, model) {unlike}")
-        log = "SELECT seq, entity, entity_id::text, version, by, outcome, fields FROM localfirst.history WHERE project_id = %s"
-        lines: list[Any] = self._server.execute(f"{log} ORDER BY seq".encode(), (self._project,)).fetchall()
+        lines: list[Any] = log.fetchall()
         told = [(*line[:6], _untimed(line[6])) for line in lines]
         model = [
             (e.seq, e.entity, e.entity_id, e.version, e.by, e.outcome, _untimed(json.loads(e.fields))) for e in tables.history
@@ -308,7 +333,6 @@ class Twins:
         if told != model:
             first = next((pair for pair in zip(told, model, strict=False) if pair[0] != pair[1]), (told[-1:], model[-1:]))
             raise Differs(f"the logs differ after {after} ({len(told)} and {len(model)} lines): (PostgreSQL, model) {first}")
-        head: Any = self._server.execute("SELECT head FROM localfirst.project_heads WHERE project_id = %s", (self._project,))
         if head.fetchone() != (tables.head,):
             raise Differs(f"the heads differ after {after}")
 
@@ -365,9 +389,36 @@ def _untimed(fields: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def run_twins(url: str, seed: int) -> Counter[str]:
+def run_twins(place: Place, seed: int) -> Counter[str]:
     """Runs a seed against a database; returns how often what happened. Raises `Differs`."""
-    with ExitStack() as stack:
-        twins = Twins(url, seed, stack)
+    twins = Twins(place, seed)
+    try:
         twins.run()
-        return twins.counted
+    finally:
+        for session in place.sessions:
+            session.connection.rollback()
+            session.end()
+    return twins.counted
+
+
+def run_all(seeds: Iterable[int]) -> int:
+    """Runs seeds against a PostgreSQL of their own and says what came of it; 0 if the model and PostgreSQL agree."""
+    began = time.monotonic()
+    counted: Counter[str] = Counter()
+    done = differ = 0
+    with tempfile.TemporaryDirectory() as folder:
+        server = Server(Path(folder))
+        try:
+            with server.database() as url, closing(Place(url)) as place:
+                for seed in seeds:
+                    done += 1
+                    try:
+                        counted += run_twins(place, seed)
+                    except Differs as difference:
+                        differ += 1
+                        print(f"seed {seed}: {difference}", flush=True)
+        finally:
+            server.stop()
+    told = ", ".join(f"{number} {what}" for what, number in counted.most_common())
+    print(f"{done} seeds against PostgreSQL, {differ} differ, {time.monotonic() - began:.0f} s: {told}")
+    return 1 if differ else 0

@@ -3,30 +3,33 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import closing
 
 import pytest
 
 from simulation import direct_sql
-from simulation.real_triggers import Differs, run_twins
+from simulation.real_triggers import Differs, Place, run_twins
 
 SEEDS = 12
 
 
 def test_the_model_says_what_postgresql_does(database_url: str) -> None:
     counted: Counter[str] = Counter()
-    for seed in range(SEEDS):
-        counted += run_twins(database_url, seed)
+    with closing(Place(database_url)) as place:
+        for seed in range(SEEDS):
+            counted += run_twins(place, seed)
     assert min(counted[what] for what in ("commits", "commits refused", "statements refused", "pushes")) > 0, counted
 
 
 def test_a_model_that_is_wrong_is_noticed(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(direct_sql.Psql, "delete", lambda self, entity, row_id: None)
-    assert any(_differs(database_url, seed) for seed in range(SEEDS))
+    with closing(Place(database_url)) as place:
+        assert any(_differs(place, seed) for seed in range(SEEDS))
 
 
-def _differs(url: str, seed: int) -> bool:
+def _differs(place: Place, seed: int) -> bool:
     try:
-        run_twins(url, seed)
+        run_twins(place, seed)
     except Differs:
         return True
     return False
