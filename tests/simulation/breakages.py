@@ -251,7 +251,7 @@ def _shows_the_servers(entity: Any, pending: Any, server_row: Row) -> Row:
 
 _NUMBER_AGAIN = f"""
     SELECT coalesce((SELECT number + 1 FROM outbox ORDER BY history_id DESC LIMIT 1), max(acked_number, 1)),
-        ({set_aside.IS_ANY})
+        ({set_aside.IS_ANY}), access
     FROM replica
 """
 

@@ -169,6 +169,14 @@ class Twins:
             session.done.append(statement)
             session.held |= {(statement.entity, statement.id), *self._below(statement)}
             session.going |= {(statement.entity, statement.id)} if statement.kind == "delete" else set()
+            if self._closes_circle(statement):
+                # PostgreSQL lets some circles be until the commit, and would let them be opened again before; the model none.
+                self._commit(session)
+                return
+
+    def _closes_circle(self, statement: Statement) -> bool:
+        parent = self._model.tables.rows[WORK_ITEM.name].get(statement.values.get("parent_id") or "")
+        return parent is not None and statement.id in parent["path"].split("/")
 
     def _below(self, statement: Statement) -> Iterator[Key]:
         """The rows whose paths a move derives anew, and so holds too."""

@@ -462,6 +462,7 @@ def _known() -> dict[str, Handler]:
         log._WRITE_HISTORY: _write_history,
         log._FINISH: _finish,
         held.HEAD: _head,
+        held.HURRY: _nothing,
         log._KNOWS: _knows,
         log._LINES: _lines,
         log._COUNTS: _counts,

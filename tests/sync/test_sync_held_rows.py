@@ -121,6 +121,24 @@ def test_a_move_waits_for_what_is_held_below_and_a_reference_for_a_row_that_is_t
     assert not misplaced(server)
 
 
+def test_a_reference_to_what_was_changed_and_then_deleted_waits_and_stops_nobody(
+    new_laptop: NewLaptop, server: Connection, database_url: str
+) -> None:
+    a = new_laptop("a")
+    going, other = a.create(WORK_ITEM, **task("going")), a.create(WORK_ITEM, **task("other"))
+    a.sync()
+    with psycopg.connect(database_url) as psql:
+        psql.execute("UPDATE localfirst.work_items SET title = 'changed' WHERE id = %s", (going,))
+        psql.execute("DELETE FROM localfirst.work_items WHERE id = %s", (going,))
+        child = a.create(WORK_ITEM, **task("child"), parent_id=going)
+        a.change(WORK_ITEM, other, title="passes")
+        held_up(a)
+        assert [on_server(server, row) for row in (child, other)] == [[], [1, 2]]
+        psql.rollback()
+    a.sync()
+    assert on_server(server, child) == [1]
+
+
 class _Unheard(PostgresStore):
     """A server whose first answer to a push is lost."""
 

@@ -6,13 +6,14 @@ that it refers to (PostgreSQL locks them for the foreign key), and those below w
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from contextlib import suppress
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import psycopg
-from localfirst_schema.entities import WORK_ITEM
+from localfirst_schema.entities import WORK_ITEM, Entity
 from localfirst_schema.wire import Row
+from psycopg.errors import LockNotAvailable
 
 from localfirst_sync.batch import Act, Change, acts
 from localfirst_sync.ports import Busy, Cursor, Fenced, Identity, Push, Pushed
@@ -23,7 +24,11 @@ from localfirst_sync.postgres.structure_facts import BELOW
 from localfirst_sync.receipts import repeated
 from localfirst_sync.structure import Key
 
+HURRY = "SELECT pg_catalog.set_config('lock_timeout', '100ms', true)"
 HEAD = "SELECT head, tag FROM localfirst.project_heads WHERE project_id = %s"
+
+
+_Send: TypeAlias = Callable[[Connection, str, Iterable[Key]], list[tuple[Entity, rows.Fetch]]]
 
 
 class Held(NamedTuple):
@@ -45,38 +50,54 @@ def look(connection: Connection, identity: Identity, push: Push, changes: Sequen
     referenced = dict.fromkeys(key for change in changes for key in _references(change))
     moved = [change.mutation.id for change in changes if _moves(change)]
     try:
+        try:
+            found = _ask(connection, project, named, referenced, moved, rows.send_shares)
+        except (
+            LockNotAvailable
+        ):  # of rows that were changed and then deleted, PostgreSQL waits for the later change all the same
+            found = _ask(connection, project, named, referenced, moved, _send_skipping)
         with connection.pipeline():
-            begin(connection, "BEGIN")
-            there = rows.send_reads(connection, project, {**named, **referenced})
-            lockable = rows.send_locks(connection, project, named, skip_locked=True)
-            shareable = rows.send_shares(connection, project, referenced)
-            below = connection.execute(BELOW, {"project": project, "ids": moved}, prepare=True) if moved else None
             replica = log.send_replica(connection, identity, push.acked_number)
             cursor = log.send_cursor(connection, project, push.cursor)
-            head = connection.execute(HEAD, (project,), prepare=True)
-        exist = rows.fetch(there).keys()
-        held = Held(
-            exist & named.keys() - rows.fetch(lockable).keys(),
-            exist & referenced.keys() - rows.fetch(shareable).keys(),
-            _held_below(connection, project, below),
-        )
+            asked_head = connection.execute(HEAD, (project,), prepare=True)
         log.check_cursor(cursor)
         known = log.known_replica(replica)
-        found: Any = head.fetchone()
+        head: Any = asked_head.fetchone()
     except psycopg.Error as error:
         raise unavailable(error) from None
-    finally:
-        with suppress(psycopg.Error):
-            roll_back(connection)
     verdicts = repeated(push, known)
     if known.epoch > identity.epoch:
         raise Fenced
     if len(verdicts) == len(changes):
-        return Pushed(verdicts, None, Cursor(*found))
-    waiting = [change.mutation.number for act in acts(changes[len(verdicts) :]) if _waits(act, held) for change in act]
+        return Pushed(verdicts, None, Cursor(*head))
+    waiting = [change.mutation.number for act in acts(changes[len(verdicts) :]) if _waits(act, found) for change in act]
     if waiting or verdicts:
         raise Busy(waiting, known.last_number)
     return None
+
+
+def _ask(
+    connection: Connection, project: str, named: Iterable[Key], referenced: Iterable[Key], moved: Sequence[str], send: _Send
+) -> Held:
+    """Tries the locks and lets go of them again."""
+    try:
+        with connection.pipeline():
+            begin(connection, "BEGIN")
+            connection.execute(HURRY)
+            there = rows.send_reads(connection, project, {**dict.fromkeys(named), **dict.fromkeys(referenced)})
+            lockable = rows.send_locks(connection, project, named, skip_locked=True)
+            shareable = send(connection, project, referenced)
+            below = connection.execute(BELOW, {"project": project, "ids": moved}, prepare=True) if moved else None
+        exist = rows.fetch(there).keys()
+        locked = exist & set(named) - rows.fetch(lockable).keys()
+        return Held(locked, exist & set(referenced) - rows.fetch(shareable).keys(), _held_below(connection, project, below))
+    finally:
+        with suppress(psycopg.Error):
+            roll_back(connection)
+
+
+def _send_skipping(connection: Connection, project: str, keys: Iterable[Key]) -> list[tuple[Entity, rows.Fetch]]:
+    return rows.send_locks(connection, project, keys, skip_locked=True)
 
 
 def _waits(act: Act, held: Held) -> bool:
