@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 from localfirst_schema.entities import ENTITY
 from localfirst_schema.errors import NotFoundError, ValidationError
+from localfirst_schema.refs import DIGITS_MIN
 
 from localfirst.cli import ids, metadata, options, terminal, wording
 from localfirst.cli.command import Command, Result, command, given
@@ -71,8 +72,8 @@ def resolve(
 
 def _beginning(conflict: str) -> str:
     beginning = conflict.strip().lower()
-    if len(beginning) < ids.SHORTEST_GIVEN:
-        raise ValidationError("id", f"must be the first {ids.SHORTEST_GIVEN} or more characters of a conflict's id")
+    if len(beginning) < DIGITS_MIN:
+        raise ValidationError("id", f"must be the first {DIGITS_MIN} or more characters of a conflict's id")
     return beginning
 
 

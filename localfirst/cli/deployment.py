@@ -105,7 +105,7 @@ def _whole(short: Shorten, deployment: Result) -> None:
     by = f" by {deployment['created_by']}" if deployment["created_by"] else ""
     terminal.fields((("id", deployment["id"]), ("deployed", f"{wording.local_time(deployment['timestamp'])}{by}")))
     terminal.heading("Metadata")
-    terminal.fields((key, terminal.inline(value)) for key, value in deployment["metadata"].items())
+    terminal.fields((key, terminal.inline(value)) for key, value in deployment.get("metadata", {}).items())
     if deployment["affected_vendors"]:
         terminal.heading("Vendors")
         terminal.say(", ".join(vendor["name"] for vendor in deployment["affected_vendors"]))

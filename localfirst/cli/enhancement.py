@@ -102,7 +102,7 @@ def _fields(
 
 
 def _written(short: Shorten, verb: str, enhancement: Result) -> None:
-    quarter = f", {enhancement['target_quarter']}" if enhancement["target_quarter"] else ""
+    quarter = f", {enhancement['target_quarter']}" if enhancement.get("target_quarter") else ""
     terminal.say(
         f"{verb} enhancement {short(ENHANCEMENT, enhancement['id'])} “{enhancement['title']}” ({enhancement['priority']}"
         f" priority, {enhancement['status']}{quarter}, version {enhancement['version']})."
@@ -127,7 +127,7 @@ def rows(short: Shorten, enhancements: Iterable[Result]) -> None:
         Column("title"),
     )
     drawn = (
-        (short(ENHANCEMENT, one["id"]), one["priority"], one["status"], one["target_quarter"], one["title"])
+        (short(ENHANCEMENT, one["id"]), one["priority"], one["status"], one.get("target_quarter"), one["title"])
         for one in enhancements
     )
     terminal.table(columns, drawn)

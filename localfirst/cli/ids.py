@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import re
-
-from localfirst_schema.entities import Entity
+from localfirst_schema.entities import WORK_ITEM, Entity
 from localfirst_schema.errors import NotFoundError, ValidationError
 from localfirst_schema.identifiers import canonical_uuid, is_uuid
+from localfirst_schema.refs import DIGITS_MIN, as_ref, beginning_of_id
 
+from localfirst.operations.naming import item_id
 from localfirst.replica.connection import sqlite_errors
+from localfirst.replica.refs import shown_refs
 from localfirst.session import Session
 
-SHORTEST_GIVEN = 6
 SHORTEST_SHOWN = 8
 CANDIDATES_TOLD = 5
 
-_NAMES = {"work_item": "title", "deployment": "json_extract(metadata, '$.pr_title')", "enhancement": "title", "vendor": "name"}
+_NAMES = {"deployment": "json_extract(metadata, '$.pr_title')", "enhancement": "title", "vendor": "name"}
 """What a person knows a row by, as an SQL expression."""
 
 
@@ -27,13 +27,17 @@ def resolve(session: Session, entity: Entity, given: str) -> str:
     given = given.strip()
     if is_uuid(given):
         return canonical_uuid(given)
+    beginning = beginning_of_id(given)
+    if entity is WORK_ITEM and (name := beginning or as_ref(given)) is not None:
+        with sqlite_errors():
+            return item_id(session, "id", name)
     what = entity.name.replace("_", " ")
-    beginning = _with_dashes(given)
     if beginning is None:
         raise ValidationError(
             "id",
             "must be a UUID or the first 6 or more characters of one",
-            f"{given!r} is no id; give the id of a {what}, or at least its first {SHORTEST_GIVEN} characters.",
+            f"{given!r} is no id{' and no ref' if entity is WORK_ITEM else ''}; give the id of a {what}, or at least its first"
+            f" {DIGITS_MIN} characters{', or its ref' if entity is WORK_ITEM else ''}.",
         )
     found = _beginning_with(session, entity, beginning)
     if not found and session.catch_up():
@@ -48,22 +52,16 @@ def resolve(session: Session, entity: Entity, given: str) -> str:
 
 
 def shortest(session: Session, entity: Entity, row_id: str) -> str:
-    """As much of an id as tells it from all others in the replica, and eight characters at least."""
+    """As much of an id as tells it from all others in the replica, and eight characters at least; of a work item, its ref."""
+    if entity is WORK_ITEM:
+        with sqlite_errors():
+            return shown_refs(session.replica, [row_id])[0]
     table = entity.table
     with sqlite_errors():
         before = session.replica.execute(f"SELECT max(id) FROM {table} WHERE id < ?", (row_id,)).get
         after = session.replica.execute(f"SELECT min(id) FROM {table} WHERE id > ?", (row_id,)).get
     shared = max(_shared(row_id, neighbour) for neighbour in (before, after))
     return row_id[: max(SHORTEST_SHOWN, shared + 1)]
-
-
-def _with_dashes(given: str) -> str | None:
-    """The beginning of an id in the canonical spelling, or None if it is none."""
-    digits = given.replace("-", "").lower()
-    if not re.fullmatch(rf"[0-9a-f]{{{SHORTEST_GIVEN},31}}", digits):
-        return None
-    parts = (digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:])
-    return "-".join(part for part in parts if part)
 
 
 def _beginning_with(session: Session, entity: Entity, beginning: str) -> list[tuple[str, str | None]]:

@@ -55,7 +55,7 @@ def create(
                 created_by=by,
             ),
         )
-        this.answer(result, partial(item_view.written, this.short, "Created"))
+        this.answer(result, partial(item_view.written, "Created"))
 
 
 def update(
@@ -86,7 +86,7 @@ def update(
             updated_by=by,
         )
         result = _change(this, item, version, "update_work_item", **changes)
-        this.answer(result, partial(item_view.written, this.short, "Updated"))
+        this.answer(result, partial(item_view.written, "Updated"))
 
 
 def delete(
@@ -95,7 +95,7 @@ def delete(
     """Delete an item that has no children; it stays readable by its id and can be brought back."""
     with command(as_json=as_json) as this:
         result = _change(this, item, version, "update_work_item", deleted=True, **given(updated_by=by))
-        this.answer(result, partial(item_view.written, this.short, "Deleted"))
+        this.answer(result, partial(item_view.written, "Deleted"))
 
 
 def undelete(
@@ -104,7 +104,7 @@ def undelete(
     """Bring a deleted item back."""
     with command(as_json=as_json) as this:
         result = _change(this, item, version, "update_work_item", deleted=False, **given(updated_by=by))
-        this.answer(result, partial(item_view.written, this.short, "Brought back"))
+        this.answer(result, partial(item_view.written, "Brought back"))
 
 
 def revert(
@@ -117,21 +117,21 @@ def revert(
     """Give an item the content of an earlier version again, as a new version."""
     with command(as_json=as_json) as this:
         result = _change(this, item, version, "revert_work_item", to_version=to, **given(updated_by=by))
-        this.answer(result, partial(item_view.written, this.short, "Reverted"))
+        this.answer(result, partial(item_view.written, "Reverted"))
 
 
 def claim(item: options.ItemId, by: options.By = None, as_json: options.AsJson = False) -> None:
     """Mark an item as being worked on by you, so that nobody else starts on it."""
     with command(as_json=as_json) as this:
         result = this.run("claim_work_item", id=this.resolve(WORK_ITEM, item), **given(claimed_by=by))
-        this.answer(result, partial(item_view.written, this.short, "Claimed"))
+        this.answer(result, partial(item_view.written, "Claimed"))
 
 
 def release(item: options.ItemId, by: options.By = None, as_json: options.AsJson = False) -> None:
     """Give a claimed item back."""
     with command(as_json=as_json) as this:
         result = this.run("release_work_item", id=this.resolve(WORK_ITEM, item), **given(claimed_by=by))
-        this.answer(result, partial(item_view.written, this.short, "Released"))
+        this.answer(result, partial(item_view.written, "Released"))
 
 
 def _change(this: Command, item: str, version: int | None, operation: str, **changes: object) -> Result:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import Annotated
 
 import typer
@@ -23,7 +22,7 @@ def show(
     """Show an item with its ancestors, the tree below it and its links."""
     with command(as_json=as_json) as this:
         result = this.run("query_work_item", id=this.resolve(WORK_ITEM, item), **given(max_depth=depth))
-        this.answer(result, partial(item_view.whole, this.short))
+        this.answer(result, item_view.whole)
 
 
 def list_(
@@ -54,14 +53,14 @@ def list_(
                 offset=offset,
             ),
         )
-        this.answer(result, partial(item_view.page, this.short))
+        this.answer(result, item_view.page)
 
 
 def ready(item_type: TypeFilter = None, limit: options.Limit = None, as_json: options.AsJson = False) -> None:
     """List what can be worked on now, most urgent first: active items that nothing unfinished blocks."""
     with command(as_json=as_json) as this:
         result = this.run("ready_work_items", **given(item_type=item_type, limit=limit))
-        this.answer(result, partial(item_view.ready, this.short))
+        this.answer(result, item_view.ready)
 
 
 def search(
@@ -72,7 +71,7 @@ def search(
     """Find items by words in their titles and metadata, best match first."""
     with command(as_json=as_json) as this:
         result = this.run("search_work_items", query=" ".join(words), **given(limit=limit))
-        this.answer(result, partial(item_view.found, this.short))
+        this.answer(result, item_view.found)
 
 
 def history_(

@@ -14,7 +14,7 @@ from localfirst.cli.terminal import Column
 Shorten: TypeAlias = Callable[[Entity, str], str]
 
 _COLUMNS = (
-    Column("id", "id"),
+    Column("ref", "id"),
     Column("type", "faint"),
     Column("status", "word"),
     Column("priority", "word"),
@@ -24,64 +24,63 @@ _COLUMNS = (
 )
 
 
-def written(short: Shorten, verb: str, item: Result) -> None:
+def written(verb: str, item: Result) -> None:
     """One line on what was done, and to what."""
     if item.get("partial"):
         terminal.say(f"Kept the change of {item['id']}: this machine does not hold the item, so the server will decide.")
         return
-    claimed = f", claimed by {item['claimed_by']}" if item["claimed_by"] else ""
+    claimed = f", claimed by {item['claimed_by']}" if item.get("claimed_by") else ""
     terminal.say(
-        f"{verb} {item['item_type']} {short(WORK_ITEM, item['id'])} “{item['title']}”"
-        f" ({item['status']}{claimed}, version {item['version']})."
+        f"{verb} {item['item_type']} {item['ref']} “{item['title']}” ({item['status']}{claimed}, version {item['version']})."
     )
 
 
-def page(short: Shorten, result: Result) -> None:
+def page(result: Result) -> None:
     """A page of items, with what there is beyond it."""
     items = result["items"]
     if not items:
         terminal.say("No work items." if not result["total_count"] else "No more work items.")
         return
-    terminal.table(_COLUMNS, (_row(short, item) for item in items))
+    terminal.table(_COLUMNS, (_row(item) for item in items))
     last = result["offset"] + len(items)
     if result["offset"] or last < result["total_count"]:
         more = f"; --offset {last} shows the next" if last < result["total_count"] else ""
         terminal.note(f"{result['offset'] + 1} to {last} of {result['total_count']}{more}.")
 
 
-def ready(short: Shorten, result: Result) -> None:
+def ready(result: Result) -> None:
     """Items to work on."""
     columns = (*_COLUMNS[:2], *_COLUMNS[3:5], Column("claimed by", "faint"))
-    rows = [(*_row(short, item)[:2], *_row(short, item)[3:5], item["claimed_by"]) for item in result["items"]]
+    rows = [(*_row(item)[:2], *_row(item)[3:5], item.get("claimed_by")) for item in result["items"]]
     if rows:
         terminal.table(columns, rows)
     else:
         terminal.say("Nothing is ready: no active item, or each waits for another one.")
 
 
-def found(short: Shorten, result: Result) -> None:
+def found(result: Result) -> None:
     """What a search found."""
     if not result["items"]:
         terminal.say("Nothing found.")
         return
-    rows = ((*_row(short, item)[:3], item["title"], f"{item['score']:.2f}") for item in result["items"])
+    rows = ((*_row(item)[:3], item["title"], f"{item['score']:.2f}") for item in result["items"])
     terminal.table((*_COLUMNS[:3], Column("title"), Column("score", "number")), rows)
 
 
-def _row(short: Shorten, item: Result) -> tuple[object, ...]:
-    state = "deleted" if item["deleted_at"] else ("archived" if item["archived_at"] else item["status"])
+def _row(item: Result) -> tuple[object, ...]:
+    state = "deleted" if item.get("deleted_at") else ("archived" if item.get("archived_at") else item["status"])
     return (
-        short(WORK_ITEM, item["id"]),
+        item["ref"],
         item["item_type"],
         state,
-        (item["metadata"] or {}).get("priority"),
+        (item.get("metadata") or {}).get("priority"),
         item["title"],
         item["version"],
         wording.ago(item["updated_at"]),
     )
 
 
-def whole(short: Shorten, item: Result) -> None:
+def whole(item: Result) -> None:
     """One item with everything about it."""
     if item["parent_chain"]:
         terminal.say(" › ".join(ancestor["title"] for ancestor in item["parent_chain"]), "dim")
@@ -92,16 +91,17 @@ def whole(short: Shorten, item: Result) -> None:
         terminal.fields((name, terminal.inline(value)) for name, value in item["metadata"].items())
     if item["dependencies"]:
         terminal.heading("Links")
-        terminal.table((Column("link"), Column("id", "id"), Column("status", "word"), Column("title")), _links(short, item))
+        terminal.table((Column("link"), Column("ref", "id"), Column("status", "word"), Column("title")), _links(item))
     if item["children"]:
         terminal.heading("Below it")
-        columns = (Column("title"), Column("type", "faint"), Column("status", "word"), Column("id", "id"))
-        terminal.table(columns, _tree(short, item["children"], ""))
+        columns = (Column("title"), Column("type", "faint"), Column("status", "word"), Column("ref", "id"))
+        terminal.table(columns, _tree(item["children"], ""))
 
 
 def _facts(item: Result) -> Iterable[tuple[str, object]]:
-    yield from (("id", item["id"]), ("type", item["item_type"]), ("status", item["status"]), ("version", item["version"]))
-    yield from (("claimed by", item["claimed_by"]), ("branch", item["branch_name"]), ("commit", item["commit_hash"]))
+    yield from (("ref", item["ref"]), ("id", item["id"]), ("type", item["item_type"]))
+    yield from (("status", item["status"]), ("version", item["version"]))
+    yield from (("claimed by", item.get("claimed_by")), ("branch", item["branch_name"]), ("commit", item["commit_hash"]))
     yield "pull request", f"#{item['pr_number']}" if item["pr_number"] else None
     for name in ("created", "updated", "archived", "deleted"):
         if (at := item[f"{name}_at"]) is not None:
@@ -109,7 +109,7 @@ def _facts(item: Result) -> Iterable[tuple[str, object]]:
             yield name, f"{wording.local_time(at)}{f' by {by}' if by else ''}"
 
 
-def _links(short: Shorten, item: Result) -> Iterator[tuple[object, ...]]:
+def _links(item: Result) -> Iterator[tuple[object, ...]]:
     words = {
         ("depends_on", "outgoing"): "waits for",
         ("depends_on", "incoming"): "is awaited by",
@@ -118,15 +118,15 @@ def _links(short: Shorten, item: Result) -> Iterator[tuple[object, ...]]:
     }
     for link_ in item["dependencies"]:
         other = link_["related_item"]
-        yield words[link_["type"], link_["direction"]], short(WORK_ITEM, other["id"]), other["status"], other["title"]
+        yield words[link_["type"], link_["direction"]], other["ref"], other["status"], other["title"]
 
 
-def _tree(short: Shorten, children: list[Result], indent: str) -> Iterator[tuple[object, ...]]:
+def _tree(children: list[Result], indent: str) -> Iterator[tuple[object, ...]]:
     for child in children:
         last = child is children[-1]
         branch = f"{indent}{'└─ ' if last else '├─ '}"
-        yield f"{branch}{child['title']}", child["item_type"], child["status"], short(WORK_ITEM, child["id"])
-        yield from _tree(short, child["children"], f"{indent}{'   ' if last else '│  '}")
+        yield f"{branch}{child['title']}", child["item_type"], child["status"], child["ref"]
+        yield from _tree(child["children"], f"{indent}{'   ' if last else '│  '}")
 
 
 def link(short: Shorten, verb: str, result: Result) -> None:

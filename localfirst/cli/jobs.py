@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 from localfirst_schema.errors import NotFoundError, ValidationError
+from localfirst_schema.refs import DIGITS_MIN
 
 from localfirst.cli import ids, options, terminal, wording
 from localfirst.cli.command import Command, Result, command, given
@@ -69,8 +70,8 @@ def cancel(job: JobId, as_json: options.AsJson = False) -> None:
 
 def _resolve(this: Command, given_id: str) -> str:
     beginning = given_id.strip().lower()
-    if not re.fullmatch(rf"[0-9a-f-]{{{ids.SHORTEST_GIVEN},36}}", beginning):
-        raise ValidationError("id", f"must be a job's id or its first {ids.SHORTEST_GIVEN} or more characters")
+    if not re.fullmatch(rf"[0-9a-f-]{{{DIGITS_MIN},36}}", beginning):
+        raise ValidationError("id", f"must be a job's id or its first {DIGITS_MIN} or more characters")
     sql = "SELECT job_id FROM index_jobs WHERE job_id >= ? AND job_id < ? ORDER BY job_id"
     with sqlite_errors():
         found = [str(job_id) for (job_id,) in this.session.replica.execute(sql, (beginning, f"{beginning}~"))]

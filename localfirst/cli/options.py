@@ -27,7 +27,7 @@ Clear = Annotated[
     list[str] | None, typer.Option("--clear", metavar="FIELD", help="Empty this field, for example branch_name. Repeatable.")
 ]
 
-ItemId = Annotated[str, typer.Argument(metavar="ID", help="The item's id, or the first six or more characters of it.")]
+ItemId = Annotated[str, typer.Argument(metavar="ID", help="The item's ref, its id, or six or more of its first characters.")]
 
 ITEM_TYPES = "project|session|task|research"
 STATUSES = "active|completed|blocked"

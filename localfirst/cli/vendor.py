@@ -97,7 +97,7 @@ def _whole(vendor: Result) -> None:
     terminal.fields(facts)
     if vendor["metadata"]:
         terminal.heading("Metadata")
-        terminal.fields((key, terminal.inline(value)) for key, value in vendor["metadata"].items())
+        terminal.fields((key, terminal.inline(value)) for key, value in vendor.get("metadata", {}).items())
 
 
 def _page(result: Result) -> None:
@@ -118,7 +118,7 @@ def _page(result: Result) -> None:
 
 
 def _row(vendor: Result) -> tuple[object, ...]:
-    content = vendor["metadata"]
+    content = vendor.get("metadata", {})
     tests = content.get("test_results") or {}
     formats = content.get("format_support") or {}
     return (

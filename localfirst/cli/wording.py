@@ -24,6 +24,7 @@ _WARNINGS = {
 _COMMANDS = {
     "create_work_item": "item create",
     "update_work_item": "item update",
+    "complete_work_item": "item update --status completed",
     "query_work_item": "item show",
     "list_work_items": "item list",
     "ready_work_items": "item ready",

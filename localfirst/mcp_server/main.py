@@ -13,11 +13,14 @@ def main() -> NoReturn:
     """Serves until the client hangs up; does not return."""
     leave_at_signals()
     gc.disable()  # nothing that is imported is garbage; `run` turns it on again
+    from localfirst_schema.errors import LocalfirstError
+
     from localfirst import settings
     from localfirst.code_index.worker import keeper
     from localfirst.log import log_to_file
     from localfirst.mcp_server.process import run
     from localfirst.mcp_server.roots import Roots
+    from localfirst.mcp_server.tool_choice import chosen
     from localfirst.operations import archiving_schedule
     from localfirst.operations.registry import BLOCKING, OPERATIONS
     from localfirst.reading.without_replica import SessionWithoutReplica, open_session
@@ -25,9 +28,15 @@ def main() -> NoReturn:
 
     # Whoever has named the directory is not contradicted by the client.
     roots = None if os.environ.get("LOCALFIRST_ROOT") else Roots()
+    try:
+        operations = chosen(OPERATIONS, settings.load().tools)
+    except LocalfirstError:
+        operations = OPERATIONS  # each call says what is wrong, until it is mended
 
     def opened() -> Session | SessionWithoutReplica:
-        session = open_session(settings.load(None if roots is None else roots.directory))
+        present = settings.load(None if roots is None else roots.directory)
+        chosen(OPERATIONS, present.tools)
+        session = open_session(present)
         try:
             session.held.callback(keeper.keep(session.settings).stop)
             schedule = archiving_schedule.keep(session.settings, lambda: None if session.link is None else session.link.wake())
@@ -38,4 +47,4 @@ def main() -> NoReturn:
         return session
 
     log_to_file()
-    run(opened, OPERATIONS, blocking=BLOCKING, roots=roots)
+    run(opened, operations, blocking=BLOCKING & {operation.name for operation in operations}, roots=roots)

@@ -6,7 +6,7 @@ The schemas are made when a client first asks for them: some milliseconds for ea
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema
@@ -34,7 +34,7 @@ def tool_list(operations: Iterable[Operation]) -> list[dict[str, Any]]:
             "title": operation.title,
             "description": operation.description,
             "inputSchema": _input_schema(operation.arguments),
-            "outputSchema": _or_error(_schema(operation.result, "serialization")),
+            "outputSchema": _output_schema(operation.result),
             "annotations": _annotations(operation),
         }
         for operation in operations
@@ -53,20 +53,18 @@ def _annotations(operation: Operation) -> dict[str, bool]:
     }
 
 
-def _schema(model: type[BaseModel], mode: Literal["validation", "serialization"]) -> dict[str, Any]:
-    schema = model.model_json_schema(mode=mode, schema_generator=_InputSchema if mode == "validation" else _OutputSchema)
-    # The class's name and docstring are for programmers; the tool has a title and a description.
-    schema.pop("title", None)
-    schema.pop("description", None)
-    # A model without fields has none, and clients look for it.
-    schema.setdefault("properties", {})
-    return schema
-
-
 def _input_schema(model: type[BaseModel]) -> dict[str, Any]:
     """The schema of arguments. Nulls are taken as absence and offered nowhere: that keeps the schemas short, and simple
     clients, which turn text into the one type that they read, working."""
-    schema = _schema(model, "validation")
+    schema = model.model_json_schema(schema_generator=_InputSchema)
+    # The class's name and docstring are for programmers; the tool has a title and a description.
+    schema.pop("title", None)
+    schema.pop("description", None)
+    if (definitions := schema.pop("$defs", None)) is not None:  # many clients do not follow references
+        schema = _without_references(schema, definitions)
+    # A model without fields has none, and clients look for it.
+    schema.setdefault("properties", {})
+    schema = dict(_slim(schema))
     former: dict[str, str] = getattr(model, "former", {})
     for name, now in former.items():
         # One of the two is asked for, which the schemas that all clients understand cannot say.
@@ -75,18 +73,56 @@ def _input_schema(model: type[BaseModel]) -> dict[str, Any]:
     return schema
 
 
-def _or_error(schema: dict[str, Any]) -> dict[str, Any]:
-    """The schema of a result, or of an error: some clients hold the structured content of an error to it too."""
-    required = schema.pop("required", [])
-    properties = {**_ERROR_PROPERTIES, **schema["properties"]}
-    return {**schema, "properties": properties, "anyOf": [{"required": required}, {"required": list(_ERROR_PROPERTIES)}]}
+_TOLD_BY_ERRORS = frozenset({"additionalProperties", "minLength", "maxLength", "minimum", "minItems", "maxItems"})
+"""Rules that a model keeps to without being told, and that an error names: they would be paid for in every context."""
+
+LARGE = 1_000_000
 
 
-_ERROR_PROPERTIES = {"error": {"type": "string"}, "message": {"type": "string"}, "details": {"type": "object"}}
+def _slim(part: Any, *, of_properties: bool = False) -> Any:
+    """A schema without what says little: rules that only errors need, bounds out of reach, the type of an enumeration."""
+    if isinstance(part, list):
+        return [_slim(one) for one in part]
+    if not isinstance(part, dict):
+        return part
+    if of_properties:
+        return {name: _slim(one) for name, one in part.items()}
+    kept = {name: value for name, value in part.items() if name not in _TOLD_BY_ERRORS}
+    if kept.get("maximum", 0) > LARGE:
+        del kept["maximum"]
+    if "enum" in kept or "format" in kept:
+        kept.pop("type", None)
+    return {name: _slim(value, of_properties=name == "properties") for name, value in kept.items()}
 
 
-class _Schema(GenerateJsonSchema):
-    """Leaves out the titles that repeat the fields' names: a third of the schemas, paid for in a model's context."""
+def _without_references(part: Any, definitions: dict[str, Any]) -> Any:
+    """A schema with what it refers to in the places of the references; a definition's title and text are for programmers."""
+    if isinstance(part, list):
+        return [_without_references(one, definitions) for one in part]
+    if not isinstance(part, dict):
+        return part
+    if "$ref" in part:
+        found = definitions[part["$ref"].removeprefix("#/$defs/")]
+        return _without_references(
+            {name: value for name, value in found.items() if name not in ("title", "description")}, definitions
+        )
+    return {name: _without_references(value, definitions) for name, value in part.items()}
+
+
+def _output_schema(model: type[BaseModel]) -> dict[str, Any]:
+    """The names of a result's fields.
+
+    No more than the names: each schema is paid for in a model's context, and clients check every answer against it, some of
+    them also the structured content of an error, which therefore agrees with it.
+    """
+    return {"type": "object", "properties": {field.alias or name: {} for name, field in model.model_fields.items()}}
+
+
+class _InputSchema(GenerateJsonSchema):
+    """Leaves out the titles that repeat the fields' names: a third of the schemas, paid for in a model's context.
+
+    What may be null is shown as what it is otherwise.
+    """
 
     def field_title_should_be_set(self, schema: Any) -> bool:
         return False
@@ -97,16 +133,5 @@ class _Schema(GenerateJsonSchema):
             del with_default["default"]
         return with_default
 
-
-class _InputSchema(_Schema):
-    """What may be null is shown as what it is otherwise."""
-
     def nullable_schema(self, schema: Any) -> Any:
         return self.generate_inner(schema["schema"])
-
-
-class _OutputSchema(_Schema):
-    """Of what may be null the name alone is shown: a type would refuse the null, and a null is offered nowhere."""
-
-    def nullable_schema(self, schema: Any) -> Any:
-        return {}

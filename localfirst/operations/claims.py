@@ -77,6 +77,7 @@ OPERATIONS = (
         claim,
         "update",
         idempotent=True,
+        rows=WORK_ITEM,
     ),
     Operation(
         "release_work_item",
@@ -87,5 +88,6 @@ OPERATIONS = (
         release,
         "update",
         idempotent=True,
+        rows=WORK_ITEM,
     ),
 )

@@ -10,6 +10,7 @@ from localfirst_schema.errors import InvalidStateError, NotFoundError, Validatio
 from localfirst_schema.results import ConflictResolved, Conflicts
 from localfirst_schema.wire import Row, decode_json, encode_json
 
+from localfirst.operations.lean import LEAN, shaped
 from localfirst.operations.operation import Operation
 from localfirst.operations.present import present
 from localfirst.operations.settled_fields import checked_given
@@ -100,6 +101,8 @@ def resolve(session: Session, arguments: ResolveConflict) -> dict[str, Any]:
             act.settle(one["conflict_id"], arguments.resolution)
             if one["conflict_id"] == arguments.conflict_id and after is not None:
                 shown = present(entity, after)
+                if entity in LEAN:
+                    shown = shaped(session, entity, shown, is_read=False, is_full=arguments.detail == "full")
         nobody = {"id": conflict["id"], "version": None}
         settled = {"conflict_id": arguments.conflict_id, "resolution": arguments.resolution, "entity": conflict["entity"]}
         act.answer = answer = nobody | shown | settled

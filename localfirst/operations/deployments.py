@@ -135,6 +135,7 @@ OPERATIONS = (
         DeploymentWritten,
         record,
         "create",
+        rows=DEPLOYMENT,
     ),
     Operation(
         "query_deployment",
@@ -145,6 +146,7 @@ OPERATIONS = (
         query,
         "read",
         idempotent=True,
+        rows=DEPLOYMENT,
     ),
     Operation(
         "list_deployments",
@@ -155,5 +157,6 @@ OPERATIONS = (
         list_deployments,
         "read",
         idempotent=True,
+        rows=DEPLOYMENT,
     ),
 )

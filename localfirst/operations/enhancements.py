@@ -81,6 +81,7 @@ OPERATIONS = (
         EnhancementWritten,
         create,
         "create",
+        rows=ENHANCEMENT,
     ),
     Operation(
         "update_enhancement",
@@ -90,6 +91,7 @@ OPERATIONS = (
         EnhancementWritten,
         update,
         "destroy",
+        rows=ENHANCEMENT,
     ),
     Operation(
         "list_enhancements",
@@ -100,5 +102,6 @@ OPERATIONS = (
         list_enhancements,
         "read",
         idempotent=True,
+        rows=ENHANCEMENT,
     ),
 )

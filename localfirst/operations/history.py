@@ -186,5 +186,6 @@ OPERATIONS = (
         WorkItemWritten,
         revert,
         "update",
+        rows=WORK_ITEM,
     ),
 )

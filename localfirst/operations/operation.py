@@ -12,6 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from localfirst_schema.entities import Entity
+from localfirst_schema.types import Arguments
 from pydantic import BaseModel
 
 if TYPE_CHECKING:
@@ -23,13 +25,17 @@ Effect = Literal["read", "create", "update", "destroy"]
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One operation; `idempotent` says that repeating it with equal arguments changes nothing more."""
+    """One operation; `idempotent` says that repeating it with equal arguments changes nothing more.
+
+    `rows`: the entity whose rows it answers with, which are lean (`lean`) unless `detail` is ``full``.
+    """
 
     name: str
     title: str
     description: str
-    arguments: type[BaseModel]
+    arguments: type[Arguments]
     result: type[BaseModel]
     run: Callable[[Session, Any], dict[str, Any]]
     effect: Effect
     idempotent: bool = False
+    rows: Entity | None = None

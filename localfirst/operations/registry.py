@@ -9,8 +9,10 @@ from localfirst.operations import (
     archiving,
     claims,
     comments,
+    completing,
     configuration,
     conflicts,
+    creating,
     dependencies,
     deployments,
     enhancements,
@@ -26,13 +28,29 @@ from localfirst.operations import (
     work_item_queries,
     work_items,
 )
+from localfirst.operations.lean import shaped
+from localfirst.operations.naming import resolved
 from localfirst.operations.operation import Operation
-from localfirst.reading.cascade import carry_out
+from localfirst.reading.cascade import Run, carry_out
 from localfirst.session import Session
 
 
+def _in_the_callers_terms(operation: Operation) -> Run:
+    """The operation with items named as callers name them, and with rows as they are shown."""
+    run, rows, reads = operation.run, operation.rows, operation.effect == "read"
+    names_items = bool(operation.arguments.item_names())
+
+    def in_the_callers_terms(session: Any, arguments: Any) -> dict[str, Any]:
+        answer = run(session, resolved(session, arguments) if names_items else arguments)
+        if rows is None:
+            return answer
+        return shaped(session, rows, answer, is_read=reads, is_full=arguments.detail == "full")
+
+    return in_the_callers_terms
+
+
 def _guarded(operation: Operation) -> Operation:
-    run, reads = operation.run, operation.effect == "read"
+    run, reads = _in_the_callers_terms(operation), operation.effect == "read"
 
     def guarded(session: Session, arguments: Any) -> dict[str, Any]:
         return carry_out(operation.name, run, reads=reads, session=session, arguments=arguments)
@@ -43,7 +61,9 @@ def _guarded(operation: Operation) -> Operation:
 OPERATIONS: tuple[Operation, ...] = tuple(
     _guarded(operation)
     for module in (
+        creating,
         work_items,
+        completing,
         work_item_queries,
         search,
         dependencies,

@@ -35,5 +35,6 @@ OPERATIONS = (
         search,
         "read",
         idempotent=True,
+        rows=WORK_ITEM,
     ),
 )

@@ -118,6 +118,7 @@ OPERATIONS = (
         VendorWritten,
         create,
         "create",
+        rows=VENDOR,
     ),
     Operation(
         "query_vendor_status",
@@ -128,6 +129,7 @@ OPERATIONS = (
         query,
         "read",
         idempotent=True,
+        rows=VENDOR,
     ),
     Operation(
         "update_vendor_status",
@@ -137,6 +139,7 @@ OPERATIONS = (
         VendorWritten,
         update,
         "update",
+        rows=VENDOR,
     ),
     Operation(
         "list_vendors",
@@ -147,5 +150,6 @@ OPERATIONS = (
         list_vendors,
         "read",
         idempotent=True,
+        rows=VENDOR,
     ),
 )

@@ -8,44 +8,29 @@ from localfirst_schema.arguments import ListWorkItems, QueryWorkItem, ReadyWorkI
 from localfirst_schema.entities import WORK_ITEM
 from localfirst_schema.results import ReadyItems, WorkItemPage, WorkItemRead
 
+from localfirst.operations import readiness
 from localfirst.operations.changing import require
 from localfirst.operations.comments import comment_count, last_comments
 from localfirst.operations.operation import Operation
 from localfirst.operations.partial import waiting_blind_update
 from localfirst.operations.present import present
 from localfirst.operations.work_item_tree import add_children, ancestors
-from localfirst.replica.rows import as_row, find, select, select_sql
+from localfirst.replica.rows import find, select
 from localfirst.session import Session
 
 LEVELS_MAX = 10
 """A tree has five; what came in otherwise may have more, and is shown so far."""
 
+_RELATED = ("id", "title", "status", "item_type", "version", "updated_at")
 _DEPENDENCIES = """
-    SELECT d.dependency_type, 'outgoing', w.id, w.title, w.status, w.item_type, w.version
+    SELECT d.dependency_type, 'outgoing', w.id, w.title, w.status, w.item_type, w.version, w.updated_at
     FROM work_item_dependencies AS d JOIN work_items AS w ON w.id = d.depends_on_id
     WHERE d.work_item_id = ? AND d.deleted_at IS NULL AND w.deleted_at IS NULL
     UNION ALL
-    SELECT d.dependency_type, 'incoming', w.id, w.title, w.status, w.item_type, w.version
+    SELECT d.dependency_type, 'incoming', w.id, w.title, w.status, w.item_type, w.version, w.updated_at
     FROM work_item_dependencies AS d JOIN work_items AS w ON w.id = d.work_item_id
     WHERE d.depends_on_id = ? AND d.deleted_at IS NULL AND w.deleted_at IS NULL
     ORDER BY 2 DESC, 3, 1
-"""
-
-_READY = f"""
-    {select_sql(WORK_ITEM)} AS w
-    WHERE status = 'active' AND deleted_at IS NULL AND archived_at IS NULL AND (?1 IS NULL OR item_type = ?1)
-        AND NOT EXISTS (
-            SELECT 1 FROM work_item_dependencies AS d JOIN work_items AS other ON other.id = d.depends_on_id
-            WHERE d.work_item_id = w.id AND d.dependency_type = 'depends_on' AND d.deleted_at IS NULL
-                AND other.deleted_at IS NULL AND other.status <> 'completed'
-        )
-        AND NOT EXISTS (
-            SELECT 1 FROM work_item_dependencies AS d JOIN work_items AS other ON other.id = d.work_item_id
-            WHERE d.depends_on_id = w.id AND d.dependency_type = 'blocks' AND d.deleted_at IS NULL
-                AND other.deleted_at IS NULL AND other.status <> 'completed'
-        )
-    ORDER BY CASE json_extract(metadata, '$.priority') WHEN 'high' THEN 0 WHEN 'low' THEN 2 ELSE 1 END, created_at, id
-    LIMIT ?2
 """
 
 
@@ -74,11 +59,9 @@ def dependencies_of(session: Session, item_id: str) -> list[dict[str, Any]]:
         {
             "type": kind,
             "direction": direction,
-            "related_item": {"id": other, "title": title, "status": status, "item_type": item_type, "version": version},
+            "related_item": dict(zip(_RELATED, related, strict=True)),
         }
-        for kind, direction, other, title, status, item_type, version in session.replica.execute(
-            _DEPENDENCIES, (item_id, item_id)
-        )
+        for kind, direction, *related in session.replica.execute(_DEPENDENCIES, (item_id, item_id))
     ]
 
 
@@ -110,10 +93,19 @@ def list_items(session: Session, arguments: ListWorkItems) -> dict[str, Any]:
 
 
 def ready(session: Session, arguments: ReadyWorkItems) -> dict[str, Any]:
-    """Active items that nothing unfinished blocks, most urgent first."""
+    """What can be worked on now, most urgent first."""
     source = session.read()
-    found = session.replica.execute(_READY, (arguments.item_type, arguments.limit))
-    return {"items": [present(WORK_ITEM, as_row(WORK_ITEM, values)) for values in found]} | source
+    under = None if arguments.under is None else require(session, WORK_ITEM, arguments.under)["path"]
+    rows, total = readiness.ready(
+        session.replica,
+        limit=arguments.limit,
+        who=session.who(),
+        item_type=arguments.item_type,
+        labels=arguments.labels,
+        under=under,
+        with_claimed=arguments.include_claimed,
+    )
+    return {"items": [present(WORK_ITEM, row) for row in rows], "total_count": total} | source
 
 
 OPERATIONS = (
@@ -127,6 +119,7 @@ OPERATIONS = (
         query,
         "read",
         idempotent=True,
+        rows=WORK_ITEM,
     ),
     Operation(
         "list_work_items",
@@ -137,15 +130,18 @@ OPERATIONS = (
         list_items,
         "read",
         idempotent=True,
+        rows=WORK_ITEM,
     ),
     Operation(
         "ready_work_items",
         "What can be worked on now",
-        "Active items that no unfinished item blocks, most urgent first. Claim one before you start on it.",
+        "Active items that nothing unfinished blocks, without unfinished children, that nobody else holds: most urgent first."
+        " Claim one before you start on it.",
         ReadyWorkItems,
         ReadyItems,
         ready,
         "read",
         idempotent=True,
+        rows=WORK_ITEM,
     ),
 )

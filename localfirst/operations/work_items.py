@@ -1,14 +1,13 @@
-"""Creating, changing and deleting work items."""
+"""Changing and deleting work items."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from localfirst_schema import metadata
-from localfirst_schema.arguments import CreateWorkItem, UpdateWorkItem
+from localfirst_schema.arguments import UpdateWorkItem
 from localfirst_schema.entities import WORK_ITEM
 from localfirst_schema.errors import InvalidStateError
-from localfirst_schema.identifiers import new_id
 from localfirst_schema.json_merge import merge_patch
 from localfirst_schema.results import WorkItemWritten
 from localfirst_schema.wire import Row, decode_json
@@ -23,40 +22,12 @@ from localfirst.operations.changing import (
 )
 from localfirst.operations.operation import Operation
 from localfirst.operations.partial import keep_blind_update
-from localfirst.operations.repeated_creation import check_repeated
 from localfirst.replica.act import Act
 from localfirst.replica.rows import find
 from localfirst.replica.structure import derive_paths, has_live_children, place_under, require_alive
 from localfirst.session import Session
 
 _PLAIN = ("title", "status", "branch_name", "commit_hash", "pr_number")
-
-
-def create(session: Session, arguments: CreateWorkItem) -> dict[str, Any]:
-    """Creates one item; the same call again (with its `id`) answers with the item as it is."""
-    content = metadata.check(metadata.OF_ITEM_TYPE[arguments.item_type], arguments.metadata)
-    values: dict[str, Any] = {
-        "id": arguments.id or new_id(),
-        "item_type": arguments.item_type,
-        "parent_id": arguments.parent_id,
-        "metadata": content,
-        **{name: getattr(arguments, name) for name in _PLAIN},
-    }
-    if arguments.created_at is not None:
-        values["created_at"] = arguments.created_at
-    if arguments.parent_id is not None and find(session.replica, WORK_ITEM, arguments.parent_id) is None:
-        session.catch_up()
-    with session.act(arguments.created_by) as act:
-        if arguments.id is not None and (found := find(act.connection, WORK_ITEM, arguments.id)) is not None:
-            check_repeated(act.connection, found, values)
-            row = found
-        else:
-            parent = None
-            if arguments.parent_id is not None:
-                found_parent = find(act.connection, WORK_ITEM, arguments.parent_id)
-                parent = require_alive(found_parent, "work item", arguments.parent_id)
-            row = act.change(WORK_ITEM, None, values, **place_under(act.connection, values["id"], parent))
-    return written(session, WORK_ITEM, row)
 
 
 def update(session: Session, arguments: UpdateWorkItem) -> dict[str, Any]:
@@ -124,16 +95,6 @@ def _deletion(act: Act, row: Row, *, deleted: bool) -> str | None:
 
 OPERATIONS = (
     Operation(
-        "create_work_item",
-        "Create a work item",
-        "Creates a project, session, task or research item, on its own or under a parent (at most five levels). Give your own"
-        " `id` (a UUID) to make a repeated call harmless.",
-        CreateWorkItem,
-        WorkItemWritten,
-        create,
-        "create",
-    ),
-    Operation(
         "update_work_item",
         "Update a work item",
         "Changes any of title, status, parent, metadata (JSON merge patch), branch, commit, PR, empties what `clear` names, or"
@@ -143,5 +104,6 @@ OPERATIONS = (
         WorkItemWritten,
         update,
         "destroy",
+        rows=WORK_ITEM,
     ),
 )

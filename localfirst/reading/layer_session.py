@@ -33,6 +33,10 @@ class LayerSession:
         """The same."""
         return self.read()
 
+    def who(self) -> str | None:
+        """Nobody writes here, and nothing is held."""
+        return None
+
     @contextmanager
     def one_read(self) -> Iterator[None]:
         """Nobody writes to it, so there is one state."""

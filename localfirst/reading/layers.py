@@ -34,6 +34,7 @@ from localfirst.replica import fulltext
 from localfirst.replica.act import act
 from localfirst.replica.connection import closed_on_failure
 from localfirst.replica.migrate import migrate
+from localfirst.replica.refs import know_refs
 from localfirst.replica.replica import begin
 from localfirst.settings import Settings
 
@@ -121,6 +122,7 @@ def empty(settings: Settings, project_id: str | None = None) -> apsw.Connection:
     """A replica in memory, with the project's configuration and nothing else."""
     connection = apsw.Connection(":memory:")
     with closed_on_failure(connection):
+        know_refs(connection)
         migrate(connection, Path(":memory:"))
         begin(connection, settings.project)
         if project_id is not None:

@@ -18,6 +18,7 @@ from localfirst.replica.defences import defend
 from localfirst.replica.local_store import ReplicaStore
 from localfirst.replica.migrate import LATEST
 from localfirst.replica.planted import acting
+from localfirst.replica.refs import know_refs
 from localfirst.settings import Settings
 
 READ_PATIENCE_MS = 250
@@ -54,6 +55,7 @@ class MemoryReplica:
             connection.set_busy_timeout(BUSY_TIMEOUT_MS)
             connection.pragma("temp_store", "memory")
             defend(connection)
+            know_refs(connection)
         return connection
 
     def open_store(self) -> ReplicaStore:

@@ -19,6 +19,7 @@ from localfirst_schema.wire import Fields, Row, decode_json, encode_json
 from localfirst.replica import fulltext, set_aside
 from localfirst.replica.connection import immediate
 from localfirst.replica.last_act import Step
+from localfirst.replica.refs import REF_OF_ID
 
 _BEGIN = f"""
     SELECT coalesce((SELECT number FROM outbox ORDER BY history_id DESC LIMIT 1), acked_number) + 1, ({set_aside.IS_ANY}),
@@ -171,22 +172,32 @@ def written_columns(entity: Entity) -> tuple[str, ...]:
 
 
 @cache
-def _insert_sql(entity: Entity) -> str:
+def insert_sql(entity: Entity, into: str | None = None, verb: str = "INSERT") -> str:
+    """Inserts one row, given as its `written_columns` (the id is the first); of a work item the ref is computed.
+
+    Args:
+        into: a table with the entity's columns; None: its own.
+        verb: ``INSERT``, or ``INSERT OR IGNORE``.
+    """
     columns = written_columns(entity)
-    return f"INSERT INTO {entity.table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"
+    names, values = list(columns), ["?"] * len(columns)
+    if entity is WORK_ITEM:
+        names.append("ref")
+        values.append(f"{REF_OF_ID}(?1)")
+    return f"{verb} INTO {into or entity.table} ({', '.join(names)}) VALUES ({', '.join(values)})"
 
 
 @cache
 def upsert_sql(entity: Entity) -> str:
     """Inserts a whole row or overwrites the one with its id."""
     sets = ", ".join(f"{name} = excluded.{name}" for name in written_columns(entity) if name != "id")
-    return f"{_insert_sql(entity)} ON CONFLICT (id) DO UPDATE SET {sets}"
+    return f"{insert_sql(entity)} ON CONFLICT (id) DO UPDATE SET {sets}"
 
 
 def write_row(connection: apsw.Connection, entity: Entity, before: Row | None, row: Row) -> int:
     """Inserts the row, or updates the columns in which it differs from `before`; returns its local id (work items only)."""
     if before is None:
-        connection.execute(_insert_sql(entity), [row[name] for name in written_columns(entity)])
+        connection.execute(insert_sql(entity), [row[name] for name in written_columns(entity)])
         return connection.last_insert_rowid()
     changed = [name for name in written_columns(entity) if row[name] != before[name]]
     sets = ", ".join(f"{name} = ?" for name in changed)

@@ -23,7 +23,7 @@ from localfirst_sync.decision import rebase
 from localfirst_sync.ports import BEGINNING, CONFLICT_COLUMNS, CONFLICT_TABLE, Cursor, HistoryRow
 
 from localfirst.replica import fulltext, outbox, set_aside
-from localfirst.replica.act import write_row, written_columns
+from localfirst.replica.act import insert_sql, write_row, written_columns
 from localfirst.replica.connection import WAL_AUTOCHECKPOINT_PAGES, immediate
 from localfirst.replica.rows import find
 from localfirst.replica.spool import HISTORY
@@ -247,11 +247,9 @@ _NEXT_TEXTS = """
 
 @cache
 def _stage_sql(table: str) -> str:
-    columns: Sequence[str] = CONFLICT_COLUMNS
-    if table == HISTORY:
-        columns = _HISTORY_COLUMNS
-    elif table != CONFLICT_TABLE:
-        columns = written_columns(_ENTITY_OF_TABLE[table])
+    if table in _ENTITY_OF_TABLE:
+        return insert_sql(_ENTITY_OF_TABLE[table], f"staged_{table}")
+    columns: Sequence[str] = _HISTORY_COLUMNS if table == HISTORY else CONFLICT_COLUMNS
     return f"INSERT INTO staged_{table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"
 
 

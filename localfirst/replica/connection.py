@@ -20,6 +20,7 @@ from localfirst_schema.errors import LocalfirstError, UnavailableError
 from localfirst.disk_words import in_words as disk_words
 from localfirst.private_files import create_file
 from localfirst.replica.defences import defend
+from localfirst.replica.refs import know_refs
 from localfirst.replica.turn import Turn
 
 logger = logging.getLogger("localfirst.replica")
@@ -74,6 +75,7 @@ def connect(path: Path, *, busy_timeout_ms: int = BUSY_TIMEOUT_MS) -> apsw.Conne
             connection.pragma("journal_size_limit", 16 * 1024 * 1024)
             connection.pragma("temp_store", "memory")
             defend(connection)
+            know_refs(connection)
     return connection
 
 

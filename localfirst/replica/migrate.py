@@ -9,6 +9,7 @@ from typing import NamedTuple
 import apsw
 from localfirst_schema.errors import UnavailableError
 
+from localfirst.replica import refs
 from localfirst.replica.connection import immediate
 
 
@@ -29,8 +30,12 @@ def migrations() -> list[Migration]:
     return sorted(found)
 
 
-LATEST = 9
+LATEST = 10
 """The newest step's number; a test holds it equal to the files', so that opening a current replica reads none of them."""
+
+
+REFS_FROM = 10
+"""The step that gives work items their refs, which SQL alone cannot compute."""
 
 
 def migrate(connection: apsw.Connection, path: Path) -> None:
@@ -61,4 +66,7 @@ def migrate(connection: apsw.Connection, path: Path) -> None:
             if connection.pragma("user_version") < step.number:
                 for _ in connection.execute(step.sql):
                     pass
+                if step.number == REFS_FROM:
+                    refs.know_refs(connection)
+                    refs.fill(connection)
                 connection.pragma("user_version", step.number)

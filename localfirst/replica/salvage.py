@@ -20,7 +20,7 @@ from localfirst_sync.decision import decide, rebase
 from localfirst_sync.ports import CONFLICT_COLUMNS, CONFLICT_TABLE
 
 from localfirst.replica import fulltext, outbox
-from localfirst.replica.act import written_columns
+from localfirst.replica.act import insert_sql, written_columns
 from localfirst.replica.connection import immediate
 from localfirst.replica.damaged import Reading
 from localfirst.replica.naming import make_ids_anew
@@ -92,8 +92,12 @@ def _rows_of(damaged: apsw.Connection, entity: Entity, done: Salvage) -> Iterato
     gaps = done.gaps
     yield from (values for values in _read(damaged, entity.table, columns, done) if is_row(entity, values))
     if done.gaps > gaps:
-        more = 1 if entity is WORK_ITEM else 0  # its integer key comes first
-        found = [one.values[more:] for one in _leaves(damaged, len(columns) + more)]
+        if entity is WORK_ITEM:
+            # Its integer key comes first; its ref is the last, and is not in rows that are older than refs.
+            lengths, columns_of = [len(columns) + 1, len(columns) + 2], slice(1, len(columns) + 1)
+        else:
+            lengths, columns_of = [len(columns)], slice(len(columns))
+        found = [one.values[columns_of] for length in lengths for one in _leaves(damaged, length)]
         version = columns.index("version")
         yield from sorted((v for v in found if is_row(entity, v)), key=lambda v: -int(v[version]))  # type: ignore[arg-type]  # `is_row` saw it
 
@@ -133,8 +137,7 @@ def _take_identity(replica: apsw.Connection, identity: tuple[Any, ...] | None) -
 
 def _take_rows(damaged: apsw.Connection, replica: apsw.Connection, done: Salvage) -> None:
     for entity in ENTITIES:
-        columns = written_columns(entity)
-        insert = f"INSERT OR IGNORE INTO {entity.table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"
+        insert = insert_sql(entity, verb="INSERT OR IGNORE")
         if entity is CONFIGURATION:
             found = list(_rows_of(damaged, entity, done))
             if found:  # it takes the place of the one with which a replica begins
@@ -211,9 +214,9 @@ def _made_again(replica: apsw.Connection, entity: Entity, changes: list[tuple[Mu
         row = rebase(entity, rest, row)
     if entity is WORK_ITEM:
         row |= {"path": row["id"], "depth": 0}
-    columns = written_columns(entity)
-    insert = f"INSERT OR IGNORE INTO {entity.table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"
-    made = _inserted(replica, insert, tuple(row[column] for column in columns))
+    made = _inserted(
+        replica, insert_sql(entity, verb="INSERT OR IGNORE"), tuple(row[column] for column in written_columns(entity))
+    )
     if made and entity is WORK_ITEM:
         fulltext.index(replica, replica.last_insert_rowid(), row["title"], row["metadata"], is_new=True)
         derive_paths(replica, [row["id"]])

@@ -112,6 +112,7 @@ def resolve(sources: Sources) -> Settings:
         embedding_requests_per_minute=int(value("embedding_requests_per_minute") or 0) or None,
         share_code=is_yes(value("share_code") or "yes"),
         archiving=is_yes(value("archiving") or "yes"),
+        tools=value("tools") or "all",
         untrusted=tuple(sorted(untrusted)),
         is_name_withheld=named.is_ignored and (project is None or (placing is not None and not placing.found.is_shared)),
         named_by_user=named.names.given is not None,

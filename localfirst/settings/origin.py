@@ -40,6 +40,7 @@ _MAY_SAY: dict[str, frozenset[Origin]] = {
     "embedding_requests_per_minute": _IF_ALLOWED,
     "share_code": _ANYBODY,
     "archiving": _ANYBODY,
+    "tools": _IF_ALLOWED,
 }
 
 KEYS = tuple(_MAY_SAY)

@@ -31,6 +31,7 @@ class Settings(NamedTuple):
     embedding_requests_per_minute: int | None = None
     share_code: bool = True
     archiving: bool = True
+    tools: str = "all"
     untrusted: tuple[str, ...] = ()
     is_name_withheld: bool = False
     named_by_user: bool = False

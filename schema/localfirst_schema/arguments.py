@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
 
+from localfirst_schema.identifiers import is_uuid
 from localfirst_schema.types import (
     Arguments,
     Body,
@@ -14,10 +15,12 @@ from localfirst_schema.types import (
     ContextType,
     DependencyType,
     Description,
+    Detail,
     EnhancementStatus,
     EntityName,
     GitBranch,
     Id,
+    ItemId,
     ItemType,
     JobId,
     JobStatus,
@@ -44,6 +47,10 @@ from localfirst_schema.types import (
 _CLEAR: Any = Field(default_factory=list, description="optional fields to be emptied")
 
 
+DEPENDENCIES_MAX = 200
+"""How many items a new one can be said to wait for."""
+
+
 class Nothing(Arguments):
     """No arguments."""
 
@@ -51,13 +58,13 @@ class Nothing(Arguments):
 # Work items
 
 
-class CreateWorkItem(Arguments):
-    """`id` makes a repeated create harmless."""
+class NewWorkItem(Arguments):
+    """What a work item is created with; `id` makes a repeated create harmless."""
 
     item_type: ItemType
     title: Title
     id: Id | None = None
-    parent_id: Id | None = None
+    parent_id: ItemId | None = None
     status: Status = "active"
     metadata: Json = Field(default_factory=dict)
     branch_name: BranchName | None = None
@@ -67,14 +74,48 @@ class CreateWorkItem(Arguments):
     created_at: Annotated[Moment | None, Field(description="for records of the past")] = None
 
 
+class CreateWorkItem(NewWorkItem):
+    """One new item, and what it waits for."""
+
+    depends_on: Annotated[list[ItemId], Field(max_length=DEPENDENCIES_MAX)] = Field(default_factory=list)
+    detail: Detail | None = None
+
+
+class PlannedWorkItem(NewWorkItem):
+    """One of several new items, which name each other by keys."""
+
+    key: Annotated[Text, Field(min_length=1, max_length=100)] | None = None
+    parent: Annotated[Text, Field(min_length=1, max_length=100, description="key, ref or id")] | None = None
+    depends_on: Annotated[
+        list[Annotated[Text, Field(min_length=1, max_length=100)]],
+        Field(max_length=DEPENDENCIES_MAX, description="keys, refs or ids"),
+    ] = Field(default_factory=list)
+
+
+class CreateWorkItems(Arguments):
+    """Several new items, in any order."""
+
+    items: Annotated[list[PlannedWorkItem], Field(min_length=1, max_length=200)]
+
+
+class CompleteWorkItem(Arguments):
+    """Without `version` the item is completed as it stands."""
+
+    id: ItemId
+    version: Version | None = None
+    comment: Body | None = None
+    updated_by: Who | None = None
+    detail: Detail | None = None
+
+
 class UpdateWorkItem(Arguments):
     """`version` is the one that was read; to clear `parent_id` moves the item to the root."""
 
-    id: Id
+    id: ItemId
     version: Version
     title: Title | None = None
     status: Status | None = None
-    parent_id: Id | None = None
+    parent_id: ItemId | None = None
     metadata: Annotated[Json | None, Field(description="JSON merge patch: null removes a key")] = None
     branch_name: BranchName | None = None
     commit_hash: CommitHash | None = None
@@ -83,17 +124,19 @@ class UpdateWorkItem(Arguments):
     clear: Annotated[list[Literal["parent_id", "branch_name", "commit_hash", "pr_number"]], _CLEAR]
     updated_by: Who | None = None
     created_by: Who | None = None
+    detail: Detail | None = None
 
 
 class QueryWorkItem(Arguments):
     """One item with what surrounds it."""
 
-    id: Id
+    id: ItemId
     include_children: bool = True
     include_dependencies: bool = True
     include_comments: Annotated[bool, Field(description="the last 20, oldest first")] = False
     max_depth: Annotated[int, Field(ge=1, le=100)] = 5
     max_children: Annotated[int, Field(ge=1, le=10_000, description="in all, level by level")] = 200
+    detail: Detail | None = None
 
 
 class ListWorkItems(Arguments):
@@ -101,19 +144,24 @@ class ListWorkItems(Arguments):
 
     item_type: ItemType | None = None
     status: Status | None = None
-    parent_id: Id | None = None
+    parent_id: ItemId | None = None
     root_only: bool = False
     include_deleted: bool = False
     include_archived: bool = False
     limit: Limit = 50
     offset: Offset = 0
+    detail: Detail | None = None
 
 
 class ReadyWorkItems(Arguments):
     """What may be worked on now."""
 
-    limit: Limit = 50
+    limit: Limit = 10
     item_type: ItemType | None = None
+    labels: Annotated[list[Text], Field(max_length=50, description="all of them")] = Field(default_factory=list)
+    under: Annotated[ItemId | None, Field(description="only below this item")] = None
+    include_claimed: bool = False
+    detail: Detail | None = None
 
 
 class SearchWorkItems(Arguments):
@@ -121,13 +169,14 @@ class SearchWorkItems(Arguments):
 
     query: Query
     limit: Limit = 10
+    detail: Detail | None = None
 
 
 class LinkWorkItems(Arguments):
     """`depends_on`: the source waits for the target; `blocks`: the target waits for the source."""
 
-    source_id: Id
-    target_id: Id
+    source_id: ItemId
+    target_id: ItemId
     dependency_type: DependencyType
     created_by: Who | None = None
 
@@ -136,15 +185,23 @@ class GetHistory(Arguments):
     """The changes of one thing."""
 
     entity: EntityName
-    id: Id
+    id: Annotated[ItemId, Field(description="UUID; of a work item its ref too")]
     limit: Annotated[int, Field(ge=1, le=500)] = 50
+
+    @field_validator("id")
+    @classmethod
+    def _only_items_have_refs(cls, value: str, info: ValidationInfo) -> str:
+        if info.data.get("entity") != "work_item" and not is_uuid(value):
+            raise ValueError("must be a UUID: only work items have refs")
+        return value
 
 
 class ClaimWorkItem(Arguments):
     """`claimed_by` is the client's own name where it is not given."""
 
-    id: Id
+    id: ItemId
     claimed_by: Who | None = None
+    detail: Detail | None = None
 
 
 class AddComment(Arguments):
@@ -152,7 +209,7 @@ class AddComment(Arguments):
 
     former: ClassVar[dict[str, str]] = {"work_item_id": "id"}
 
-    id: Id
+    id: ItemId
     body: Body
     created_by: Who | None = None
 
@@ -162,7 +219,7 @@ class ListComments(Arguments):
 
     former: ClassVar[dict[str, str]] = {"work_item_id": "id"}
 
-    id: Id
+    id: ItemId
     limit: Limit = 50
     offset: Offset = 0
 
@@ -170,10 +227,11 @@ class ListComments(Arguments):
 class RevertWorkItem(Arguments):
     """Brings back the fields as they were at `to_version`, as a new version."""
 
-    id: Id
+    id: ItemId
     version: Version
     to_version: Version
     updated_by: Who | None = None
+    detail: Detail | None = None
 
 
 # Vendors
@@ -186,12 +244,14 @@ class CreateVendor(Arguments):
     operational: bool = True
     metadata: Json = Field(default_factory=dict)
     created_by: Who | None = None
+    detail: Detail | None = None
 
 
 class QueryVendorStatus(Arguments):
     """One vendor by name."""
 
     name: Text
+    detail: Detail | None = None
 
 
 class UpdateVendorStatus(Arguments):
@@ -202,6 +262,7 @@ class UpdateVendorStatus(Arguments):
     operational: bool | None = None
     metadata: Annotated[Json | None, Field(description="JSON merge patch: null removes a key")] = None
     updated_by: Who | None = None
+    detail: Detail | None = None
 
 
 class ListVendors(Arguments):
@@ -210,6 +271,7 @@ class ListVendors(Arguments):
     status: Literal["operational", "broken"] | None = None
     limit: Limit = 50
     offset: Offset = 0
+    detail: Detail | None = None
 
 
 # Deployments
@@ -220,15 +282,17 @@ class RecordDeployment(Arguments):
 
     metadata: Json
     vendor_ids: list[Id] = Field(default_factory=list, max_length=1000)
-    work_item_ids: list[Id] = Field(default_factory=list, max_length=1000)
+    work_item_ids: list[ItemId] = Field(default_factory=list, max_length=1000)
     deployed_at: Moment | None = None
     created_by: Who | None = None
+    detail: Detail | None = None
 
 
 class QueryDeployment(Arguments):
     """One deployment."""
 
     id: Id
+    detail: Detail | None = None
 
 
 class ListDeployments(Arguments):
@@ -237,6 +301,7 @@ class ListDeployments(Arguments):
     limit: Limit = 50
     offset: Offset = 0
     since: Moment | None = None
+    detail: Detail | None = None
 
 
 # Enhancements
@@ -252,6 +317,7 @@ class CreateEnhancement(Arguments):
     target_quarter: Quarter | None = None
     requires_constitutional_principles: Texts | None = None
     created_by: Who | None = None
+    detail: Detail | None = None
 
 
 class UpdateEnhancement(Arguments):
@@ -268,6 +334,7 @@ class UpdateEnhancement(Arguments):
     deleted: bool | None = None
     clear: Annotated[list[Literal["description", "target_quarter", "requires_constitutional_principles"]], _CLEAR]
     updated_by: Who | None = None
+    detail: Detail | None = None
 
 
 class ListEnhancements(Arguments):
@@ -278,6 +345,7 @@ class ListEnhancements(Arguments):
     target_quarter: Quarter | None = None
     limit: Limit = 50
     offset: Offset = 0
+    detail: Detail | None = None
 
 
 # Configuration, status
@@ -329,6 +397,7 @@ class ResolveConflict(Arguments):
         Json | None, Field(description="with merge: every clashing field → value; metadata as a JSON merge patch")
     ] = None
     resolved_by: Who | None = None
+    detail: Detail | None = None
 
 
 class ListConflicts(Arguments):

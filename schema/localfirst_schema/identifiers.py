@@ -41,6 +41,9 @@ def project_id(name: str) -> str:
     return natural_id("", "project", name)
 
 
+UUID_LENGTH = 36
+
+
 def is_uuid(text: str) -> bool:
     """Whether `text` is a UUID in any spelling that PostgreSQL reads."""
     try:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from typing import Annotated, Any, ClassVar, Literal
+from collections.abc import Iterable
+from functools import cache
+from typing import Annotated, Any, ClassVar, Literal, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from localfirst_schema import timestamps, values
+from localfirst_schema import refs, timestamps, values
 from localfirst_schema.author import AUTHOR_MAX
 from localfirst_schema.errors import ValidationError
 from localfirst_schema.identifiers import canonical_uuid
@@ -27,10 +29,25 @@ class Arguments(BaseModel):
     former: ClassVar[dict[str, str]] = {}
     """Names that arguments had before, and are still taken: former name → name."""
 
+    @classmethod
+    def item_names(cls) -> tuple[str, ...]:
+        """The arguments that name a work item, or several."""
+        return _item_names(cls)
+
     def given(self, *names: str) -> dict[str, Any]:
         """Those of the named arguments that the caller gave; None for those that `clear` empties."""
         given = {name: getattr(self, name) for name in names if name in self.model_fields_set}
         return given | dict.fromkeys(getattr(self, "clear", ()))
+
+
+@cache
+def _item_names(model: type[Arguments]) -> tuple[str, ...]:
+    return tuple(name for name, field in model.model_fields.items() if _names_item(field.annotation, field.metadata))
+
+
+def _names_item(annotation: Any, metadata: Iterable[Any] = ()) -> bool:
+    rule = AfterValidator(_item_name)
+    return rule in metadata or any(_names_item(one, getattr(one, "__metadata__", ())) for one in get_args(annotation))
 
 
 def _text(value: str) -> str:
@@ -52,6 +69,24 @@ def _uuid(value: str) -> str:
         return canonical_uuid(value)
     except ValueError:
         raise ValueError("must be a UUID") from None
+
+
+def as_item_name(text: str) -> str | None:
+    """What names a work item, in one spelling: an id, 6 or more digits of its beginning, or a ref. None for what cannot."""
+    try:
+        return canonical_uuid(text)
+    except ValueError:
+        return refs.beginning_of_id(text) or refs.as_ref(text)
+
+
+def _item_name(value: str) -> str:
+    name = as_item_name(value)
+    if name is None:
+        raise ValueError(
+            f"must name a work item: by its id, its first {refs.DIGITS_MIN} or more digits, or its ref ({refs.GIVEN_MIN} or"
+            " more symbols)"
+        )
+    return name
 
 
 def _moment(value: str) -> str:
@@ -94,6 +129,8 @@ def _name(value: str) -> str:
 
 Text = Annotated[str, AfterValidator(_text)]
 Id = Annotated[str, AfterValidator(_uuid), Field(description="UUID", json_schema_extra={"format": "uuid"})]
+ItemId = Annotated[str, AfterValidator(_item_name), Field(description="id or ref")]
+"""Names a work item: its id, a beginning of it, or its ref. An operation is given the id (`operations.naming`)."""
 Moment = Annotated[str, AfterValidator(_moment), Field(description="time, RFC 3339")]
 Json = dict[str, Any]
 """Checked by `metadata.check`, which can name the key."""
@@ -122,6 +159,8 @@ DependencyType = Literal["depends_on", "blocks"]
 Priority = Literal["high", "medium", "low"]
 EnhancementStatus = Literal["planned", "approved", "implementing", "completed"]
 ContextType = Literal["feature", "maintenance", "research"]
+Detail = Literal["lean", "full"]
+"""Rows without their empty and seldom fields, or with every field."""
 JobStatus = Literal["pending", "running", "blocked", "completed", "failed", "cancelled"]
 SkipRuleName = Literal[
     "binary", "too large", "minified", "generated", "lock file", "secret", "link", "not a regular file", "empty",

@@ -79,7 +79,7 @@ def mistakes(error: pydantic.ValidationError, given: dict[str, Any], prefix: str
 
 def _field(given: dict[str, Any], location: tuple[int | str, ...], kind: str, prefix: str) -> str:
     """The dotted path of the field, without the names of union members that pydantic puts in between."""
-    path: list[str] = [prefix] if prefix else []
+    path: list[str] = [f".{prefix}"] if prefix else []
     value: Any = given
     for position, step in enumerate(location):
         last = position == len(location) - 1
@@ -89,8 +89,8 @@ def _field(given: dict[str, Any], location: tuple[int | str, ...], kind: str, pr
             value = value[step]
         else:
             continue
-        path.append(str(step))
-    return ".".join(path) or "arguments"
+        path.append(f"[{step}]" if isinstance(step, int) else f".{step}")
+    return "".join(path).removeprefix(".") or "arguments"
 
 
 def _constraint(error: Any, known: Sequence[str]) -> str:

@@ -23,6 +23,16 @@ def prepared(tool: str, call: Call, place: Any) -> dict[str, Any]:
     match tool:
         case "create_work_item":
             return {"item_type": "task", "title": "Made", "metadata": {"estimated_hours": 3, "big": 10**30}}
+        case "create_work_items":
+            plan = [
+                {"item_type": "project", "title": "Made", "key": "a"},
+                {"item_type": "task", "title": "Below", "parent": "a"},
+            ]
+            return {"items": [*plan, {"item_type": "task", "title": "After", "depends_on": ["a"], "parent": item()["id"]}]}
+        case "complete_work_item":
+            made = item()
+            call("create_work_item", item_type="task", title="Waiting", depends_on=[made["id"]])
+            return {"id": made["id"], "comment": "Done"}
         case "update_work_item":
             return {"id": item()["id"], "version": 1, "title": "Changed", "metadata": {"estimated_hours": 5}}
         case "link_work_items":

@@ -33,16 +33,16 @@ def write(shell: Shell, content: str) -> Path:
 
 def test_a_file_counts_once_it_is_allowed_and_no_more_when_it_was_changed(shell: Shell) -> None:
     file = write(shell, 'client = "ann"\n')
-    assert shell.json("item", "create", "x")["created_by"] != "ann"
+    assert shell.json("item", "create", "x")["updated_by"] != "ann"
     allowed = shell.json("trust")
     assert allowed["allowed"] is True
     assert [(one["name"], one["counts"]) for one in allowed["settings"]] == [("client", True)]
-    assert shell.json("item", "create", "y")["created_by"] == "ann"
+    assert shell.json("item", "create", "y")["updated_by"] == "ann"
     file.write_text('client = "ann"\narchiving = "no"\n')
-    assert shell.json("item", "create", "z")["created_by"] != "ann"
+    assert shell.json("item", "create", "z")["updated_by"] != "ann"
     shell.ok("trust")
     assert shell.json("trust", "--revoke")["allowed"] is False
-    assert shell.json("item", "create", "z")["created_by"] != "ann"
+    assert shell.json("item", "create", "z")["updated_by"] != "ann"
 
 
 def test_show_says_what_it_would_set_and_allows_nothing(shell: Shell) -> None:

@@ -115,11 +115,12 @@ class Agent:
         assert refusal.details["constraint"], refusal
         return refusal
 
-    def create(self, title: str, /, item_type: str = "task", **arguments: Any) -> Answer:
-        return self.call("create_work_item", item_type=item_type, title=title, **arguments)
+    def create(self, title: str, /, item_type: str = "task", detail: str = "full", **arguments: Any) -> Answer:
+        """A new item, with every field: tests look at all of them. (What is lean is tested in `test_lean_rows`.)"""
+        return self.call("create_work_item", item_type=item_type, title=title, detail=detail, **arguments)
 
-    def update(self, item: Answer, /, **arguments: Any) -> Answer:
-        return self.call("update_work_item", id=item["id"], version=item["version"], **arguments)
+    def update(self, item: Answer, /, detail: str = "full", **arguments: Any) -> Answer:
+        return self.call("update_work_item", id=item["id"], version=item["version"], detail=detail, **arguments)
 
     def read(self, item: Answer, /, **arguments: Any) -> Answer:
         return self.call("query_work_item", id=item["id"], **arguments)

@@ -30,7 +30,7 @@ def test_a_released_item_is_free_for_another(agent: Agent, name: str) -> None:
     item = agent.create(name)
     agent.call("claim_work_item", id=item["id"], claimed_by="one")
     assert agent.refused("release_work_item", id=item["id"], claimed_by="two").kind == "InvalidStateError"
-    assert agent.call("release_work_item", id=item["id"], claimed_by="one")["claimed_by"] is None
+    assert "claimed_by" not in agent.call("release_work_item", id=item["id"], claimed_by="one")
     assert agent.call("claim_work_item", id=item["id"], claimed_by="two")["claimed_by"] == "two"
 
 

@@ -38,10 +38,12 @@ def test_a_link_shows_on_both_ends(agent: Agent, kind: str) -> None:
             "direction": "outgoing",
             "related_item": {
                 "id": target["id"],
+                "ref": target["ref"],
                 "title": "target again",
                 "status": "active",
                 "item_type": "task",
                 "version": 2,
+                "updated_at": target["updated_at"],
             },
         }
     ]
@@ -51,10 +53,12 @@ def test_a_link_shows_on_both_ends(agent: Agent, kind: str) -> None:
             "direction": "incoming",
             "related_item": {
                 "id": source["id"],
+                "ref": source["ref"],
                 "title": "source",
                 "status": "blocked",
                 "item_type": "research",
                 "version": 1,
+                "updated_at": source["updated_at"],
             },
         }
     ]

@@ -29,6 +29,7 @@ def test_a_deployment_names_what_it_touched(agent: Agent, name: str) -> None:
         work_item_ids=[item["id"] for item in items],
         deployed_at="2025-10-01T12:00:00+02:00",
         created_by="someone",
+        detail="full",
     )
     assert (made["version"], made["created_by"]) == (1, "someone")
     read = agent.call("query_deployment", id=made["id"])

@@ -73,12 +73,19 @@ def test_a_title_is_1_to_200_characters(agent: Agent) -> None:
 def test_an_update_changes_what_it_names(agent: Agent, name: str) -> None:
     made = enhancement(agent, name, description="d")
     updated = agent.call(
-        "update_enhancement", id=made["id"], version=1, status="implementing", target_quarter="2026-Q2", priority="low"
+        "update_enhancement",
+        id=made["id"],
+        version=1,
+        status="implementing",
+        target_quarter="2026-Q2",
+        priority="low",
+        detail="full",
     )
     assert updated["version"] == 2
     assert (updated["status"], updated["target_quarter"], updated["priority"]) == ("implementing", "Q2 2026", "low")
     assert (updated["title"], updated["description"]) == (name, "d")
-    assert agent.call("update_enhancement", id=made["id"], version=2, title="new", clear=["description"])["description"] is None
+    cleared = agent.call("update_enhancement", id=made["id"], version=2, title="new", clear=["description"], detail="full")
+    assert cleared["description"] is None
 
 
 def test_a_stale_update_is_a_mismatch(agent: Agent, name: str) -> None:

@@ -39,7 +39,7 @@ def test_a_leaf_knows_its_ancestors_root_first(agent: Agent, name: str) -> None:
 def test_a_root_shows_the_whole_tree_nested(agent: Agent, name: str) -> None:
     items = chain(agent, name, 5)
     agent.create("side", parent_id=items[1]["id"])
-    root = agent.read(items[0])
+    root = agent.read(items[0], detail="full")
     assert tree(root) == {f"{name} 1": {f"{name} 2": {f"{name} 3": {f"{name} 4": {}}}, "side": {}}}
     first = root["children"][0]
     assert (first["version"], first["depth"], first["parent_id"]) == (1, 1, root["id"])

@@ -61,7 +61,7 @@ def test_the_total_counts_what_the_filter_lets_through(agent: Agent, parent: Ans
 
 def test_only_roots_when_only_roots_are_wanted(agent: Agent, parent: Answer) -> None:
     child = agent.create("x", parent_id=parent["id"])
-    roots = agent.call("list_work_items", root_only=True, limit=100)
+    roots = agent.call("list_work_items", root_only=True, limit=100, detail="full")
     assert parent["id"] in ids(roots)
     assert child["id"] not in ids(roots)
     assert {item["depth"] for item in roots["items"]} == {0}

@@ -237,7 +237,7 @@ def test_what_a_checkout_says_and_may_not_is_told_once_and_by_the_status(plain: 
     (plain.project / ".localfirst.toml").write_text("replica = 'board.db'\nclient = 'mallory'\narchiving = 'no'\n")
     with working(plain) as agent:
         first = agent.raw("create_work_item", item_type="task", title="x")
-        assert first.structured_content["created_by"] != "mallory"
+        assert first.structured_content["updated_by"] != "mallory"
         assert first.structured_content["warnings"] == ["untrusted_settings"]
         assert "client, replica" in " ".join(part.text for part in first.content)
         second = agent.raw("list_work_items")

@@ -17,7 +17,7 @@ METADATA = {
 
 
 def test_a_new_vendor_has_every_field(agent: Agent, name: str) -> None:
-    vendor = agent.call("create_vendor", name=name, metadata=METADATA, created_by="someone")
+    vendor = agent.call("create_vendor", name=name, metadata=METADATA, created_by="someone", detail="full")
     read = agent.call("query_vendor_status", name=name)
     for answer in (vendor, read):
         assert (answer["name"], answer["operational"], answer["status"]) == (name, True, "operational")

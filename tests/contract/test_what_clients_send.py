@@ -49,7 +49,7 @@ def test_what_comes_as_text_is_taken_for_what_it_is(agent: Agent, name: str) -> 
     item = agent.call(
         "update_work_item", id=item["id"], version="1", metadata='{"note": null}', clear='["pr_number"]', deleted="false"
     )
-    assert (item["version"], item["metadata"], item["pr_number"]) == (2, {"estimated_hours": 2}, None)
+    assert (item["version"], item["metadata"], item.get("pr_number")) == (2, {"estimated_hours": 2}, None)
     read = agent.read(item, include_children="True", include_dependencies="false", max_depth="5", max_children=200.0)
     assert read["dependencies"] == []
     assert agent.call("list_work_items", limit="1", offset="0", root_only="true", item_type=None)["limit"] == 1

@@ -36,7 +36,7 @@ def test_a_clients_own_name_is_made_to_fit_and_its_writes_are_accepted(
 ) -> None:
     laptop = new_laptop("a")
     with working(laptop, name) as agent:
-        item = agent.call("create_work_item", item_type="task", title="x")
+        item = agent.call("create_work_item", item_type="task", title="x", detail="full")
         assert item["created_by"] == author
         agent.call("sync_now")
         assert agent.call("list_conflicts")["total_count"] == 0

@@ -25,6 +25,7 @@ import jsonschema
 from contract.agent import ERRORS
 from contract.laptop import Laptop
 from contract.wire import Wire
+from localfirst_schema.refs import short_ref
 
 from fuzz.fuzz_frames import LIBRARY_WORDS, ended_well
 
@@ -83,6 +84,7 @@ KINDS = {
             "update_work_item",
             "query_work_item",
             "claim_work_item",
+            "complete_work_item",
             "release_work_item",
             "revert_work_item",
         ),
@@ -126,6 +128,9 @@ def _value(board: Board, tool: str, name: str, schema: dict[str, Any]) -> Any:
         return dice.choice(board.jobs)
     if name == "name" and KINDS.get(tool) == "vendor" and tool != "create_vendor":
         return board.one("vendor")
+    if schema.get("description") == "id or ref":
+        item = board.one("work_item")
+        return item if dice.random() < 0.7 else dice.choice([short_ref(item), item[:23]])
     if schema.get("format") == "uuid":
         return (
             str(uuid.UUID(int=dice.getrandbits(128))) if tool.startswith("create") else board.one(KINDS.get(tool, "work_item"))
@@ -142,6 +147,13 @@ def _value(board: Board, tool: str, name: str, schema: dict[str, Any]) -> Any:
         return dice.random() * 10
     if kind == "boolean":
         return dice.random() < 0.5
+    if kind == "object" and "properties" in schema:
+        required = schema.get("required", ())
+        return {
+            one: _value(board, tool, one, of)
+            for one, of in schema["properties"].items()
+            if one in required or dice.random() < 0.3
+        }
     if kind == "array":
         return [_value(board, tool, name, schema["items"]) for _ in range(dice.randrange(3))]
     return json.loads(json.dumps(dice.choice(METADATA)))
@@ -156,6 +168,10 @@ def _made_to_fit(board: Board, tool: str, given: dict[str, Any]) -> None:
     for name, of in (("vendor_ids", "vendor"), ("work_item_ids", "work_item")):
         if name in given:
             given[name] = [board.one(of) for _ in range(dice.randrange(3))] if of == "work_item" else []
+    for number, item in enumerate(given["items"] if tool == "create_work_items" else ()):
+        _fit_into_plan(board, given["items"][:number], item)
+    if "depends_on" in given:
+        given["depends_on"] = [board.one("work_item") for _ in given["depends_on"]] if board.known["work_item"] else []
     if "entity" in given and "id" in given:
         given["id"] = board.one(given["entity"] if given["entity"] in ("deployment", "enhancement") else "work_item")
         given["entity"] = given["entity"] if given["entity"] in ("deployment", "enhancement") else "work_item"
@@ -170,6 +186,18 @@ def _made_to_fit(board: Board, tool: str, given: dict[str, Any]) -> None:
         given["source_id"], given["target_id"], given["dependency_type"] = board.links.pop()
     if "deleted" in given and dice.random() < 0.8:
         given["deleted"] = False
+
+
+def _fit_into_plan(board: Board, before: list[dict[str, Any]], item: dict[str, Any]) -> None:
+    """One of several new items: its key is its own, and what it names is there."""
+    item["key"] = f"k{len(before)}"
+    names = [one["key"] for one in before]
+    names += [board.one("work_item")] if board.known["work_item"] else []
+    for name in ("parent", "parent_id", "depends_on"):
+        item.pop(name, None)
+    if names and board.dice.random() < 0.5:
+        item["parent"] = board.dice.choice(names)
+    item["depends_on"] = board.dice.sample(names, min(len(names), board.dice.randrange(3)))
 
 
 def _odd(dice: random.Random, schema: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:

@@ -45,7 +45,7 @@ class Arguments(Strict):
         ({"detail": {"kind": "task", "hours": -1}}, "detail.hours", "must be greater than or equal to 0"),
         ({"detail": {"kind": "task"}}, "detail.hours", "is required"),
         ({"detail": {"kind": "task", "hours": 1, "x": 1}}, "detail.x", "is not known here"),
-        ({"parts": [{"kind": "task", "hours": "x"}]}, "parts.0.hours", "must be a valid number"),
+        ({"parts": [{"kind": "task", "hours": "x"}]}, "parts[0].hours", "must be a valid number"),
         ({"number": "x"}, "number", "must be a valid integer or must be a valid boolean"),
         ({"settings": 3}, "settings", "must be an object"),
         ({"priority": "x"}, "priority", "must be 'high', 'medium' or 'low'"),

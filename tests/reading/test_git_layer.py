@@ -63,7 +63,7 @@ def test_a_repository_without_a_status_file_has_deployments_alone(world: World, 
     git(settings.root, "init", "-q")
     commit(settings.root, "Begin (#1)")
     with Reader(world, settings) as reader:
-        listed = reader.ask("list_deployments")
+        listed = reader.ask("list_deployments", detail="full")
         assert [one["pr_number"] for one in listed["items"]] == [1]
         assert (listed["data_source"], listed["items"][0]["created_by"]) == ("git_history", "Ann")
         assert reader.ask("list_vendors")["items"] == []

@@ -41,6 +41,10 @@ def postgres_columns(server: psycopg.Connection[Any], table: str) -> dict[str, s
     return {name: kind for name, kind in rows if name != "project_id"}
 
 
+LOCAL = {("work_items", "ref")}
+"""Columns that only a replica has: they are computed from others."""
+
+
 @pytest.fixture
 def replica(tmp_path: Path) -> apsw.Connection:
     return open_replica(tmp_path / "r.sqlite3", "team/board")
@@ -53,7 +57,7 @@ def test_both_stores_have_the_columns_of_the_entity_in_its_order(
     here = sqlite_columns(replica, entity.table)
     with psycopg.connect(database_url) as server:
         there = postgres_columns(server, entity.table)
-    assert tuple(here) == tuple(there) == entity.column_names
+    assert tuple(name for name in here if (entity.table, name) not in LOCAL) == tuple(there) == entity.column_names
     for column in entity.columns:
         assert here[column.name] == _SQLITE_TYPE.get(column.kind, "TEXT"), column.name
         assert there[column.name] in _POSTGRES_TYPES[column.kind], column.name

@@ -16,6 +16,7 @@ from localfirst_sync.ports import Identity
 from localfirst.reading.freshness import Freshness
 from localfirst.replica.local_store import ReplicaStore
 from localfirst.replica.migrate import migrate
+from localfirst.replica.refs import know_refs
 from localfirst.replica.replica import begin
 from localfirst.session import Session
 from localfirst.settings import Settings
@@ -125,6 +126,7 @@ class Machine:
     def load(self, content: bytes) -> None:
         """The replica is the given file from now on."""
         self.connection = apsw.Connection(":memory:")
+        know_refs(self.connection)
         self.connection.deserialize("main", content)
         self.desk = Desk(self.connection, self.name)
         self.seen = []

@@ -1,0 +1,120 @@
+"""Lean rows: what rows of lists and answers of writes show unless every field is asked for, and the ref of each work item.
+
+A column that is null or empty is left out, and so are those that hardly anybody reads (`_SELDOM`). In the rows of a list long
+texts of the metadata are left out too, and named. One row that was asked for by its id is shown whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from localfirst_schema.entities import DEPLOYMENT, ENHANCEMENT, VENDOR, WORK_ITEM, Entity
+
+from localfirst.replica.refs import shown_refs
+
+if TYPE_CHECKING:
+    from localfirst.session import Session
+
+Shown: TypeAlias = dict[str, Any]
+
+TEXT_MAX = 200
+"""Characters of a text in the metadata of a list's row; a longer one is read with its item."""
+
+LEAN = (WORK_ITEM, VENDOR, DEPLOYMENT, ENHANCEMENT)
+"""Whose rows are lean."""
+
+_SELDOM = frozenset({"path", "depth", "created_at", "created_by"})
+_LISTS = ("items", "parent_chain", "unblocked")
+
+
+def shaped(session: Session, entity: Entity, answer: Shown, *, is_read: bool, is_full: bool) -> Shown:
+    """An answer with rows of `entity`: refs in all of them, and lean unless `is_full`.
+
+    Args:
+        is_read: whether a row at the top was asked for by its id; it is shown whole then, but for what is not known of it.
+    """
+    refs = _refs(session, entity, answer)
+    shape = _Shape(entity, refs, is_full=is_full)
+    if "id" in answer:
+        is_whole = is_full or (is_read and not answer.get("partial"))
+        answer = shape.row(answer, is_whole=is_whole)
+    for name in _LISTS:
+        if name in answer:
+            answer[name] = [shape.listed(row) for row in answer[name]]
+    if "children" in answer:
+        answer["children"] = shape.children(answer["children"])
+    for link in answer.get("dependencies", ()):
+        link["related_item"] = shape.row(link["related_item"], is_whole=is_full)
+    return answer
+
+
+def _refs(session: Session, entity: Entity, answer: Shown) -> dict[str, str]:
+    ids = list(dict.fromkeys(_ids(entity, answer)))
+    return dict(zip(ids, shown_refs(session.replica, ids), strict=True)) if ids else {}
+
+
+def _ids(entity: Entity, answer: Shown) -> Iterator[str]:
+    """The work items in an answer."""
+    if entity is DEPLOYMENT:
+        for deployment in (answer, *answer.get("items", ())):
+            yield from (item["id"] for item in deployment.get("related_work_items", ()))
+    elif entity is WORK_ITEM:
+        if "id" in answer:
+            yield answer["id"]
+        for name in _LISTS:
+            yield from (row["id"] for row in answer.get(name, ()))
+        yield from (link["related_item"]["id"] for link in answer.get("dependencies", ()))
+        yield from _below(answer.get("children", ()))
+
+
+def _below(children: list[Shown]) -> Iterator[str]:
+    for child in children:
+        yield child["id"]
+        yield from _below(child["children"])
+
+
+@cache
+def _columns(entity: Entity) -> frozenset[str]:
+    return frozenset(entity.column_names)
+
+
+class _Shape:
+    """How the rows of one answer are shown."""
+
+    def __init__(self, entity: Entity, refs: dict[str, str], *, is_full: bool) -> None:
+        self._entity = entity
+        self._refs = refs
+        self._columns = _columns(entity)
+        self._is_full = is_full
+
+    def row(self, row: Shown, *, is_whole: bool) -> Shown:
+        """One row; its own lists are left as they are."""
+        columns = self._columns
+        if not is_whole:
+            row = {
+                name: value
+                for name, value in row.items()
+                if name not in columns or ((value or value == 0) and name not in _SELDOM)
+            }
+        if self._entity is WORK_ITEM:
+            return {"id": row["id"], "ref": self._refs[row["id"]]} | row
+        if self._entity is DEPLOYMENT and row.get("related_work_items"):
+            related = [{"id": item["id"], "ref": self._refs[item["id"]]} | item for item in row["related_work_items"]]
+            return row | {"related_work_items": related}
+        return row
+
+    def listed(self, row: Shown) -> Shown:
+        """A row of a list."""
+        shown = self.row(row, is_whole=self._is_full)
+        if not self._is_full and (content := shown.get("metadata")):
+            omitted = [name for name, value in content.items() if isinstance(value, str) and len(value) > TEXT_MAX]
+            if omitted:
+                shown["metadata"] = {name: value for name, value in content.items() if name not in omitted}
+                shown["omitted"] = omitted
+        return shown
+
+    def children(self, children: list[Shown]) -> list[Shown]:
+        """Rows with those below them."""
+        return [self.listed(child) | {"children": self.children(child["children"])} for child in children]

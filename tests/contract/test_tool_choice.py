@@ -1,0 +1,54 @@
+"""Which tools are offered, and what they cost a model that reads their schemas."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from contract.conftest import Start
+from localfirst.mcp_server.tool_choice import GROUPS
+from localfirst.mcp_server.tools import tool_list
+from localfirst.operations.registry import OPERATIONS
+
+TOKEN_CHARACTERS = 4
+CORE = GROUPS["core"]
+
+
+def tokens(names: set[str], *parts: str) -> float:
+    """What these parts of the tools take, at four characters a token."""
+    told = [{part: tool[part] for part in parts} for tool in tool_list(OPERATIONS) if tool["name"] in names]
+    return sum(len(json.dumps(one, separators=(",", ":"))) for one in told) / TOKEN_CHARACTERS
+
+
+def test_each_tool_is_in_a_group_and_each_group_names_tools() -> None:
+    names = {operation.name for operation in OPERATIONS}
+    assert set().union(*GROUPS.values()) == names
+
+
+@pytest.mark.parametrize(
+    ("choice", "expected"),
+    [
+        ("all", {operation.name for operation in OPERATIONS}),
+        ("core", set(CORE)),
+        ("core,vendors", {*CORE, *GROUPS["vendors"]}),
+        (" undo , index", {"undo", *GROUPS["index"]}),
+    ],
+)
+def test_the_chosen_tools_are_offered(start: Start, choice: str, expected: set[str]) -> None:
+    assert set(start(LOCALFIRST_TOOLS=choice).tools()) == expected
+
+
+def test_a_name_that_is_no_tool_is_told_by_each_call(start: Start) -> None:
+    agent = start(LOCALFIRST_TOOLS="core,gadgets")
+    refusal = agent.invalid("LOCALFIRST_TOOLS", "list_work_items")
+    assert "gadgets" in refusal.text
+    assert "vendors" in refusal.text
+
+
+def test_what_the_tools_cost_a_model() -> None:
+    everything = {operation.name for operation in OPERATIONS}
+    assert tokens(everything, "name", "description", "inputSchema") <= 5000
+    assert tokens(everything, "name", "description", "inputSchema", "outputSchema") <= 8200
+    assert tokens(set(CORE), "name", "description", "inputSchema") <= 1700
+    assert tokens(set(CORE), "name", "description", "inputSchema", "outputSchema") <= 2600
