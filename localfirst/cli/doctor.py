@@ -48,13 +48,18 @@ def doctor(
 
 def _findings(*, verify: bool, fix: bool) -> Iterator[Finding]:
     """The usual round, and after it, where nothing that it needs is broken, the long one."""
-    is_possible = True
+    broken = set()
     for finding in checkup.findings():
-        is_possible &= finding.level != "broken" or finding.subject not in _NEEDED
+        if finding.level == "broken":
+            broken.add(finding.subject)
         yield finding
-    if verify and is_possible:
+    if not verify:
+        return
+    if not broken.intersection(_NEEDED):
         yield from verification.findings(settings.load(), fix=fix)
-    elif verify:
+    else:
+        if broken.intersection(_NEEDED) == {"server"}:
+            yield from verification.findings_of_numbers(settings.load(), fix=fix)
         yield Finding("verify", "warning", "nothing was compared: what is broken above comes first")
 
 

@@ -39,6 +39,25 @@ def findings(loaded: Settings, *, fix: bool) -> Iterator[Finding]:
         yield Finding("verify", "broken", f"the comparison could not be finished: {error.message}")
 
 
+def findings_of_numbers(loaded: Settings, *, fix: bool) -> Iterator[Finding]:
+    """For a server with which no round succeeds, which the numbers of its log may be the cause of."""
+    from localfirst_sync.postgres.connection import close_quietly, connect
+
+    if loaded.database_url is None:
+        return
+    session = Session(loaded)
+    try:
+        server = connect(loaded.database_url)
+        try:
+            yield from _numbers(session, server, fix=fix)
+        finally:
+            close_quietly(server)
+    except LocalfirstError:
+        return  # the doctor has told already that it cannot be used, and why
+    finally:
+        session.close()
+
+
 def _findings(loaded: Settings, *, fix: bool) -> Iterator[Finding]:
     from localfirst_sync.postgres.connection import close_quietly, connect
 
@@ -49,12 +68,29 @@ def _findings(loaded: Settings, *, fix: bool) -> Iterator[Finding]:
         session.link.sync(SYNC_S)
         server = connect(loaded.database_url)
         try:
+            yield from _numbers(session, server, fix=fix)
             yield from _server(session, server, fix=fix)
             yield from _replica(session, server, fix=fix)
         finally:
             close_quietly(server)
     finally:
         session.close()
+
+
+def _numbers(session: Session, server: Any, *, fix: bool) -> Iterator[Finding]:
+    from localfirst_sync.postgres import mend, numbers
+
+    found = numbers.look(server, session.project_id)
+    if found is None or found.words is None:
+        return
+    if not fix:
+        words = f"PostgreSQL: {found.words}; `localfirst doctor --verify --fix` puts them in order"
+        yield Finding("verify", "broken", words)
+    elif not mend.may_mend(server):
+        yield Finding("verify", "broken", f"PostgreSQL: {found.words}; nothing was mended, since this user may only read there")
+    else:
+        numbers.put_in_order(server, session.project_id)
+        yield Finding("verify", "ok", f"PostgreSQL: {found.words} – put in order")
 
 
 def _server(session: Session, server: Any, *, fix: bool) -> Iterator[Finding]:

@@ -177,6 +177,47 @@ def test_a_role_that_may_only_read_compares_and_mends_nothing(ann: Shell, psql: 
         psql.execute(f"DROP OWNED BY {reader}; DROP ROLE {reader}".encode())
 
 
+FORGED = """
+    INSERT INTO localfirst.history (project_id, seq, tag, entity, entity_id, version, at, outcome, fields)
+    SELECT project_id, {seq}, 7, 'conflict', gen_random_uuid(), 1, now(), 'accepted', '{{}}' FROM localfirst.project_heads
+"""
+
+
+def test_lines_beyond_the_head_are_named_and_come_behind_the_others(ann: Shell, bob: Shell, psql: Psql) -> None:
+    before = ann.item("Before")
+    bob.ok("sync")
+    psql.execute(FORGED.format(seq="head + 1").encode())
+    psql.execute(FORGED.format(seq="9223372036854775807").encode())
+    with pytest.raises(psycopg.errors.UniqueViolation):
+        psql.execute("INSERT INTO localfirst.vendor_extractors (name) VALUES ('Alder')")
+    mine = ann.item("Mine")
+    assert "`localfirst doctor --verify --fix` puts them in order" in ann.run("sync").err
+    healthy, words = verify(ann)
+    assert not healthy
+    assert "2 lines of the history have numbers beyond it" in words[0]
+    assert "put in order" in verify(ann, "--fix")[1][0]
+    psql.execute("INSERT INTO localfirst.vendor_extractors (name) VALUES ('Alder')")
+    assert [shown(bob, item)["title"] for item in (before, mine)] == ["Before", "Mine"]
+    assert_well(ann)
+    assert_well(bob)
+    assert psql.execute("SELECT count(*) = max(seq) FROM localfirst.history").fetchone() == (True,)
+
+
+@pytest.mark.parametrize("forged", ["head = head + 1000", "head = 9223372036854775807", "tag = tag + 1"])
+def test_a_head_without_its_line_names_the_last_one_again(ann: Shell, bob: Shell, psql: Psql, forged: str) -> None:
+    before = ann.item("Before")
+    bob.ok("sync")
+    psql.execute(f"UPDATE localfirst.project_heads SET {forged}".encode())
+    mine = ann.item("Mine")
+    healthy, words = verify(bob)
+    assert not healthy
+    assert "the history has no such line, or with another tag" in words[0]
+    verify(bob, "--fix")
+    assert [shown(one, item)["title"] for one in (ann, bob) for item in (before, mine)] == ["Before", "Mine"] * 2
+    assert_well(ann)
+    assert_well(bob)
+
+
 def test_without_a_server_there_is_nothing_to_compare(shell: Shell) -> None:
     shell.item("Task")
     assert verify(shell) == (True, ["no server is configured: there is nothing to compare the replica with"])

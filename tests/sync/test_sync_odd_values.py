@@ -55,6 +55,12 @@ _INSERTS = {
     " SELECT id, 'victim' FROM localfirst.work_items WHERE title = 'from' RETURNING id",
     "vendor_extractors": "INSERT INTO localfirst.vendor_extractors (name) VALUES (gen_random_uuid()::text) RETURNING id",
     "deployment_events": "INSERT INTO localfirst.deployment_events DEFAULT VALUES RETURNING id",
+    "vendor_deployment_links": "WITH v AS (INSERT INTO localfirst.vendor_extractors (name) VALUES (gen_random_uuid()::text)"
+    " RETURNING id), d AS (INSERT INTO localfirst.deployment_events DEFAULT VALUES RETURNING id)"
+    " INSERT INTO localfirst.vendor_deployment_links (vendor_id, deployment_id) SELECT v.id, d.id FROM v, d RETURNING id",
+    "work_item_deployment_links": "WITH d AS (INSERT INTO localfirst.deployment_events DEFAULT VALUES RETURNING id)"
+    " INSERT INTO localfirst.work_item_deployment_links (work_item_id, deployment_id)"
+    " SELECT w.id, d.id FROM localfirst.work_items AS w, d WHERE w.title = 'from' RETURNING id",
     "future_enhancements": "INSERT INTO localfirst.future_enhancements (title) VALUES ('victim') RETURNING id",
     "project_configuration": "SELECT id FROM localfirst.project_configuration",
     "conflicts": "INSERT INTO localfirst.conflicts (project_id, id, entity, entity_id, fields, base, mine, theirs,"

@@ -43,6 +43,12 @@ _BY_SQLSTATE: dict[str, tuple[str, str]] = {
     "40001": ("busy", "PostgreSQL is busy: somebody else changed the rows"),
 }
 
+_NUMBERS = (
+    "numbers",
+    "PostgreSQL's log has lines beyond its last number, so the next one is taken (somebody wrote its tables by hand);"
+    " `localfirst doctor --verify --fix` puts them in order",
+)
+
 _BY_PHRASE: tuple[tuple[str, str, str], ...] = (
     (
         "authentication method requirement",
@@ -102,6 +108,8 @@ def name_of_refusal(error: psycopg.Error) -> str:
 
 
 def _classify(error: Exception) -> tuple[str, str]:
+    if isinstance(error, psycopg.Error) and error.diag.constraint_name == "history_pkey":
+        return _NUMBERS
     if isinstance(error, psycopg.Error) and error.sqlstate in _BY_SQLSTATE:
         return _BY_SQLSTATE[error.sqlstate]
     text, code = str(error).lower(), getattr(error, "sqlstate", None)

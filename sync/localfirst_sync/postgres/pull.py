@@ -59,8 +59,9 @@ FROM localfirst.history AS h WHERE h.project_id = %(project)s
 LOG = f"{_LINES} AND h.seq > %(seq)s"
 _LINES_AGAIN = f"{_LINES} AND h.seq = ANY(%(lines)s::bigint[]) ORDER BY h.seq"
 _FEW_OF_LOG = f"{LOG} ORDER BY h.seq LIMIT {SMALL + 1}"
-_ALL_OF_LOG = f"{LOG} ORDER BY h.seq"
-_RECENT_LOG = f"{LOG} AND h.at >= pg_catalog.now() - interval '{HISTORY_DAYS} days' ORDER BY h.seq"
+# What is beyond the head is no part of the log, and no pull may bring it again and again.
+_ALL_OF_LOG = f"{LOG} AND h.seq <= %(head)s ORDER BY h.seq"
+_RECENT_LOG = f"{LOG} AND h.seq <= %(head)s AND h.at >= pg_catalog.now() - interval '{HISTORY_DAYS} days' ORDER BY h.seq"
 
 _CHANGED_IDS = """
 SELECT DISTINCT h.entity_id FROM localfirst.history AS h
@@ -91,7 +92,8 @@ def _pull(connection: Connection, project_id: str, cursor: Cursor, sink: PullSin
         found = connection.execute(HEAD, after, prepare=True)
         few = None if cursor == BEGINNING else connection.execute(_FEW_OF_LOG, after, prepare=True)
     head = _checked(found.fetchone(), cursor)
-    changes = [HistoryRow(*row) for row in few.fetchall()] if few is not None else []  # type: ignore[arg-type]  # its columns
+    found_lines: list[Any] = few.fetchall() if few is not None else []
+    changes = [HistoryRow(*line) for line in found_lines if line[0] <= head.seq]
     if again is not None:
         _again(connection, project_id, again, sink)
     if few is not None and len(changes) <= SMALL:
@@ -99,9 +101,9 @@ def _pull(connection: Connection, project_id: str, cursor: Cursor, sink: PullSin
     else:
         connection.execute(PATIENT)
         if few is None:
-            _everything(connection, after, sink)
+            _everything(connection, {**after, "head": head.seq}, sink)
         else:
-            _many(connection, after, changes, sink)
+            _many(connection, {**after, "head": head.seq}, changes, sink)
         connection.execute("COMMIT")
     return head
 
