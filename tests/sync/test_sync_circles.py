@@ -6,7 +6,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import nullcontext
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext, suppress
 from typing import Any, TypeAlias
 
 import apsw
@@ -15,6 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from localfirst_schema.identifiers import natural_id, new_id
+from localfirst_sync.ports import Busy
 from localfirst_sync.postgres.connection import Connection
 from localfirst_sync.waiting import Waiting
 from sync_looking import assert_gapless, reasons
@@ -160,6 +162,34 @@ def test_a_chain_of_10_000_dependencies_by_sql(server: Connection, quick: list[f
     with pytest.raises(psycopg.errors.CheckViolation, match="cycle"):
         server.execute(_LINK.format("- 9999", "10000, 10000", "").encode())
     assert_gapless(server)
+
+
+def test_nobody_s_push_waits_long_while_such_a_chain_is_committed(
+    server: Connection, database_url: str, ann: Sender, quick: list[float]
+) -> None:
+    long_board(server)
+
+    def link_all() -> None:
+        with psycopg.connect(database_url) as psql:
+            psql.execute(_LINK.format("+ 1", "1, 9999", "").encode())
+
+    with ThreadPoolExecutor(1) as elsewhere:
+        linked = elsewhere.submit(link_all)
+        while not quick or not linked.done():
+            ann.create("work_item", task("beside"))
+            begun = time.monotonic()
+            push_patiently(ann)
+            quick.append(time.monotonic() - begun)
+        linked.result()
+    assert_gapless(server)
+
+
+def push_patiently(sender: Sender) -> None:
+    """A push as the loop makes it: again, when somebody kept the head for longer than a push waits."""
+    while True:
+        with suppress(Busy):
+            sender.push()
+            return
 
 
 def test_diamonds_are_not_counted_way_by_way(server: Connection, quick: list[float]) -> None:

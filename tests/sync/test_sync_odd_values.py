@@ -10,7 +10,8 @@ from typing import Any
 
 import psycopg
 import pytest
-from localfirst_schema.entities import WORK_ITEM
+from localfirst_schema.entities import ENTITIES, WORK_ITEM
+from localfirst_sync.ports import CONFLICT_TABLE
 from localfirst_sync.postgres.connection import Connection, connect
 from sync_laptop import Laptop, NewLaptop, laptops
 from sync_looking import head
@@ -153,6 +154,10 @@ def assert_nobody_has_stopped(team: list[Laptop], server: Connection, what: str)
         assert one.local.pending_count() == 0, what
         here = {str(row["id"]) for row in one.shown()["work_items"]}
         assert mine <= here, what
+
+
+def test_values_are_thrown_at_every_table() -> None:
+    assert _INSERTS.keys() == {*(entity.table for entity in ENTITIES), CONFLICT_TABLE}
 
 
 @pytest.mark.parametrize("grade", GRADES)
