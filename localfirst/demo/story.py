@@ -35,6 +35,8 @@ from localfirst.demo.server import Postgres, running_postgres
 from localfirst.replica.rows import select_sql
 
 SETTLE_S = 20.0
+OUTDATED = "Which OCR engine is the fastest?"
+_REAL_CONFLICTS = {"fields": ["title"], "deleted": ["status"]}
 _DATABASE = "demo"
 
 Rows: TypeAlias = dict[str, set[str]]
@@ -119,6 +121,7 @@ async def _work_apart(console: Console, a: Laptop, b: Laptop) -> None:
     task = await a.call(
         "create_work_item", item_type="task", title="Fix the OCR fallback", metadata={"priority": "high", "estimated_hours": 4}
     )
+    note = await a.call("create_work_item", item_type="research", title=OUTDATED)
     await a.call("sync_now")
     await b.call("sync_now")
     _head(console, "3. The cable is pulled on both; both go on working")
@@ -132,6 +135,9 @@ async def _work_apart(console: Console, a: Laptop, b: Laptop) -> None:
     console.print("A  renames a task:  “Fix the OCR fallback for scanned PDFs”")
     answer = await b.call("update_work_item", id=task["id"], version=1, title="Replace the OCR fallback")
     console.print("B  renames it too:  “Replace the OCR fallback” [dim](same field)[/dim]")
+    await a.call("update_work_item", id=note["id"], version=1, deleted=True)
+    await b.call("update_work_item", id=note["id"], version=1, status="blocked")
+    console.print(f"A  deletes “{OUTDATED}”, while B says that it is blocked")
     console.print(f"   B is told: {', '.join(answer['warnings'])}; the change waits in its replica")
     await b.call("create_work_item", item_type="research", title="Written on a plane")
     console.print("B  creates “Written on a plane”")
@@ -167,20 +173,25 @@ async def _reconnect(console: Console, a: Laptop, b: Laptop) -> None:
         f"   Copperfield: {vendor['status']} [dim](from A)[/dim], v{extractor} [dim](from B)[/dim],"
         f" version {vendor['version']}: merged by itself"
     )
-    conflicts = (await a.call("list_conflicts"))["conflicts"]
-    _expect(len(conflicts) == 1 and conflicts[0]["fields"] == ["title"], "the one real conflict is kept")
-    clash = conflicts[0]
+    conflicts = {clash["reason"]: clash for clash in (await a.call("list_conflicts"))["conflicts"]}
+    _expect({reason: c["fields"] for reason, c in conflicts.items()} == _REAL_CONFLICTS, "the two real conflicts are kept")
+    clash, deletion = conflicts["fields"], conflicts["deleted"]
     table = Table("conflict on", "base", "stands (theirs)", "kept (mine)", box=None, pad_edge=False)
     values = [clash[side]["title"] for side in ("base", "theirs", "mine")]
     table.add_row("title", f"v{clash['base_version']} {values[0]}", values[1], f"{values[2]} [dim]({clash['my_by']})[/dim]")
+    table.add_row("status", f"v{deletion['base_version']} active", "deleted", f"blocked [dim]({deletion['my_by']})[/dim]")
     console.print(table)
-    console.print("   Nobody's words are lost; the same conflict is on both laptops and the server.")
+    console.print("   Nobody's words are lost; the same conflicts are on both laptops and the server.")
     both = "Replace the OCR fallback for scanned PDFs"
     await b.call("resolve_conflict", conflict_id=clash["conflict_id"], resolution="merge", fields={"title": both})
+    await b.call("resolve_conflict", conflict_id=deletion["conflict_id"], resolution="theirs")
     await _sync(b)
     item = await a.call("query_work_item", id=clash["id"])
     _expect(item["title"] == both and item["warnings"] == [], "the settled conflict is settled on A too")
-    console.print(f"B  settles it: “{both}”; A reads version {item['version']}, no conflict left")
+    console.print(f"B  settles them: “{both}”, and the deletion stands; A reads version {item['version']}")
+    left = (await a.call("list_conflicts"))["total_count"]
+    _expect(left == 0, "no conflict is left")
+    console.print(f"A  has {left} conflicts left")
 
 
 async def _sync(laptop: Laptop) -> dict[str, Any]:
