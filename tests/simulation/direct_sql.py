@@ -37,14 +37,14 @@ class Psql:
         self._pending: list[_Pending] = []
 
     def run(self, statements: Callable[[Psql], None]) -> bool:
-        """Runs and commits; False if a constraint said no."""
+        """Runs and commits; False if a constraint said no, or a row that it refers to is held: who types that gives up."""
         connection = self._connection
         connection.begin()
         try:
             statements(self)
             self._number()
             connection.commit()
-        except (errors.IntegrityError, errors.RaiseException):
+        except (errors.IntegrityError, errors.RaiseException, errors.LockNotAvailable):
             connection.command(b"ROLLBACK")
             return False
         return True
