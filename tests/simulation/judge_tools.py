@@ -22,7 +22,7 @@ _TOLD = (WORK_ITEM, WORK_ITEM_DEPENDENCY, VENDOR, DEPLOYMENT, ENHANCEMENT, CONFI
 
 _LISTS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("list_work_items", {"limit": 100, "include_deleted": True, "include_archived": True}),
-    ("ready_work_items", {"limit": 100}),
+    ("ready_work_items", {"limit": 100, "include_claimed": True}),
     ("list_vendors", {}), ("list_deployments", {}), ("list_enhancements", {}), ("list_conflicts", {}),
 )  # fmt: skip
 
