@@ -22,6 +22,7 @@ from psycopg.conninfo import make_conninfo
 from psycopg.pq import ConnStatus
 from psycopg.waiting import Ready, Wait
 
+from localfirst_sync.postgres.making import make
 from localfirst_sync.pulse import Pulse
 
 if TYPE_CHECKING:
@@ -80,8 +81,8 @@ class BoundedConnection(psycopg.Connection[tuple[object, ...]]):
     @classmethod
     def _connect_gen(cls, conninfo: str = "") -> PQGenConn[Self]:
         """The driver's own way to make a connection, with an end to each of its steps."""
-        made: Self = yield from _in_steps(super()._connect_gen(conninfo), *_making.get((Pulse(), STEP_S)))
-        return made
+        made = yield from _in_steps(make(conninfo), *_making.get((Pulse(), STEP_S)))
+        return cls(made)
 
     def wait(self, gen: PQGen[_Result], interval: float = _INTERVAL_S, timeout: float | None = None) -> _Result:
         """See psycopg. Raises psycopg's `ConnectionTimeout` for a server that is gone, and lets the connection go."""

@@ -22,8 +22,9 @@ from psycopg.pq import ExecStatus
 from localfirst_sync.postgres import pinned, pooler
 from localfirst_sync.postgres.authentication import is_supported, require_auth
 from localfirst_sync.postgres.bounded import STEP_S, BoundedConnection, watched_while_made
-from localfirst_sync.postgres.failure import unavailable
+from localfirst_sync.postgres.failure import not_made
 from localfirst_sync.postgres.hosts import open_primary
+from localfirst_sync.postgres.making import failures_told
 from localfirst_sync.postgres.pinned import PIN
 from localfirst_sync.pulse import Pulse
 
@@ -45,11 +46,12 @@ def connect(dsn: str, *, connect_timeout_s: int = CONNECT_TIMEOUT_S, pulse: Puls
 
     Raises `UnavailableError`, which never repeats anything of `dsn`.
     """
-    try:
-        with watched_while_made(pulse or Pulse(), _step_s(dsn)):
-            connection = _connect(dsn, connect_timeout_s)
-    except (psycopg.Error, UnicodeError) as error:
-        raise unavailable(error) from None
+    with failures_told() as failures:
+        try:
+            with watched_while_made(pulse or Pulse(), _step_s(dsn)):
+                connection = _connect(dsn, connect_timeout_s)
+        except (psycopg.Error, UnicodeError) as error:
+            raise not_made(error, failures) from None
     with closed_on_failure(connection):
         _require_utf8(connection)
     if connection.pooled:

@@ -24,7 +24,7 @@ _LISTS = (("host", "PGHOST"), ("hostaddr", "PGHOSTADDR"), ("port", "PGPORT"))
 
 
 def open_primary(open_one: Callable[[dict[str, Any]], BoundedConnection], settings: Mapping[str, Any]) -> BoundedConnection:
-    """A connection by `open_one`, which is given the settings with one host. Raises psycopg.Error, the most telling one."""
+    """A connection by `open_one`, which is given the settings with one host. Raises psycopg.Error."""
     if settings.get("target_session_attrs") or os.environ.get("PGTARGETSESSIONATTRS"):
         return open_one(dict(settings))
     hosts = list(_one_by_one(settings))
@@ -37,7 +37,7 @@ def open_primary(open_one: Callable[[dict[str, Any]], BoundedConnection], settin
             connection = open_one(hosts[place])
             is_standby = _is_standby(connection)
         except psycopg.Error as error:
-            failure = error if failure is None or _is_silence(failure) else failure
+            failure = failure or error  # which of them tells the most is decided elsewhere (`failure.not_made`)
             continue
         if not is_standby:
             _FIRST[key] = place
@@ -74,12 +74,6 @@ def _is_standby(connection: BoundedConnection) -> bool:
     except psycopg.Error:
         _close(connection)
         raise
-
-
-def _is_silence(error: psycopg.Error) -> bool:
-    """Whether a host said nothing at all, so that what another one said tells more."""
-    text = str(error)
-    return not isinstance(error, psycopg.ProgrammingError) and "FATAL" not in text and "SSL" not in text
 
 
 def _close(connection: BoundedConnection | None) -> None:

@@ -34,7 +34,8 @@ def note(dsn: str) -> None:
 
 
 def refused_options(error: psycopg.Error) -> bool:
-    """Whether a pooler refused the start-up parameters. PgBouncer says so in English, whatever PostgreSQL speaks."""
+    """Whether a pooler refused the start-up parameters. PgBouncer says so in English, whatever PostgreSQL speaks, and with a
+    code that says no more than that the protocol was not kept to."""
     return "unsupported startup parameter" in str(error)
 
 

@@ -160,7 +160,9 @@ class _Restoration:
             known = conflicts.send_by_id(connection, project, [conflict["id"] for conflict in self._conflicts])
         found: Any = head.fetchone()
         if found is None:
-            raise UnavailableError("PostgreSQL no longer has this project; it is started again by itself.", cause="project")
+            raise UnavailableError(
+                "PostgreSQL no longer has this project; the next round says what becomes of it.", cause="project"
+            )
         self._before = Cursor(*found)
         log.check_cursor(cursor)
         self._server = rows.fetch(read_again) | rows.fetch(locked)
