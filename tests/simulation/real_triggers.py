@@ -79,6 +79,10 @@ class Session:
         self.held: set[Key] = set()
         self.going: set[Key] = set()
 
+    def named(self) -> set[Key]:
+        """The rows that the open transaction has named."""
+        return {(one.entity, one.id) for one in self.done}
+
     def end(self) -> list[Statement]:
         """The transaction is over: what it has done."""
         done, self.done, self.held, self.going = self.done, [], set(), set()
@@ -281,7 +285,11 @@ class Twins:
         self._model.held = set[Key]().union(*(session.held for session in self._sessions))
         self._model.going = set[Key]().union(*(session.going for session in self._sessions))
         in_model, on_server = self._pushed(self._model, letter), self._pushed(self._server, letter)
-        self._model.held = self._model.going = set()
+        if on_server and not in_model:
+            # A move holds what is below it only as far as the paths there change.
+            self._model.held = set[Key]().union(*(session.named() for session in self._sessions))
+            in_model = self._pushed(self._model, letter)
+        self._model.held, self._model.going = set(), set()
         if in_model != on_server:
             raise Differs(f"{mutation}: PostgreSQL answers {on_server}, the model {in_model}")
         if on_server:
