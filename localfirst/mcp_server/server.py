@@ -14,6 +14,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator, Callable, Iterable
+from functools import partial
 from typing import Any, Protocol
 
 import anyio.to_thread
@@ -214,6 +215,8 @@ def build_server(
         if answer is None:
             answer = await tools.call_in_thread(operation, arguments, client_name)
         try:
+            if payloads is not None and context.request_id is not None and operation.effect != "read" and not answer.is_error:
+                payloads.note_write(context.request_id, partial(as_result, answer, None))
             return as_result(answer, payloads)
         except Exception:  # noqa: BLE001 - the tool has done its work: its answer goes out the plain way
             _log.exception("the answer of %s could not be put in its place", request.name)

@@ -313,7 +313,10 @@ class Answers:
             raise anyio.ClosedResourceError
         message = item.message
         if isinstance(message, types.JSONRPCResponse):
+            self._payloads.written(message.id)
             self._repeated.learn(message)
+        elif isinstance(message, types.JSONRPCError):
+            message = self._written_after_all(message)
         self._write(encode(message, self._payloads))
         if isinstance(message, types.JSONRPCResponse | types.JSONRPCError):
             self.on_answer()
@@ -321,6 +324,13 @@ class Answers:
             await self._drained.wait()
         if self._broken:
             raise anyio.BrokenResourceError
+
+    def _written_after_all(self, failed: types.JSONRPCError) -> types.JSONRPCError | types.JSONRPCResponse:
+        """The answer where the session logic failed after a write: it is told all the same, or would be written again."""
+        written = None if failed.id is None else self._payloads.written(failed.id)
+        if failed.id is None or written is None:
+            return failed
+        return types.JSONRPCResponse(jsonrpc="2.0", id=failed.id, result=written)
 
     def is_drained(self) -> bool:
         """Whether the client has taken, or the pipe holds, all that was written."""

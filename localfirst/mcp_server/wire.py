@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 import json
 import os
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import mcp_types as types
@@ -19,6 +20,9 @@ from pydantic import ValidationError
 from localfirst.mcp_server.framing import has_id, outer_id
 
 _encoder = msgspec.json.Encoder()
+
+WRITTEN_MAX = 64
+"""Calls that have written and wait for their answer to be shaped: mostly one."""
 
 
 class Payload(NamedTuple):
@@ -40,6 +44,18 @@ class Payloads:
         # Random, so that no text a tool returns can be mistaken for a token.
         self._prefix = f"localfirst-payload-{os.urandom(16).hex()}-"
         self._numbers = itertools.count()
+        self._written: dict[int | str, Callable[[], dict[str, Any]]] = {}
+
+    def note_write(self, request_id: int | str, result: Callable[[], dict[str, Any]]) -> None:
+        """A request has written something: `result` makes its answer, should what lies between here and the pipe fail."""
+        self._written[request_id] = result
+        if len(self._written) > WRITTEN_MAX:  # of calls that were cancelled nobody takes it
+            del self._written[next(iter(self._written))]
+
+    def written(self, request_id: int | str) -> dict[str, Any] | None:
+        """Once: the result of a request that has written something."""
+        result = self._written.pop(request_id, None)
+        return None if result is None else result()
 
     def hold(self, payload: Payload) -> str:
         """Keep `payload` until an answer whose first text is the returned token is written."""

@@ -1,7 +1,7 @@
 """`localfirst mcp`, in which a write fails at a step after its commit: the one that a file names by number.
 
-Usage: failing_server FILE. Without a number in the file nothing fails; the name of the step that did is appended to
-FILE.failed. The last step is the one before the answer is written.
+Usage: failing_server FILE [sdk]. With `sdk` the SDK's own functions are steps too. Without a number in the file nothing fails;
+the name of the step that did is appended to FILE.failed. The last step is the one before the answer is written.
 """
 
 from __future__ import annotations
@@ -12,7 +12,10 @@ from types import FrameType
 from typing import Any
 
 import apsw
+import mcp
+import mcp_types
 
+from after_commit import steps
 from after_commit.steps import Steps
 from localfirst.mcp_server.main import main
 
@@ -45,5 +48,7 @@ class ByNumber(Steps):
 
 
 if __name__ == "__main__":
+    if sys.argv[2:] == ["sdk"]:
+        steps.OURS += tuple(str(Path(str(module.__file__)).parent) for module in (mcp, mcp_types))
     apsw.connection_hooks.append(ByNumber(Path(sys.argv[1])).watch)
     main()

@@ -10,19 +10,20 @@ from typing import Any
 import pytest
 from contract.agent import Agent, Refusal, working
 from contract.laptop import Laptop
+from mcp.shared.exceptions import MCPError
 
 from after_commit.writes import TOOLS, prepared
 
 TESTS = Path(__file__).parents[1]
 
 
-def each_step_fails(tool: str, place: Path, call: Callable[[Agent, int, dict[str, Any]], dict[str, Any]]) -> int:
+def each_step_fails(tool: str, place: Path, call: Callable[[Agent, int, dict[str, Any]], dict[str, Any]], *more: str) -> int:
     """Makes each step after the commit of the tool's write fail, over stdio; returns how many there are."""
     file = place / "step"
     failed = file.with_suffix(".failed")
     file.write_text("")
     failed.write_text("")
-    program = (sys.executable, "-m", "after_commit.failing_server", str(file))
+    program = (sys.executable, "-m", "after_commit.failing_server", str(file), *more)
     with working(Laptop(place), program=program, PYTHONPATH=str(TESTS)) as agent:
         agent.call("list_work_items")  # opens the session, which commits too
         for number in range(1000):
@@ -30,7 +31,7 @@ def each_step_fails(tool: str, place: Path, call: Callable[[Agent, int, dict[str
             file.write_text(str(number))
             try:
                 answer = call(agent, number, arguments)
-            except Refusal as refusal:
+            except (Refusal, MCPError) as refusal:
                 raise AssertionError(f"after {failed.read_text().splitlines()[-1]} failed") from refusal
             finally:
                 file.write_text("")
@@ -45,6 +46,12 @@ def each_step_fails(tool: str, place: Path, call: Callable[[Agent, int, dict[str
 def test_a_write_whose_answer_meets_a_failure_is_answered_as_a_success(tool: str, tmp_path: Path) -> None:
     steps = each_step_fails(tool, tmp_path, lambda agent, _, arguments: agent.call(tool, **arguments))
     assert steps > 5, "the tracer sees what follows a commit"
+
+
+def test_a_step_of_the_sdk_that_fails_is_no_error_of_the_write(tmp_path: Path) -> None:
+    tool = "create_work_item"
+    steps = each_step_fails(tool, tmp_path, lambda agent, number, arguments: agent.call_anew(number, tool, **arguments), "sdk")
+    assert steps > 25, "the SDK's are among them"
 
 
 @pytest.mark.parametrize("tool", ["create_work_item", "update_vendor_status", "record_deployment"])
