@@ -21,6 +21,7 @@ from localfirst_sync.round import sync_round
 from localfirst.replica.act import act
 from localfirst.replica.local_store import ReplicaStore
 from localfirst.replica.rows import find, select
+from simulation.album import Album
 from simulation.content import content
 from simulation.fate import Fate, ruled_by, seed_of
 from simulation.machine import PROJECT, Machine
@@ -110,7 +111,7 @@ class OddRows:
                 self._judge(machine)
 
     def _machine(self, name: str) -> Machine:
-        machine = Machine(name, self.fate, lock_fails=False)
+        machine = Machine(name, self.fate, Album(), lock_fails=False)
         machine.begin()
         return machine
 
