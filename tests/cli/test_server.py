@@ -107,7 +107,7 @@ def test_a_reader_is_told_so_and_is_no_fault(admin: Shell, person: Shell, role: 
     admin.ok("server", "grant", role, "--read-only")
     found = of_rights(person)
     assert {one["level"] for one in found} == {"warning"}
-    assert found[0]["words"] == f"{role} may read and not write: what is written here stays on this machine"
+    assert found[0]["words"] == f"{role} may read and not write: changes made here are refused"
     assert person.run("doctor").status == 0
 
 
@@ -117,6 +117,10 @@ LACKS = {
     "update": (
         "REVOKE UPDATE ON localfirst.project_heads FROM {role}",
         r"GRANT UPDATE ON localfirst.project_heads TO {role};",
+    ),
+    "a table of a later version": (
+        "CREATE TABLE localfirst.later (id integer); REVOKE ALL ON localfirst.later FROM {role}",
+        r"GRANT SELECT, INSERT, UPDATE, DELETE ON localfirst.later TO {role};",
     ),
     "engine": ("REVOKE localfirst_engine FROM {role}", r"GRANT localfirst_engine TO {role};"),
     "function": (
