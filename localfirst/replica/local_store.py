@@ -156,6 +156,7 @@ class ReplicaStore:
         connection = self._connection
         with immediate(connection):
             self._check_fence()
+            awaited = _awaited_acts(push, pushed)
             for mutation, verdict in zip(push.mutations, pushed.verdicts, strict=True):
                 if verdict.outcome != "accepted":
                     # What really happened comes with the next pull, as the server wrote it (or came with an earlier one).
@@ -163,8 +164,8 @@ class ReplicaStore:
                     connection.execute(_AWAIT_HISTORY, (False, mutation.number))
                     connection.execute(_DROP_HISTORY, (mutation.number,))
                     continue
-                if _IS_BLIND in mutation.fields:
-                    connection.execute(_AWAIT_HISTORY, (True, mutation.number))  # nothing here shows it before the pull
+                if mutation.txn in awaited:
+                    connection.execute(_AWAIT_HISTORY, (True, mutation.number))
                 if mutation.version != verdict.version <= VERSION_MAX:
                     self._take_version(mutation.entity, mutation.id, verdict.version)
             connection.execute(
@@ -476,6 +477,12 @@ def _may_move(outcome: str, fields: str) -> bool:
 def _rows_in(spool: Spool | Snapshot) -> set[tuple[str, str]]:
     """(entity, id) of the rows that a pull brings."""
     return {(_ENTITY_OF_TABLE[t].name, row[0]) for t, rows in spool.batches() if t in _ENTITY_OF_TABLE for row in rows}
+
+
+def _awaited_acts(push: Push, pushed: Pushed) -> set[int]:
+    """The acts of which nothing here shows what they came to before the next pull: not all was accepted, or it was blind."""
+    pairs = zip(push.mutations, pushed.verdicts, strict=True)
+    return {m.txn for m, verdict in pairs if verdict.outcome != "accepted" or _IS_BLIND in m.fields}
 
 
 def _all_accepted(pushed: Pushed) -> bool:
