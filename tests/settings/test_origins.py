@@ -32,6 +32,7 @@ NEW = {
     "embedding_requests_per_minute": "7",
     "share_code": "no",
     "archiving": "no",
+    "tools": "list_work_items",
 }
 """A value for every setting of a checkout that is not the default (of a server that is supported)."""
 
