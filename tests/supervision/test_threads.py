@@ -151,6 +151,8 @@ ALLOWED = {
     ("localfirst/embedding/service.py", "ThreadPoolExecutor"),
     # The whole of serving, which `run` waits for; its failure ends the process, with its status.
     ("localfirst/mcp_server/process.py", "ensure_future"),
+    # Asks the client for its roots, and answers for whatever goes wrong; every call of a tool waits for it.
+    ("localfirst/mcp_server/roots.py", "ensure_future"),
     # Waits for an event and ends the input; a signal ends the process whatever becomes of it.
     ("localfirst/mcp_server/server.py", "ensure_future"),
 }
