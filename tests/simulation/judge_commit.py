@@ -174,8 +174,9 @@ class CommitJudge:
             hold(write is not None, "the server has a change that nobody made", entry)
             assert write is not None
             hold(write.act - brought <= keys.keys(), "an act arrived in parts", entry.entity, entry.entity_id)
-            lost = {keys[one].outcome == "lost" for one in write.act if one in keys}
-            hold(len(lost) == 1, "an act is in the rows in part", entry.entity, entry.entity_id)
+            # (What says nothing is in no row, whatever becomes of it: of a row that is not there it is lost.)
+            lost = {keys[one].outcome == "lost" for one in write.act if one in keys and parsed(keys[one].fields)}
+            hold(len(lost) <= 1, "an act is in the rows in part", entry.entity, entry.entity_id)
 
     def _judge_settlements(self, keys: dict[Any, Entry], before: Tables, after: Tables) -> None:
         """A settlement settles, unless the conflict is settled already, or what settles it clashes itself."""
@@ -319,7 +320,8 @@ def _judge_conflict(name: str, some: list[Decided], earlier: Row | None, later: 
     assert later is not None
     entity = ENTITY[later["entity"]]
     last = some[-1]
-    row = content(entity, last.before)
+    # What clashes leaves the row as it was there; what goes on from mine is in the row.
+    row = content(entity, last.after if last.settled.draft is None else last.before)
     for column, theirs in parsed(later["theirs"]).items() if row is not None else ():
         if column in row and column not in entity.json_columns:
             hold(equal(theirs, row[column]), "theirs of a conflict is not what the row had", name, column)
