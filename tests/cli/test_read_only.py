@@ -14,6 +14,7 @@ from cluster import run
 from localfirst_sync.postgres.connection import connect
 from localfirst_sync.postgres.rights import grant
 from psycopg.conninfo import make_conninfo
+from waiting import until
 
 from cli.conftest import NewLaptop
 from cli.shell import Shell
@@ -134,3 +135,11 @@ def test_what_cannot_be_sent_is_dropped_after_it_was_written_to_a_file(reader: S
 def _forget_access(shell: Shell) -> None:
     with closing(apsw.Connection(str(shell.replica))) as replica:
         replica.execute("UPDATE replica SET access = 'write'")
+
+
+def test_an_index_job_that_could_not_share_says_so(reader: Shell) -> None:
+    (reader.project / "parse.py").write_text("def parse(line):\n    return line.split()\n")
+    reader.ok("index", str(reader.project))
+    [job] = reader.json("jobs")["jobs"]
+    said = until(lambda: [one for one in reader.json("jobs", "show", job["job_id"])["problems"] if "not shared" in one], 60.0)
+    assert "localfirst doctor" in said[0]
