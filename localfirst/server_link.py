@@ -362,7 +362,7 @@ class ServerLink:
 
     def pull(self, timeout_s: float) -> bool:
         """A round, waited for; False if it did not end in time, or failed."""
-        return self.sync(timeout_s) is not None
+        return self._loop is not None and self._loop.request(timeout_s) is not None
 
     def pull_budget_s(self) -> float:
         """How long a read waits for a pull that it needs; after that it answers from the replica as it is."""

@@ -16,7 +16,7 @@ from typing import Any
 
 import msgspec
 from localfirst_schema.entities import ENTITIES, VENDOR, WORK_ITEM, Entity
-from localfirst_schema.wire import EMPTY_HASH, Row
+from localfirst_schema.wire import EMPTY_HASH, PROTOCOL_VERSION, Row
 from localfirst_sync.conflict import CONFLICT
 from localfirst_sync.ports import CONFLICT_COLUMNS
 from localfirst_sync.postgres import (
@@ -43,7 +43,7 @@ Answer = list[tuple[Any, ...]]
 Handler = Callable[["Connection", Any], Answer]
 
 _CONFLICT_JSON = ("fields", "base", "mine", "theirs")
-_decode = msgspec.json.decode
+_decode, _encode = msgspec.json.decode, msgspec.json.encode
 
 
 class Result:
@@ -224,7 +224,7 @@ def _head(connection: Connection, _: Any) -> Answer:
 
 def _replica(connection: Connection, arguments: Any) -> Answer:
     known = connection.tables.replicas.get(arguments[1])
-    return [] if known is None else [known]
+    return [(PROTOCOL_VERSION, *(known or (None, None, None)))]
 
 
 def _receipts(connection: Connection, arguments: Any) -> Answer:
@@ -405,6 +405,20 @@ def _by_ids(name: str) -> Handler:
     return answer
 
 
+def _rows_of_few(connection: Connection, a: Any) -> Answer:
+    if len(_few_of_log(connection, a)) > pull.SMALL:
+        return []
+    return [
+        (place, _encode(row).decode())
+        for place, (name, *_) in enumerate(pull._tables())
+        for row in _changed(name)(connection, a)
+    ]
+
+
+def _filled(connection: Connection, _: Any) -> Answer:
+    return [tuple(bool(_table(connection, name)) for name, *_ in pull._tables())]
+
+
 def _changed(name: str) -> Handler:
     def answer(connection: Connection, a: Any) -> Answer:
         changed = {entry.entity_id: None for entry in connection.tables.history[a["seq"] :] if entry.entity == name}
@@ -478,6 +492,8 @@ def _known() -> dict[str, Handler]:
         structure_facts._REFERENCED_ITEMS: _referenced(WORK_ITEM),
         pull.HEAD: _pull_head,
         pull._FEW_OF_LOG: _few_of_log,
+        pull.rows_of_few(): _rows_of_few,
+        snapshot.filled_query(): _filled,
         pull._RECENT_LOG: _log,
         pull._ALL_OF_LOG: _log,
     }

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 from localfirst_schema.entities import ENHANCEMENT, VENDOR, WORK_ITEM
 from localfirst_schema.errors import UnavailableError
-from localfirst_sync.ports import BEGINNING, Cursor, HistoryRow, PullSink, Staging
+from localfirst_sync.ports import BEGINNING, Again, Cursor, HistoryRow, PullSink, Staging
 from localfirst_sync.postgres import snapshot as copying
 from localfirst_sync.postgres.store import PostgresStore
 from localfirst_sync.round import sync_round
@@ -118,9 +118,9 @@ class Cable(PostgresStore):
     def snapshot(self, staging: Staging) -> None:
         super().snapshot(Counted(staging, self.pages, self.cut_after))
 
-    def pull(self, cursor: Cursor, sink: PullSink) -> Cursor:
+    def pull(self, cursor: Cursor, sink: PullSink, again: Again | None = None, held: Sequence[Cursor] = ()) -> Cursor:
         self.before_pull()
-        return super().pull(cursor, sink)
+        return super().pull(cursor, sink, again, held)
 
 
 def sync_until_cut(laptop: Laptop, pages: int) -> list[tuple[str, int]]:

@@ -12,6 +12,7 @@ from localfirst_sync.ports import Cursor, Identity, Line, ServerWasRestored, Tol
 from localfirst_sync.postgres.bulk import copy_rows
 from localfirst_sync.postgres.columns import time_text
 from localfirst_sync.postgres.connection import Connection
+from localfirst_sync.postgres.protocol import check_protocol
 from localfirst_sync.receipts import UNKNOWN, Known, Receipt
 from localfirst_sync.structure import Key
 
@@ -19,7 +20,12 @@ _encode = msgspec.json.Encoder().encode
 
 _LOCK_HEAD = "SELECT head, tag FROM localfirst.project_heads WHERE project_id = %s FOR UPDATE"
 
-_REPLICA = "SELECT epoch, last_number, last_hash FROM localfirst.replicas WHERE project_id = %s AND replica_id = %s"
+# Asked after the head was locked: a migration that asks for another protocol waits for the pushes under way, and is seen by the
+# next one.
+_REPLICA = """
+SELECT (SELECT pg_catalog.max(m.protocol) FROM localfirst.schema_migrations AS m), r.epoch, r.last_number, r.last_hash
+FROM (SELECT) AS one LEFT JOIN localfirst.replicas AS r ON r.project_id = %s AND r.replica_id = %s
+"""
 
 _RECEIPTS = """
 SELECT first_number, last_number, hashes, verdicts FROM localfirst.push_receipts
@@ -119,12 +125,12 @@ def send_replica(connection: Connection, identity: Identity, acked_number: int) 
 
 
 def known_replica(asked: tuple[Any, Any]) -> Known:
-    """The answer to `send_replica`."""
+    """The answer to `send_replica`. Raises `UnavailableError` when the server asks for a protocol that is not spoken here."""
     replica, receipts = asked
-    row = replica.fetchone()
-    if row is None:
+    protocol, epoch, last_number, last_hash = replica.fetchone()
+    check_protocol(protocol)
+    if epoch is None:
         return UNKNOWN
-    epoch, last_number, last_hash = row
     return Known(epoch, last_number, last_hash, [Receipt(*receipt) for receipt in receipts])
 
 

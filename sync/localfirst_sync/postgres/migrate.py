@@ -17,12 +17,12 @@ from typing import Any, NamedTuple
 import psycopg
 from localfirst_schema.errors import UnavailableError
 from localfirst_schema.project_key import project_key
-from localfirst_schema.wire import PROTOCOL_VERSION
 from psycopg import errors
 
 from localfirst_sync.postgres.connection import Connection, writing, wrong_encoding
 from localfirst_sync.postgres.failure import unavailable
 from localfirst_sync.postgres.pinned import PIN
+from localfirst_sync.postgres.protocol import check_protocol
 from localfirst_sync.postgres.rights import why_not_migrated
 
 _LOCK = 0x6C6F63616C66  # "localf": any number that nobody else uses
@@ -55,6 +55,17 @@ CREATE TABLE IF NOT EXISTS localfirst.schema_migrations (
     protocol integer NOT NULL, -- the oldest protocol that works with the schema from here on
     applied_at timestamptz NOT NULL DEFAULT now()
 )
+"""
+
+# Pushes that have begun end first, and those that begin see what is asked for from now on: they look under the head's lock.
+_AFTER_PUSHES = """
+DO $$
+BEGIN
+    IF pg_catalog.to_regclass('localfirst.project_heads') IS NOT NULL THEN
+        LOCK TABLE localfirst.project_heads IN EXCLUSIVE MODE;
+    END IF;
+END
+$$
 """
 
 # What a migration brings gets owner, search path and rights like everything else.
@@ -192,12 +203,7 @@ def _missing(connection: Connection) -> list[Migration]:
 
 def _missing_of(row: tuple[object, ...] | None) -> list[Migration]:
     number, protocol = row if row and row[0] is not None else (0, 0)
-    if isinstance(protocol, int) and protocol > PROTOCOL_VERSION:
-        raise UnavailableError(
-            "The PostgreSQL database is newer than this client; upgrade localfirst (`uv tool upgrade localfirst` or your"
-            " package manager). Changes are kept in the replica until then.",
-            cause="schema",
-        )
+    check_protocol(protocol)
     return [migration for migration in migrations() if isinstance(number, int) and migration.number > number]
 
 
@@ -220,6 +226,8 @@ def _apply(connection: Connection, migration: Migration) -> int:
         done = "SELECT 1 FROM localfirst.schema_migrations WHERE number >= %s"
         if connection.execute(done, (migration.number,)).fetchone():
             return 0
+        if migration.protocol > 1:
+            connection.execute(_AFTER_PUSHES)
         connection.execute(migration.sql.encode())
         connection.execute(_SECURE)
         connection.execute(

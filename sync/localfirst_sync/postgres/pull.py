@@ -1,7 +1,9 @@
 """A pull: everything that was committed after a cursor, from one snapshot.
 
-A small pull takes two round trips, one for the log and one for the rows that it names; a large one, and the bootstrap of a new
-replica, is streamed in batches. All values come as canonical text: parsing and printing them would cost four times as much.
+A small pull takes one round trip: the log, and the rows that it names, which PostgreSQL looks up itself. (Behind a pooler,
+where nothing is prepared and so large a statement would be planned anew each time, two: the rows are asked for by their ids.)
+A large one, and the bootstrap of a new replica, is streamed in batches. All values come as canonical text: parsing and printing
+them would cost four times as much.
 """
 
 from __future__ import annotations
@@ -12,17 +14,21 @@ from functools import cache
 from itertools import islice
 from typing import Any
 
+import msgspec
 import psycopg
 from localfirst_schema.entities import ENTITIES, Entity
 from localfirst_schema.limits import FIELDS_BYTES_MAX
 
 from localfirst_sync.conflict import CONFLICT
 from localfirst_sync.ports import BEGINNING, CONFLICT_TABLE, Again, Cursor, HistoryRow, PullSink, ServerWasRestored
+from localfirst_sync.postgres import log
 from localfirst_sync.postgres.columns import json_text, pull_list, time_text
 from localfirst_sync.postgres.conflicts import READ_LIST as CONFLICT_LIST
 from localfirst_sync.postgres.connection import Connection, begin, lost, roll_back
 from localfirst_sync.postgres.failure import unavailable
 from localfirst_sync.sieve import TEXT_CHARS_MAX
+
+_decode = msgspec.json.Decoder(list[Any]).decode
 
 BATCH = 1000
 SMALL = 500
@@ -69,14 +75,25 @@ WHERE h.project_id = %(project)s AND h.seq > %(seq)s AND h.entity = %(entity)s
 """
 
 
-def pull(connection: Connection, project_id: str, cursor: Cursor, sink: PullSink, again: Again | None = None) -> Cursor:
-    """Gives `sink` everything after `cursor`, and `again`, and returns the head.
+def pull(
+    connection: Connection,
+    project_id: str,
+    cursor: Cursor,
+    sink: PullSink,
+    again: Again | None = None,
+    held: Sequence[Cursor] = (),
+) -> Cursor:
+    """Gives `sink` everything after `cursor`, and `again`, and returns the head. The log must hold `held` too.
 
     Raises `ServerWasRestored` or `UnavailableError`.
     """
     try:
         try:
-            return _pull(connection, project_id, cursor, sink, again)
+            if cursor != BEGINNING and again is None and not connection.pooled:
+                head = _pull_at_once(connection, project_id, cursor, sink, held)
+                if head is not None:
+                    return head
+            return _pull(connection, project_id, cursor, sink, again, held)
         except BaseException:
             with suppress(psycopg.Error):
                 roll_back(connection)
@@ -85,13 +102,49 @@ def pull(connection: Connection, project_id: str, cursor: Cursor, sink: PullSink
         raise unavailable(error) from None
 
 
-def _pull(connection: Connection, project_id: str, cursor: Cursor, sink: PullSink, again: Again | None) -> Cursor:
+def _pull_at_once(
+    connection: Connection, project_id: str, cursor: Cursor, sink: PullSink, held: Sequence[Cursor]
+) -> Cursor | None:
+    """The head, if there was so little that all of it has come; else None, and `sink` has nothing."""
+    after = {"project": project_id, "seq": cursor.seq, "tag": cursor.tag}
+    with connection.pipeline():
+        begin(connection, BEGIN)
+        found = connection.execute(HEAD, after, prepare=True)
+        few = connection.execute(_FEW_OF_LOG, after, prepare=True)
+        rows = connection.execute(rows_of_few(), after, prepare=True)
+        known = [log.send_cursor(connection, project_id, one) for one in held]
+        connection.execute("COMMIT")
+    head = _checked(found.fetchone(), cursor)
+    for asked in known:
+        log.check_cursor(asked)
+    lines: list[Any] = few.fetchall()
+    if len(lines) > SMALL:
+        return None
+    changes = [HistoryRow(*line) for line in lines if line[0] <= head.seq]
+    by_table: dict[int, list[tuple[Any, ...]]] = {}
+    found_rows: list[Any] = rows.fetchall()
+    for place, values in found_rows:
+        by_table.setdefault(place, []).append(tuple(_decode(values)))
+    for place, (_, table, *_) in enumerate(_tables()):
+        if place in by_table:
+            sink.rows(table, by_table[place])
+    if changes:
+        sink.history(changes)
+    return head
+
+
+def _pull(
+    connection: Connection, project_id: str, cursor: Cursor, sink: PullSink, again: Again | None, held: Sequence[Cursor]
+) -> Cursor:
     after = {"project": project_id, "seq": cursor.seq, "tag": cursor.tag}
     with connection.pipeline():
         begin(connection, BEGIN)
         found = connection.execute(HEAD, after, prepare=True)
         few = None if cursor == BEGINNING else connection.execute(_FEW_OF_LOG, after, prepare=True)
+        known = [log.send_cursor(connection, project_id, one) for one in held]
     head = _checked(found.fetchone(), cursor)
+    for asked in known:
+        log.check_cursor(asked)
     found_lines: list[Any] = few.fetchall() if few is not None else []
     changes = [HistoryRow(*line) for line in found_lines if line[0] <= head.seq]
     if again is not None:
@@ -171,6 +224,27 @@ def _batches(connection: Connection, query: str, arguments: dict[str, Any]) -> I
         rows = stream.stream(query, arguments, size=BATCH)
         while batch := list(islice(rows, BATCH)):
             yield batch
+
+
+@cache
+def rows_of_few() -> str:
+    """The query for the rows that the log names after a cursor, if those are few: place in `_tables`, and a JSON list."""
+    return (
+        "WITH few AS MATERIALIZED ("
+        "SELECT h.entity, h.entity_id FROM localfirst.history AS h"
+        f" WHERE h.project_id = %(project)s AND h.seq > %(seq)s ORDER BY h.seq LIMIT {SMALL + 1}), "
+        "named AS MATERIALIZED ("
+        f"SELECT DISTINCT f.entity, f.entity_id FROM few AS f WHERE (SELECT pg_catalog.count(*) FROM few) <= {SMALL}) "
+    ) + " UNION ALL ".join(
+        f"SELECT {place}, pg_catalog.json_build_array({columns})::text FROM named AS n CROSS JOIN LATERAL ("
+        f"SELECT * FROM localfirst.{table} AS r WHERE r.project_id = %(project)s AND r.id = n.entity_id OFFSET 0) AS t"
+        f" WHERE n.entity = '{name}'"
+        for place, (name, table, columns) in enumerate(_columns_of_tables())
+    )
+
+
+def _columns_of_tables() -> list[tuple[str, str, str]]:
+    return [*((entity.name, entity.table, _columns(entity)) for entity in ENTITIES), (CONFLICT, CONFLICT_TABLE, CONFLICT_LIST)]
 
 
 @cache

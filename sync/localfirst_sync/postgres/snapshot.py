@@ -58,6 +58,7 @@ def _snapshot(connection: Connection, project_id: str, staging: Staging) -> None
     with connection.pipeline():
         begin(connection, BEGIN)
         found = connection.execute(HEAD, {"project": project_id, "seq": read_at.seq, "tag": read_at.tag}, prepare=True)
+        asked = connection.execute(filled_query(), {"project": project_id})
         connection.execute(PATIENT)
     head: Any = found.fetchone()
     if head is None:
@@ -71,7 +72,10 @@ def _snapshot(connection: Connection, project_id: str, staging: Staging) -> None
     table, key = staging.place or (ENTITIES[0].table, _FIRST_ID)
     if table != _HISTORY:
         names = [query.table for query in queries()]
-        for query in queries()[names.index(table) :]:
+        filled: Any = asked.fetchone()
+        for query, has_rows in list(zip(queries(), filled, strict=True))[names.index(table) :]:
+            if not has_rows:
+                continue  # a table without rows is not worth a round trip
             after = key if query.table == table else _FIRST_ID
             for page in _pages(connection, query, {"project": project_id, "after": after}):
                 staging.rows(query.table, page)
@@ -98,6 +102,13 @@ def queries() -> tuple[_Query, ...]:
         types = tuple("int8" if column.kind in _NUMBERS else "text" for column in entity.columns)
         found.append(_Query(entity.table, _rows_sql(entity.table, copy_list(entity, "t")), types))
     return (*found, _Query(CONFLICT_TABLE, _rows_sql(CONFLICT_TABLE, CONFLICT_LIST), CONFLICT_TYPES))
+
+
+@cache
+def filled_query() -> str:
+    """The query whether each of these tables has any rows of the project."""
+    filled = (f"EXISTS (SELECT FROM localfirst.{query.table} AS t WHERE t.project_id = %(project)s)" for query in queries())
+    return f"SELECT {', '.join(filled)}"
 
 
 def _rows_sql(table: str, columns: str) -> str:

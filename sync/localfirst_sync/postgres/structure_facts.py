@@ -104,8 +104,11 @@ def load_structure(
     moved = [c.mutation.id for c in structural if c.entity is WORK_ITEM and "parent_id" in c.fields and c.key in rows]
     edges = [edge(row) for c in structural if c.entity is WORK_ITEM_DEPENDENCY and (row := _dependency(c, rows))]
     touched = [c.mutation.id for c in structural if c.entity is WORK_ITEM]
+    referenced = _by_entity(wanted - rows.keys())
+    if not (referenced or deleted or moved or edges):
+        return kind({}, _parents(row["path"] for (name, _), row in rows.items() if name == WORK_ITEM.name), [], [])
     with connection.pipeline():
-        asked = [(name, _ask_referenced(connection, project_id, name, ids)) for name, ids in _by_entity(wanted - rows.keys())]
+        asked = [(name, _ask_referenced(connection, project_id, name, ids)) for name, ids in referenced]
         live_parents = _ask(connection, _LIVE_PARENTS, deleted, project=project_id, touched=touched)
         below = _ask(connection, BELOW, moved, project=project_id)
         dependencies = _ask_reachable(connection, project_id, edges)
@@ -115,14 +118,19 @@ def load_structure(
         for row_id, lives, *path in cursor.fetchall():
             alive[name, row_id] = lives
             paths += path
+    parents = _parents(paths) | dict(_rows(below))
+    return kind(alive, parents, [row[0] for row in _rows(live_parents)], _rows(dependencies))
+
+
+def _parents(paths: Iterable[str]) -> dict[str, str | None]:
+    """Each item's parent, as far as paths tell it."""
     parents: dict[str, str | None] = {}
     for path in paths:
         above = None
         for item in path.split("/"):
             parents[item] = above
             above = item
-    parents |= dict(_rows(below))
-    return kind(alive, parents, [row[0] for row in _rows(live_parents)], _rows(dependencies))
+    return parents
 
 
 def _named(change: Change, row: Row | None) -> Iterable[Key]:

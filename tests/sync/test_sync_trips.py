@@ -1,0 +1,157 @@
+"""How many round trips each exchange takes: what stands in the table of docs/protocol.md, to the trip.
+
+A long line is patient with everything but questions. One that is asked where none was needed costs everybody 40 to 150 ms.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
+from pathlib import Path
+
+import psycopg
+import pytest
+from line import Line
+from localfirst_schema.errors import UnavailableError
+from waiting import until
+
+from localfirst.operations.registry import BY_NAME
+from localfirst.session import Session
+from localfirst.settings import load
+
+TRIP_S = 0.03
+SETTLED_S = 0.3
+"""After so long nothing that belongs to an exchange is still under way."""
+
+TABLE = Path(__file__).parents[2] / "docs" / "protocol.md"
+
+
+def trips_in_docs() -> dict[str, int]:
+    """The table: by exchange, its trips."""
+    text = TABLE.read_text(encoding="utf-8").split("## Round trips")[1].split("\n## ")[0]
+    return {name: int(number) for name, number in re.findall(r"^\| ([^|]+?) \| (\d+)", text, re.MULTILINE)}
+
+
+class Far:
+    """A session at the end of a line of its own."""
+
+    def __init__(self, folder: Path, url: str) -> None:
+        folder.mkdir()
+        self.line = Line(url, trip_s=TRIP_S)
+        given = {
+            "LOCALFIRST_REPLICA": str(folder / "r.db"),
+            "LOCALFIRST_PROJECT": "team/trips",
+            "LOCALFIRST_DATABASE_URL": self.line.url,
+        }
+        self.settings = load(folder, given)
+        self.session: Session | None = None
+
+    def start(self) -> Session:
+        """A process that is level with the server."""
+        self.session = Session(self.settings)
+        link = self.session.link
+        assert link is not None
+        until(link.is_online, 20)
+        return self.session
+
+    def stop(self) -> None:
+        """It ends."""
+        if self.session is not None:
+            self.session.close()
+        self.session = None
+
+    def close(self) -> None:
+        """Everything ends."""
+        self.stop()
+        self.line.close()
+
+    def ask(self, operation: str, **arguments: object) -> dict[str, object]:
+        """One operation."""
+        found = BY_NAME[operation]
+        return found.run(self.session, found.arguments.model_validate(arguments))
+
+    def settled(self) -> int:
+        """The trips so far, once no more are made."""
+        seen = -1
+        while seen != (seen := self.line.trips):
+            until(_Pause(), 5)
+        return seen
+
+
+class _Pause:
+    """True after `SETTLED_S`: there is no event for that nothing comes any more."""
+
+    def __init__(self) -> None:
+        self._until = time.monotonic() + SETTLED_S
+
+    def __call__(self) -> bool:
+        return time.monotonic() >= self._until
+
+
+@pytest.fixture
+def far(tmp_path: Path, database_url: str) -> Iterator[Callable[[str], Far]]:
+    with ExitStack() as stack:
+        yield lambda name: stack.enter_context(closing(Far(tmp_path / name, database_url)))
+
+
+def test_start_first_fill_push_pull_and_read(far: Callable[[str], Far], database_url: str) -> None:
+    said = trips_in_docs()
+    ann, bob = far("ann"), far("bob")
+    ann.start()
+    ann.ask("create_work_item", item_type="task", title="First")
+    until(lambda: not ann.ask("sync_status")["pending_mutations"], 20)
+    ann.stop()
+
+    before = ann.settled()
+    ann.start()
+    assert ann.settled() - before == 1 + said["start of a replica that is level"], (
+        "one is the authentication of a server that trusts"
+    )
+
+    bob.start()
+    # Work items, the configuration and the history have rows.
+    assert (
+        bob.settled()
+        == 1 + said["start of a replica that is level"] + said["first fill, and one for each table that has rows"] + 3
+    )
+
+    for title in ("Second", "Third"):
+        before = ann.settled(), bob.settled()
+        item = ann.ask("create_work_item", item_type="task", title=title)["id"]
+        until(lambda item=item: bob.session.replica.execute("SELECT 1 FROM work_items WHERE id = ?", (item,)).get, 20)
+        after = ann.settled(), bob.settled()
+        assert [now - then for then, now in zip(before, after, strict=True)] == [said["push"], said["pull after a notice"]]
+
+    before = bob.settled()
+    with psycopg.connect(database_url) as server:
+        server.execute("UPDATE localfirst.work_items SET title = 'psql' WHERE title = 'Third'")
+    until(lambda: bob.session.replica.execute("SELECT 1 FROM work_items WHERE title = 'psql'").get, 20)
+    assert bob.settled() - before == said["pull after a notice"]
+
+    bob.ask("list_work_items")
+    bob.settled()  # the reader's own connection stands now
+    before = bob.settled()
+    assert bob.ask("list_work_items")["data_source"] == "postgresql"
+    assert bob.settled() - before == said["read"]
+
+
+def test_a_client_that_is_connected_stops_pushing_when_the_server_asks_for_a_later_protocol(
+    far: Callable[[str], Far], database_url: str
+) -> None:
+    ann = far("ann")
+    ann.start()
+    with psycopg.connect(database_url, autocommit=True) as server:
+        server.execute(
+            "INSERT INTO localfirst.schema_migrations (number, name, sha256, protocol) VALUES (9999, 'later', '', 1000000)"
+        )
+        ann.ask("create_work_item", item_type="task", title="Kept")
+        until(lambda: ann.session.link.last_error(), 20)
+        with pytest.raises(UnavailableError, match="newer than this client") as told:
+            ann.ask("sync_now")
+        assert told.value.details["cause"] == "protocol"
+        assert server.execute("SELECT count(*) FROM localfirst.work_items").fetchone() == (0,)
+        server.execute("DELETE FROM localfirst.schema_migrations WHERE number = 9999")
+        assert ann.session.link.sync(30) is not None
+        assert server.execute("SELECT count(*) FROM localfirst.work_items").fetchone() == (1,)
