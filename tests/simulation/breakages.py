@@ -367,8 +367,7 @@ BREAKAGES: tuple[Breakage, ...] = (
     # The replica
     Breakage("every verdict is taken as accepted", _instead(ReplicaStore, "acknowledge", _takes_all_as_accepted)),
     Breakage("waiting changes are not rebased", _instead(local_store, "rebase", _shows_the_servers)),
-    Breakage("what a pull tells of waiting changes is not noted", _instead(outbox, "mark_told", _nothing),
-        case="a waiting change comes back before its answer"),
+    Breakage("what a pull tells of waiting changes is not noted", _instead(outbox, "mark_told", _nothing), 74),
     Breakage("own changes are known by the id alone", _instead(local_store._OwnNumbers, "include", _only_the_id), 9),
     Breakage("what is below a moved item stays where it was", _instead(local_store, "derive_paths", _nothing), 7),
     Breakage("full text is not written for what is pulled", _instead(fulltext, "index_many", _writes_no_text)),
