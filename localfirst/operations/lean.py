@@ -99,7 +99,7 @@ class _Shape:
                 if name not in columns or ((value or value == 0) and name not in _SELDOM)
             }
         if self._entity is WORK_ITEM:
-            return {"id": row["id"], "ref": self._refs[row["id"]]} | row
+            return {"id": row["id"]} | row | {"ref": self._refs[row["id"]]}
         if self._entity is DEPLOYMENT and row.get("related_work_items"):
             related = [{"id": item["id"], "ref": self._refs[item["id"]]} | item for item in row["related_work_items"]]
             return row | {"related_work_items": related}

@@ -7,6 +7,7 @@ from typing import Any
 from localfirst_schema.entities import WORK_ITEM
 from localfirst_schema.errors import NotFoundError, ValidationError
 from localfirst_schema.limits import VERSION_GIVEN_MAX
+from localfirst_schema.refs import short_ref
 from localfirst_schema.values import check_json
 from localfirst_schema.wire import decode_json
 
@@ -49,6 +50,6 @@ def keep_blind_update(session: Session, act: Act, item_id: str, version: int, ch
         values["deleted_at"] = act.at if changes["deleted"] else None
     act.blind_change(WORK_ITEM, item_id, version, values, changes.get("metadata"))
     shown: dict[str, Any] = dict.fromkeys(WORK_ITEM.column_names)
-    shown |= values | {"id": item_id, "version": version + 1, "updated_at": act.at, "updated_by": act.by}
+    shown |= values | {"id": item_id, "ref": short_ref(item_id), "version": version + 1, "updated_at": act.at, "updated_by": act.by}
     act.answer = answer = shown | {"partial": True, "pending_sync": True}
     return answer

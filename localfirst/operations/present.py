@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from localfirst_schema.entities import Entity
+from localfirst_schema.entities import WORK_ITEM, Entity
+from localfirst_schema.refs import short_ref
 from localfirst_schema.wire import Row, decode_json
 
 
 def present(entity: Entity, row: Row) -> dict[str, Any]:
-    """One row as part of a result."""
+    """One row as part of a result; of a work item with its ref, as short as it may be (`lean` makes it long enough)."""
     shown = dict(row)
     for name in entity.json_columns:
         if shown[name] is not None:
             shown[name] = decode_json(shown[name])
     for name in entity.boolean_columns:
         shown[name] = bool(shown[name])
+    if entity is WORK_ITEM:
+        shown["ref"] = short_ref(shown["id"])
     return shown

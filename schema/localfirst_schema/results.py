@@ -67,29 +67,29 @@ class Audit(_Part):
 
     id: str
     version: int
-    created_at: str | None
-    updated_at: str | None
-    created_by: str | None
-    updated_by: str | None
-    deleted_at: str | None
+    created_at: str | None = None
+    updated_at: str | None = None
+    created_by: str | None = None
+    updated_by: str | None = None
+    deleted_at: str | None = None
 
 
 class WorkItem(Audit):
     """A work item; what a blind update left unknown is absent."""
 
     ref: str
-    item_type: str | None
-    title: str | None
-    status: str | None
-    parent_id: str | None
-    path: str | None
-    depth: int | None
-    branch_name: str | None
-    commit_hash: str | None
-    pr_number: int | None
-    metadata: dict[str, Any] | None
-    claimed_by: str | None
-    archived_at: str | None
+    item_type: str | None = None
+    title: str | None = None
+    status: str | None = None
+    parent_id: str | None = None
+    path: str | None = None
+    depth: int | None = None
+    branch_name: str | None = None
+    commit_hash: str | None = None
+    pr_number: int | None = None
+    metadata: dict[str, Any] | None = None
+    claimed_by: str | None = None
+    archived_at: str | None = None
 
 
 class WorkItemWritten(WorkItem, Written):
@@ -232,7 +232,7 @@ class Vendor(Audit):
     name: str
     operational: bool
     status: Literal["operational", "broken"]
-    metadata: dict[str, Any]
+    metadata: dict[str, Any] | None = None
 
 
 class VendorRead(Vendor, Read):
@@ -253,12 +253,12 @@ class VendorPage(Read):
 class Deployment(Audit):
     """A deployment; `timestamp` is when it was deployed."""
 
-    metadata: dict[str, Any]
+    metadata: dict[str, Any] | None = None
     timestamp: str
     deployed_at: str
-    commit_hash: str | None
-    pr_number: int | None
-    pr_title: str | None
+    commit_hash: str | None = None
+    pr_number: int | None = None
+    pr_title: str | None = None
     affected_vendors: list[dict[str, Any]]
     related_work_items: list[dict[str, Any]]
 
@@ -282,11 +282,11 @@ class Enhancement(Audit):
     """Something planned."""
 
     title: str
-    description: str | None
+    description: str | None = None
     priority: str
     status: str
-    target_quarter: str | None
-    requires_constitutional_principles: list[str] | None
+    target_quarter: str | None = None
+    requires_constitutional_principles: list[str] | None = None
 
 
 class EnhancementWritten(Enhancement, Written):

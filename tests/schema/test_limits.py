@@ -249,7 +249,7 @@ def test_every_time_and_every_version_has_its_limit(server: psycopg.Connection[A
         SELECT c.relname || '.' || a.attname FROM pg_attribute AS a JOIN pg_class AS c ON c.oid = a.attrelid
         WHERE c.relnamespace = 'localfirst'::regnamespace AND c.relkind = 'r' AND a.attnum > 0 AND NOT a.attisdropped
             AND (a.atttypid = 'timestamptz'::regtype OR a.attname = 'version')
-            AND c.relname NOT IN ('history_pending', 'history_markers', 'set_aside', 'schema_migrations')
+            AND c.relname NOT IN ('history_pending', 'history_markers', 'set_aside', 'schema_migrations', 'deleted_projects')
             AND NOT EXISTS (
                 SELECT FROM pg_constraint AS k WHERE k.conrelid = c.oid AND k.contype = 'c' AND a.attnum = ANY (k.conkey)
                     AND k.conname LIKE '%\\_limit' AND k.convalidated
