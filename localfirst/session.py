@@ -90,10 +90,10 @@ class Session:
         for said in bound.words:
             self._announce(said)
         self._open(patience_ms)
-        if (changed := words_of_remote(self.settings)) is not None:
-            self._warnings.append(REMOTE_CHANGED)
-            self._announce(changed)
         try:
+            if (changed := words_of_remote(self.settings)) is not None:
+                self._warnings.append(REMOTE_CHANGED)
+                self._announce(changed)
             words = self._first_words_of_any()
         except BaseException:
             self._let_go()

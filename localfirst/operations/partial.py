@@ -50,6 +50,12 @@ def keep_blind_update(session: Session, act: Act, item_id: str, version: int, ch
         values["deleted_at"] = act.at if changes["deleted"] else None
     act.blind_change(WORK_ITEM, item_id, version, values, changes.get("metadata"))
     shown: dict[str, Any] = dict.fromkeys(WORK_ITEM.column_names)
-    shown |= values | {"id": item_id, "ref": short_ref(item_id), "version": version + 1, "updated_at": act.at, "updated_by": act.by}
+    shown |= values | {
+        "id": item_id,
+        "ref": short_ref(item_id),
+        "version": version + 1,
+        "updated_at": act.at,
+        "updated_by": act.by,
+    }
     act.answer = answer = shown | {"partial": True, "pending_sync": True}
     return answer

@@ -80,7 +80,15 @@ def test_long_texts_of_the_metadata_are_left_out_of_lists_and_named(agent: Agent
 
 def test_vendors_deployments_and_enhancements_are_lean_too(agent: Agent, name: str) -> None:
     vendor = agent.call("create_vendor", name=name, operational=False)
-    assert set(vendor) - EVERY_WRITE - FIRST_ANSWER == {"id", "name", "operational", "status", "version", "updated_at", "updated_by"}
+    assert set(vendor) - EVERY_WRITE - FIRST_ANSWER == {
+        "id",
+        "name",
+        "operational",
+        "status",
+        "version",
+        "updated_at",
+        "updated_by",
+    }
     (row,) = [one for one in agent.call("list_vendors", limit=100)["items"] if one["name"] == name]
     assert (row["operational"], row["status"]) == (False, "broken")
     assert "metadata" not in row

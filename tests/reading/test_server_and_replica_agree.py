@@ -10,7 +10,7 @@ import pytest
 
 from reading.world import Reader, World, call, nobody_there
 
-ABOUT_THE_SOURCE = {"data_source", "warnings", "cache_age_minutes"}
+ABOUT_THE_SOURCE = {"data_source", "warnings", "cache_age_minutes", "root"}
 
 
 def content(answers: dict[str, Any]) -> dict[str, Any]:

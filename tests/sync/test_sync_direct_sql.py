@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 from localfirst_schema.identifiers import natural_id, new_id, project_id
-from localfirst_sync.ports import Cursor
+from localfirst_sync.ports import Busy, Cursor
 from localfirst_sync.postgres.connection import Connection, connect
 from localfirst_sync.postgres.migrate import ensure_project
 from localfirst_sync.postgres.pull import pull
@@ -172,8 +172,11 @@ def test_a_push_gives_way_to_a_row_lock_and_tries_again(server: Connection, psql
     ann.change("work_item", item, 1, {"title": ("A task", "by ann")})
     commit = threading.Timer(0.7, psql.execute, ("COMMIT",))
     commit.start()
-    assert ann.push()[0].outcome == "merged"
+    with pytest.raises(Busy) as busy:
+        ann.push()
+    assert list(busy.value.held) == [2], "it names what waits, so that others can pass"
     commit.join()
+    assert ann.push()[0].outcome == "merged"
     assert_gapless(server)
 
 
