@@ -331,7 +331,7 @@ class ServerLink:
         if head is None:
             head = self._ask(self._loop)
         if head is None:
-            if self._pulse.heard_at < asked_at:
+            if self._pulse.heard_at < asked_at and not self._loop.is_held_up():
                 self._loop.doubt()
                 self._tell_others(is_away=True)
         elif self._others_know:

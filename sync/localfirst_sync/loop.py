@@ -166,6 +166,10 @@ class SyncLoop:
         """Whether the server is there: it answered when it was last asked, and nobody has doubted it since it last spoke."""
         return self.online and max(self.last_contact, self.pulse.heard_at) > self._doubted_at
 
+    def is_held_up(self) -> bool:
+        """Whether the last round met rows that somebody holds: the server is there, and silent while one waits for them."""
+        return self._is_held_up
+
     def is_doubted(self) -> bool:
         """Whether somebody found the server silent, and it has not spoken since."""
         return max(self.last_contact, self.pulse.heard_at) < self._doubted_at
@@ -222,7 +226,6 @@ class SyncLoop:
     def _attempt(self) -> None:
         """One round; what goes wrong is kept in the state."""
         self._wake.clear()
-        self._is_held_up = False
         with self._answers:
             serving = self._asked
         self.last_check_at = timestamps.now()
@@ -325,6 +328,7 @@ class SyncLoop:
         if not self.online:
             logger.info("the server answers")
         self._failures = 0
+        self._is_held_up = False
         self.online = True
         self.last_contact = time.monotonic()
         self.last_error, self.last_cause = error, None
@@ -339,7 +343,7 @@ class SyncLoop:
         if self.online or self._failures == 0:
             logger.warning("sync waits: %s", message)
         self._failures += 1
-        self.online = False
+        self.online = self._is_held_up = False
         self.last_error, self.last_cause = message, cause
         self._answer = None
         if self._on_away is not None:

@@ -14,7 +14,7 @@ from simulation.test_simulation import simulation
 def noticed() -> dict[str, str]:
     """By name of a breakage, the promise that was found broken."""
     done = simulation("--breakages")
-    lines = re.findall(r"^(.+): seed \S+, after \d+: (.+)$", done.stdout, re.MULTILINE)
+    lines = re.findall(r"^(.+?): seed .+?, after \d+: (.+)$", done.stdout, re.MULTILINE)
     assert done.returncode in (0, 1), done.stderr[-2000:]
     return dict(lines)
 
