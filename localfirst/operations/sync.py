@@ -50,7 +50,8 @@ def sync_status(session: Session, arguments: Nothing) -> dict[str, Any]:
         result["warnings"].append("read_only")
     return result | {
         **place(session.settings, session.replica),
-        "online": head is not None,
+        # While somebody holds its rows a server gives no head and is there all the same.
+        "online": head is not None or (session.link is not None and session.link.is_online()),
         "server": session.link.server() if session.link is not None else None,
         "last_sync_at": last_sync_at,
         "pending_mutations": outbox.count(session.replica),
