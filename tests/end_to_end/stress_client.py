@@ -23,6 +23,7 @@ from typing import Any
 
 import apsw
 from simulation import workload
+from simulation.album import Album
 
 from localfirst.replica.act import Act
 from localfirst.session import Session
@@ -38,6 +39,7 @@ class Desk:
         self.desk = session
         self.name = name
         self.seen: list[tuple[str, str, int, dict[str, Any]]] = []
+        self.album = Album()  # empty: a process does not know what others were shown, so what it goes back to is not judged
 
     @property
     def connection(self) -> apsw.Connection:
