@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from localfirst_schema import timestamps
-from localfirst_schema.errors import LocalfirstError
+from localfirst_schema.errors import LocalfirstError, UnavailableError
 
 from localfirst import settings
 from localfirst.cli import name_check, replica_check, rights_check, stray_replicas
@@ -106,8 +106,7 @@ def _session(loaded: Settings) -> Iterator[Finding]:
         state = status.run(session, status.arguments())
         yield _server(state["server"], is_online=state["online"], problem=state["last_error"])
         if loaded.database_url is not None and not (session.link is not None and session.link.is_silent()):
-            yield from rights_check.findings(loaded.database_url)
-            yield from name_check.findings(loaded.database_url)
+            yield from _of_the_server(loaded.database_url)
         if state["server"] is not None:
             yield _unsent(session, state["pending_mutations"], is_online=state["online"], problem=state["last_error"])
             if "read_only" in state["warnings"] and access.noted(session.replica) == "standby":
@@ -121,6 +120,21 @@ def _session(loaded: Settings) -> Iterator[Finding]:
             yield _set_aside(state["set_aside"])
     finally:
         session.close()
+
+
+def _of_the_server(database_url: str) -> Iterator[Finding]:
+    """What one connection is enough to see. Nothing where the server cannot be asked: that is another finding."""
+    from localfirst_sync.postgres.connection import close_quietly, connect
+
+    try:
+        connection = connect(database_url)
+    except UnavailableError:
+        return
+    try:
+        yield from rights_check.findings(connection)
+        yield from name_check.findings(connection)
+    finally:
+        close_quietly(connection)
 
 
 def _server(server: str | None, *, is_online: bool, problem: str | None) -> Finding:

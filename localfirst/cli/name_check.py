@@ -3,31 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from localfirst_schema.errors import UnavailableError
 
 from localfirst.cli.finding import Finding
 
+if TYPE_CHECKING:
+    from localfirst_sync.postgres.connection import Connection
+
 NAMED = 5
 """So many are named one by one."""
 
 
-def findings(database_url: str) -> Iterator[Finding]:
-    """What there is to say of names. Nothing where the server cannot be asked: that is another finding."""
+def findings(connection: Connection) -> Iterator[Finding]:
+    """What there is to say of names."""
     from localfirst_sync.postgres import rename
-    from localfirst_sync.postgres.connection import close_quietly, connect
 
-    try:
-        connection = connect(database_url)
-    except UnavailableError:
-        return
     try:
         found = rename.doubles(connection)
     except UnavailableError as error:
         yield Finding("project", "warning", f"the names on the server could not be compared: {error.message}")
         return
-    finally:
-        close_quietly(connection)
     for one, other in found[:NAMED]:
         words = (
             f"the server has two projects of what is one name: {one} and {other}. They stay two, each with its own rows;"

@@ -10,28 +10,22 @@ from localfirst_schema.errors import UnavailableError
 from localfirst.cli.finding import Finding
 
 if TYPE_CHECKING:
+    from localfirst_sync.postgres.connection import Connection
     from localfirst_sync.postgres.rights import Lack
 
 NAMED = 6
 """So many tables are named one by one; of more, the statement names them."""
 
 
-def findings(database_url: str) -> Iterator[Finding]:
-    """What there is to say of the rights. Nothing where the server cannot be asked: that is another finding."""
+def findings(connection: Connection) -> Iterator[Finding]:
+    """What there is to say of the rights."""
     from localfirst_sync.postgres import rights
-    from localfirst_sync.postgres.connection import close_quietly, connect
 
-    try:
-        connection = connect(database_url)
-    except UnavailableError:
-        return
     try:
         stands = rights.standing(connection)
     except UnavailableError as error:
         yield Finding("rights", "warning", f"they could not be asked for: {error.message}")
         return
-    finally:
-        close_quietly(connection)
     if connection.pooled:
         words = "before PostgreSQL: statements are sent unnamed, and the server is asked every second, since no notice arrives"
         yield Finding("transaction pooler", "ok", words)

@@ -369,8 +369,8 @@ def test_the_address_is_the_one_that_the_users_own_configuration_makes_of_it(
         ("file:///srv/git/n.git", "local/srv/git/n"),
         ("/srv/git/n.git", "local/srv/git/n"),
         ("/home/me@example.org/n.git", "local/home/me@example.org/n"),
-        (r"C:\work\n.git", "local/C:/work/n"),
-        ("C:/work/n.git", "local/C:/work/n"),
+        (r"C:\code\n.git", "local/C:/code/n"),
+        ("C:/code/n.git", "local/C:/code/n"),
         ("../n.git", "local/../n"),
     ],
 )

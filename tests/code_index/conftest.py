@@ -5,10 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import apsw
 import pytest
 
 from code_index.indexing import Indexed
+from code_index.workers import no_worker_left
+from localfirst import settings
 from localfirst.code_index.pipeline.pool import Pool
+from localfirst.replica.connection import connect
+from localfirst.replica.replica import open_replica
+from localfirst.settings import Settings
 
 
 @pytest.fixture(scope="session")
@@ -46,3 +52,24 @@ def root(tmp_path: Path) -> Path:
     root = (tmp_path / "repository").resolve()
     root.mkdir()
     return root
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings]:
+    """The settings of a project with a replica; its workers end with the test."""
+    for name in ("DATA", "STATE", "CACHE", "CONFIG"):
+        monkeypatch.setenv(f"XDG_{name}_HOME", str(tmp_path / name.lower()))
+    monkeypatch.setenv("LOCALFIRST_REPLICA", str(tmp_path / "replica.sqlite3"))
+    monkeypatch.delenv("LOCALFIRST_DATABASE_URL", raising=False)
+    (tmp_path / "project").mkdir()
+    found = settings.load(tmp_path / "project")
+    open_replica(found.replica, found.project).close()
+    with no_worker_left(found.replica):
+        yield found
+
+
+@pytest.fixture
+def replica(here: Settings) -> Iterator[apsw.Connection]:
+    connection = connect(here.replica)
+    yield connection
+    connection.close()

@@ -22,7 +22,7 @@ import pytest
 from localfirst_sync.lock import HeldElsewhere
 from waiting import until
 
-from code_index.workers import no_worker_left, processes, repository, worker_pid
+from code_index.workers import asked, processes, reached, repository, worker_pid
 from localfirst import embedding, settings
 from localfirst.code_index.jobs import table, words
 from localfirst.code_index.jobs.job import Job
@@ -30,50 +30,13 @@ from localfirst.code_index.jobs.states import JobState
 from localfirst.code_index.jobs.transition import move
 from localfirst.code_index.worker import job_run, keeper, lease, obstacle, process, start
 from localfirst.embedding.provider import EmbeddingUnavailableError
-from localfirst.replica.connection import connect, immediate
-from localfirst.replica.replica import open_replica
+from localfirst.replica.connection import connect
 from localfirst.settings import Settings
 
 if TYPE_CHECKING:
     from localfirst.embedding.provider import Vectors
 
 Usage = namedtuple("Usage", "total used free")
-
-
-@pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings]:
-    """The settings of a project with a replica; its workers end with the test."""
-    for name in ("DATA", "STATE", "CACHE", "CONFIG"):
-        monkeypatch.setenv(f"XDG_{name}_HOME", str(tmp_path / name.lower()))
-    monkeypatch.setenv("LOCALFIRST_REPLICA", str(tmp_path / "replica.sqlite3"))
-    monkeypatch.delenv("LOCALFIRST_DATABASE_URL", raising=False)
-    (tmp_path / "project").mkdir()
-    found = settings.load(tmp_path / "project")
-    open_replica(found.replica, found.project).close()
-    with no_worker_left(found.replica):
-        yield found
-
-
-@pytest.fixture
-def replica(here: Settings) -> Iterator[apsw.Connection]:
-    connection = connect(here.replica)
-    yield connection
-    connection.close()
-
-
-def asked(replica: apsw.Connection, root: Path) -> str:
-    """The id of a job that somebody asked for."""
-    with immediate(replica):
-        return table.create_or_join(replica, root, root.name, force=False, estimated_seconds=1.0)[0].job_id
-
-
-def reached(replica: apsw.Connection, job_id: str, status: JobState, seconds: float = 60) -> Job:
-    def look() -> Job | None:
-        job = table.find(replica, job_id)
-        assert job.status is status or job.status not in (JobState.FAILED, JobState.CANCELLED), job
-        return job if job.status is status else None
-
-    return until(look, seconds, f"a job that is {status}")
 
 
 @contextmanager

@@ -13,8 +13,7 @@ import psutil
 import pytest
 from waiting import until
 
-from code_index.test_worker import asked, here, reached, replica  # noqa: F401 - fixtures
-from code_index.workers import repository, worker_pid
+from code_index.workers import asked, reached, repository, worker_pid
 from localfirst.code_index.jobs import table
 from localfirst.code_index.jobs.states import JobState
 from localfirst.code_index.jobs.transition import move
@@ -40,7 +39,7 @@ def hostile(tmp_path: Path) -> Iterator[Path]:
     os.close(os.open(root / ".gitignore", os.O_RDWR | os.O_NONBLOCK))
 
 
-def scanning(here: Settings, replica: apsw.Connection, root: Path) -> tuple[str, psutil.Process, psutil.Process]:  # noqa: F811
+def scanning(here: Settings, replica: apsw.Connection, root: Path) -> tuple[str, psutil.Process, psutil.Process]:
     """A job whose scan is under way: its id, the worker, and git, which waits for the pipe."""
     job_id = asked(replica, root)
     start.ensure(here)
@@ -55,7 +54,7 @@ def scanning(here: Settings, replica: apsw.Connection, root: Path) -> tuple[str,
     return job_id, worker, git
 
 
-def test_a_job_is_cancelled_in_the_middle_of_its_scan(here: Settings, replica: apsw.Connection, hostile: Path) -> None:  # noqa: F811
+def test_a_job_is_cancelled_in_the_middle_of_its_scan(here: Settings, replica: apsw.Connection, hostile: Path) -> None:
     job_id, worker, git = scanning(here, replica, hostile)
     move(replica, job_id, JobState.CANCELLED)
     until(lambda: not git.is_running(), PROMISED_S, "git to be ended")
@@ -63,7 +62,7 @@ def test_a_job_is_cancelled_in_the_middle_of_its_scan(here: Settings, replica: a
     assert worker.is_running()
 
 
-def test_a_worker_ends_at_sigterm_in_the_middle_of_a_scan(here: Settings, replica: apsw.Connection, hostile: Path) -> None:  # noqa: F811
+def test_a_worker_ends_at_sigterm_in_the_middle_of_a_scan(here: Settings, replica: apsw.Connection, hostile: Path) -> None:
     job_id, worker, git = scanning(here, replica, hostile)
     worker.send_signal(signal.SIGTERM)
     until(lambda: not worker.is_running(), PROMISED_S, "the worker to end")
@@ -71,7 +70,7 @@ def test_a_worker_ends_at_sigterm_in_the_middle_of_a_scan(here: Settings, replic
     assert table.find(replica, job_id).status is JobState.RUNNING, "the next worker goes on with it"
 
 
-def test_other_repositories_do_not_wait_for_it(here: Settings, replica: apsw.Connection, hostile: Path, tmp_path: Path) -> None:  # noqa: F811
+def test_other_repositories_do_not_wait_for_it(here: Settings, replica: apsw.Connection, hostile: Path, tmp_path: Path) -> None:
     job_id, _, git = scanning(here, replica, hostile)
     other = asked(replica, repository(tmp_path / "other", files=5))
     assert reached(replica, other, JobState.COMPLETED, 20).files_indexed == 5

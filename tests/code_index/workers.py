@@ -15,7 +15,11 @@ import apsw
 import psutil
 from waiting import until
 
+from localfirst.code_index.jobs import table
+from localfirst.code_index.jobs.job import Job
+from localfirst.code_index.jobs.states import JobState
 from localfirst.code_index.worker import lease
+from localfirst.replica.connection import immediate
 
 WORDS = ("account", "balance", "cache", "cursor", "entry", "filter", "handler", "index", "journal", "node", "outbox", "pool")
 
@@ -104,3 +108,20 @@ def no_worker_left(replica: Path) -> Iterator[None]:
         yield
     finally:
         end_worker(replica)
+
+
+def asked(replica: apsw.Connection, root: Path) -> str:
+    """The id of a job that somebody asked for."""
+    with immediate(replica):
+        return table.create_or_join(replica, root, root.name, force=False, estimated_seconds=1.0)[0].job_id
+
+
+def reached(replica: apsw.Connection, job_id: str, status: JobState, seconds: float = 60) -> Job:
+    """The job, as soon as it is in this state."""
+
+    def look() -> Job | None:
+        job = table.find(replica, job_id)
+        assert job.status is status or job.status not in (JobState.FAILED, JobState.CANCELLED), job
+        return job if job.status is status else None
+
+    return until(look, seconds, f"a job that is {status}")

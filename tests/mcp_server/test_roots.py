@@ -37,8 +37,8 @@ def test_a_name_that_is_no_unicode_is_a_name() -> None:
 @pytest.mark.parametrize(
     ("uri", "path"),
     [
-        ("file:///C:/work/board", "C:/work/board"),
-        ("file:///c%3A/work/board", "c:/work/board"),
+        ("file:///C:/code/board", "C:/code/board"),
+        ("file:///c%3A/code/board", "c:/code/board"),
         ("file:///C:/mes%20%C3%A9tudes", "C:/mes études"),
     ],
 )

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from typing import Any, TypeAlias
 
 import psycopg
@@ -22,7 +22,7 @@ from psycopg.pq import ExecStatus
 from localfirst_sync.postgres import pinned, pooler
 from localfirst_sync.postgres.authentication import is_supported, require_auth
 from localfirst_sync.postgres.bounded import STEP_S, BoundedConnection, watched_while_made
-from localfirst_sync.postgres.failure import not_made
+from localfirst_sync.postgres.failure import not_made, unavailable
 from localfirst_sync.postgres.hosts import open_primary
 from localfirst_sync.postgres.making import failures_told
 from localfirst_sync.postgres.pinned import PIN
@@ -162,6 +162,25 @@ def roll_back(connection: Connection, to_savepoint: str | None = None) -> None:
     command = "ROLLBACK" if to_savepoint is None else f"ROLLBACK TO SAVEPOINT {to_savepoint}"
     if connection.command(command.encode()).status != ExecStatus.COMMAND_OK:
         raise psycopg.OperationalError("the transaction could not be rolled back")
+
+
+def roll_back_quietly(connection: Connection) -> None:
+    """Rolls back what failed, before its error is told. A connection that is broken has done so by itself."""
+    with suppress(psycopg.Error):
+        roll_back(connection)
+
+
+@contextmanager
+def taken_back_on_failure(connection: Connection) -> Iterator[None]:
+    """What fails within is rolled back. Raises UnavailableError for the driver's errors, all others as they are."""
+    try:
+        yield
+    except psycopg.Error as error:
+        roll_back_quietly(connection)
+        raise unavailable(error) from None
+    except BaseException:
+        roll_back_quietly(connection)
+        raise
 
 
 def close_quietly(connection: Connection | None) -> None:

@@ -9,7 +9,6 @@ whoever keeps them. The id is noted: replicas that knew the project do not fill 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from typing import NamedTuple
 
 import psycopg
@@ -19,7 +18,7 @@ from localfirst_schema.identifiers import project_id as id_of_name
 from psycopg import errors, sql
 
 from localfirst_sync.postgres import rename
-from localfirst_sync.postgres.connection import Connection, begin, roll_back
+from localfirst_sync.postgres.connection import Connection, begin, roll_back_quietly
 from localfirst_sync.postgres.failure import unavailable
 
 Keep = Callable[[str, str], None]
@@ -93,17 +92,17 @@ def delete(connection: Connection, doomed: Doomed, keep: Keep | None, kept: Call
             connection.execute(f"ALTER TABLE localfirst.{entity.table} ENABLE TRIGGER log_delete".encode())
         connection.execute("COMMIT")
     except errors.InsufficientPrivilege:
-        _roll_back(connection)
+        roll_back_quietly(connection)
         raise UnavailableError(
             "Only the owner of the schema `localfirst`, its members and superusers may delete a project (`localfirst doctor`"
             " names the owner); set LOCALFIRST_DATABASE_URL to the connection string of one of them. Nothing was deleted.",
             cause="permission",
         ) from None
     except psycopg.Error as error:
-        _roll_back(connection)
+        roll_back_quietly(connection)
         raise unavailable(error) from None
     except BaseException:
-        _roll_back(connection)
+        roll_back_quietly(connection)
         raise
 
 
@@ -131,8 +130,3 @@ def _name(table: str) -> sql.Identifier:
 
 def _key(table: str) -> sql.Identifier:
     return sql.Identifier("id" if table == "projects" else "project_id")
-
-
-def _roll_back(connection: Connection) -> None:
-    with suppress(psycopg.Error):
-        roll_back(connection)

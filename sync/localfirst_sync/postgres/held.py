@@ -7,7 +7,6 @@ that it refers to (PostgreSQL locks them for the foreign key), and those below w
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence, Set
-from contextlib import suppress
 from typing import Any, NamedTuple, TypeAlias
 
 import psycopg
@@ -18,7 +17,7 @@ from psycopg.errors import LockNotAvailable
 from localfirst_sync.batch import Act, Change, acts
 from localfirst_sync.ports import Busy, Cursor, Fenced, Identity, Push, Pushed
 from localfirst_sync.postgres import log, rows
-from localfirst_sync.postgres.connection import Connection, begin, roll_back
+from localfirst_sync.postgres.connection import Connection, begin, roll_back_quietly
 from localfirst_sync.postgres.failure import unavailable
 from localfirst_sync.postgres.structure_facts import BELOW
 from localfirst_sync.receipts import repeated
@@ -92,8 +91,7 @@ def _ask(
         locked = exist & set(named) - rows.fetch(lockable).keys()
         return Held(locked, exist & set(referenced) - rows.fetch(shareable).keys(), _held_below(connection, project, below))
     finally:
-        with suppress(psycopg.Error):
-            roll_back(connection)
+        roll_back_quietly(connection)
 
 
 def _send_skipping(connection: Connection, project: str, keys: Iterable[Key]) -> list[tuple[Entity, rows.Fetch]]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from itertools import islice
 from typing import Any
 
@@ -22,7 +21,7 @@ from localfirst_schema.wire import Fields, Row, encode_json
 from localfirst_sync.pasts import creation
 from localfirst_sync.ports import Cursor, Identity, Line
 from localfirst_sync.postgres import log, rows
-from localfirst_sync.postgres.connection import Connection, begin, lost, roll_back
+from localfirst_sync.postgres.connection import Connection, begin, lost, roll_back_quietly
 from localfirst_sync.postgres.failure import unavailable
 from localfirst_sync.postgres.transaction import AS_ENGINE
 from localfirst_sync.postgres.verify import Difference
@@ -120,7 +119,7 @@ class _Mending:
             numbered = {entry.entity_id for entry in entries}
             return {one for one in found if one.id in numbered}
         except BaseException:
-            self._roll_back()
+            roll_back_quietly(self._connection)
             raise
 
     def places(self, found: Sequence[Difference]) -> set[Difference]:
@@ -139,7 +138,7 @@ class _Mending:
                 mended.update(one for one in batch if (WORK_ITEM.name, one.id) in there)
             return mended
         except BaseException:
-            self._roll_back()
+            roll_back_quietly(self._connection)
             raise
 
     def _open(self, keys: Sequence[Key]) -> tuple[dict[Key, Row], int]:
@@ -158,10 +157,6 @@ class _Mending:
             log.write_history(self._connection, self._identity, Cursor(head + 1, tag), entries)
             log.move_head(self._connection, self._project, Cursor(head + len(entries), tag))
         self._connection.execute("COMMIT")
-
-    def _roll_back(self) -> None:
-        with suppress(psycopg.Error):
-            roll_back(self._connection)
 
 
 def _brought_back(entity: Entity, row_id: str, told: Sequence[Line]) -> Row | None:

@@ -8,12 +8,11 @@ names the last one.
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import Any, NamedTuple
 
 import psycopg
 
-from localfirst_sync.postgres.connection import Connection, begin, roll_back
+from localfirst_sync.postgres.connection import Connection, begin, taken_back_on_failure
 from localfirst_sync.postgres.failure import unavailable
 
 _FOUND = """
@@ -80,18 +79,11 @@ def look(connection: Connection, project_id: str) -> Numbers | None:
 
 def put_in_order(connection: Connection, project_id: str) -> None:
     """Puts the numbers in order, under the head's lock. Raises `UnavailableError`; nothing is changed then."""
-    try:
-        try:
-            begin(connection, "BEGIN")
-            connection.execute(_LOCK, (project_id,))
-            found = look(connection, project_id)
-            if found is not None and found.words is not None:
-                connection.execute(_RENUMBER, {"project": project_id, "head": found.head})
-                connection.execute(_MOVE_HEAD, {"project": project_id})
-            connection.execute("COMMIT")
-        except BaseException:
-            with suppress(psycopg.Error):
-                roll_back(connection)
-            raise
-    except psycopg.Error as error:
-        raise unavailable(error) from None
+    with taken_back_on_failure(connection):
+        begin(connection, "BEGIN")
+        connection.execute(_LOCK, (project_id,))
+        found = look(connection, project_id)
+        if found is not None and found.words is not None:
+            connection.execute(_RENUMBER, {"project": project_id, "head": found.head})
+            connection.execute(_MOVE_HEAD, {"project": project_id})
+        connection.execute("COMMIT")

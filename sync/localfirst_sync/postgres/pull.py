@@ -9,13 +9,11 @@ them would cost four times as much.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from functools import cache
 from itertools import islice
 from typing import Any
 
 import msgspec
-import psycopg
 from localfirst_schema.entities import ENTITIES, Entity
 from localfirst_schema.limits import FIELDS_BYTES_MAX
 
@@ -24,8 +22,7 @@ from localfirst_sync.ports import BEGINNING, CONFLICT_TABLE, Again, Cursor, Hist
 from localfirst_sync.postgres import log
 from localfirst_sync.postgres.columns import json_text, pull_list, time_text
 from localfirst_sync.postgres.conflicts import READ_LIST as CONFLICT_LIST
-from localfirst_sync.postgres.connection import Connection, begin, lost, roll_back
-from localfirst_sync.postgres.failure import unavailable
+from localfirst_sync.postgres.connection import Connection, begin, lost, taken_back_on_failure
 from localfirst_sync.sieve import TEXT_CHARS_MAX
 
 _decode = msgspec.json.Decoder(list[Any]).decode
@@ -87,19 +84,12 @@ def pull(
 
     Raises `ServerWasRestored` or `UnavailableError`.
     """
-    try:
-        try:
-            if cursor != BEGINNING and again is None and not connection.pooled:
-                head = _pull_at_once(connection, project_id, cursor, sink, held)
-                if head is not None:
-                    return head
-            return _pull(connection, project_id, cursor, sink, again, held)
-        except BaseException:
-            with suppress(psycopg.Error):
-                roll_back(connection)
-            raise
-    except psycopg.Error as error:
-        raise unavailable(error) from None
+    with taken_back_on_failure(connection):
+        if cursor != BEGINNING and again is None and not connection.pooled:
+            head = _pull_at_once(connection, project_id, cursor, sink, held)
+            if head is not None:
+                return head
+        return _pull(connection, project_id, cursor, sink, again, held)
 
 
 def _pull_at_once(

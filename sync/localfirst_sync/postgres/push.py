@@ -11,7 +11,6 @@ import logging
 import random
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 
 import psycopg
 from localfirst_schema.wire import Verdict
@@ -21,7 +20,7 @@ from localfirst_sync.batch import Act, Change, acts, read
 from localfirst_sync.ports import Busy, Identity, Push, Pushed
 from localfirst_sync.postgres import held
 from localfirst_sync.postgres.bulk import BULK_ROWS
-from localfirst_sync.postgres.connection import Connection, roll_back
+from localfirst_sync.postgres.connection import Connection, roll_back, roll_back_quietly
 from localfirst_sync.postgres.earlier_rounds import end_earlier_rounds
 from localfirst_sync.postgres.failure import blames_the_data, is_temporary, name_of_refusal, unavailable
 from localfirst_sync.postgres.transaction import Transaction
@@ -43,7 +42,7 @@ def push(connection: Connection, identity: Identity, pushed: Push) -> Pushed:
         try:
             return _attempt(connection, identity, pushed, changes, careful=careful)
         except psycopg.Error as error:
-            _roll_back(connection)
+            roll_back_quietly(connection)
             if blames_the_data(error) and not careful:
                 careful = True
             elif not is_temporary(error):
@@ -58,7 +57,7 @@ def push(connection: Connection, identity: Identity, pushed: Push) -> Pushed:
                         return answer
                 time.sleep(random.uniform(0, _LONGEST_PAUSE_S))  # noqa: S311 - it spreads clients, it hides nothing
         except BaseException:
-            _roll_back(connection)
+            roll_back_quietly(connection)
             raise
     raise Busy  # not rows but the head is in the way
 
@@ -114,8 +113,3 @@ def _write_in_parts(connection: Connection, transaction: Transaction, some: Sequ
     middle = len(some) // 2
     first = _write_in_parts(connection, transaction, some[:middle], None)
     return first + _write_in_parts(connection, transaction, some[middle:], None)
-
-
-def _roll_back(connection: Connection) -> None:
-    with suppress(psycopg.Error):
-        roll_back(connection)

@@ -11,7 +11,6 @@ import random
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -29,7 +28,7 @@ from localfirst_sync.pasts import Union, is_same, unite
 from localfirst_sync.ports import CONFLICT_COLUMNS, Busy, Cursor, Identity, Line, Recollection, Remembered, Restored, Told
 from localfirst_sync.postgres import conflicts, log, rows
 from localfirst_sync.postgres.bulk import BULK_ROWS
-from localfirst_sync.postgres.connection import Connection, begin, roll_back, writing
+from localfirst_sync.postgres.connection import Connection, begin, roll_back_quietly, writing
 from localfirst_sync.postgres.failure import blames_the_data, is_temporary, name_of_refusal, unavailable
 from localfirst_sync.postgres.structure_facts import load_structure
 from localfirst_sync.shown_versions import content, is_creation, nothing, replayed
@@ -83,7 +82,7 @@ def restore(
         try:
             return _Restoration(connection, identity, recollection, known).carry_out(barred)
         except psycopg.Error as error:
-            _roll_back(connection)
+            roll_back_quietly(connection)
             if blames_the_data(error) and barred is None:
                 return _in_parts(connection, identity, recollection, known, f"constraint: {name_of_refusal(error)}")
             if not is_temporary(error):
@@ -91,7 +90,7 @@ def restore(
             logger.debug("recovery gives way (attempt %d): %s", attempt + 1, type(error).__name__)
             time.sleep(random.uniform(0, _LONGEST_PAUSE_S))  # noqa: S311 - it spreads clients, it hides nothing
         except BaseException:
-            _roll_back(connection)
+            roll_back_quietly(connection)
             raise
     raise Busy
 
@@ -105,11 +104,6 @@ def _in_parts(connection: Connection, identity: Identity, recollection: Recollec
     first = restore(connection, identity, Recollection(found[:middle], ()), known)
     second = restore(connection, identity, Recollection(found[middle:], open_conflicts), first.head)
     return second._replace(changes=first.changes + second.changes)
-
-
-def _roll_back(connection: Connection) -> None:
-    with suppress(psycopg.Error):
-        roll_back(connection)
 
 
 class _Restoration:

@@ -7,20 +7,17 @@ indexes instead of scattering over them.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import suppress
 from functools import cache
 from itertools import islice
 from typing import Any, NamedTuple
 
-import psycopg
 from localfirst_schema.entities import ENTITIES, Kind
 
 from localfirst_sync.ports import BEGINNING, CONFLICT_TABLE, Cursor, HistoryRow, ServerWasRestored, Staging
 from localfirst_sync.postgres.columns import copy_list
 from localfirst_sync.postgres.conflicts import READ_LIST as CONFLICT_LIST
 from localfirst_sync.postgres.conflicts import READ_TYPES as CONFLICT_TYPES
-from localfirst_sync.postgres.connection import Connection, begin, lost, roll_back
-from localfirst_sync.postgres.failure import unavailable
+from localfirst_sync.postgres.connection import Connection, begin, lost, taken_back_on_failure
 from localfirst_sync.postgres.pull import BEGIN, HEAD, HISTORY_DAYS, LOG, PATIENT
 
 PAGE = 2000
@@ -42,15 +39,8 @@ class _Query(NamedTuple):
 
 def snapshot(connection: Connection, project_id: str, staging: Staging) -> None:
     """See `RemoteStore.snapshot`. Raises `ServerWasRestored` or `UnavailableError`, and whatever `staging` raises."""
-    try:
-        try:
-            _snapshot(connection, project_id, staging)
-        except BaseException:
-            with suppress(psycopg.Error):
-                roll_back(connection)
-            raise
-    except psycopg.Error as error:
-        raise unavailable(error) from None
+    with taken_back_on_failure(connection):
+        _snapshot(connection, project_id, staging)
 
 
 def _snapshot(connection: Connection, project_id: str, staging: Staging) -> None:
