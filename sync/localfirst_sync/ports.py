@@ -311,9 +311,9 @@ class RemoteStore(Protocol):
         say that another replica uses this id, `Fenced` when a later epoch has been seen, `Busy` when rows are locked, and
         `ServerWasRestored` when the server does not know the cursor, or fewer numbers than it once acknowledged."""
 
-    def pull(self, cursor: Cursor, sink: PullSink, again: Again | None = None, held: Sequence[Cursor] = ()) -> Cursor:
+    def pull(self, cursor: Cursor, sink: PullSink, again: Again | None = None) -> Cursor:
         """Streams everything after `cursor` into `sink`, and `again`, from one snapshot; returns that snapshot's head. Raises
-        `ServerWasRestored` when the server does not know (cursor.seq, cursor.tag), or any of `held`, in that snapshot."""
+        `ServerWasRestored` when the server does not know (cursor.seq, cursor.tag) in that snapshot."""
 
     def snapshot(self, staging: Staging) -> None:
         """Streams all current rows and the recent history into `staging`, from one snapshot, beginning behind its place.

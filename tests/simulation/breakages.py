@@ -230,9 +230,9 @@ class _LaterHead:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._remote, name)
 
-    def pull(self, cursor: Cursor, sink: Any, again: Any = None, held: Any = ()) -> Cursor:
+    def pull(self, cursor: Cursor, sink: Any, again: Any = None) -> Cursor:
         """Others may commit between the two."""
-        self._remote.pull(cursor, sink, again, held)
+        self._remote.pull(cursor, sink, again)
         head: Cursor = self._remote.head()
         return head
 

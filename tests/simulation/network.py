@@ -92,9 +92,9 @@ class Wire:
             self._letters.append(letter)
         return answer
 
-    def pull(self, cursor: Cursor, sink: PullSink, again: Again | None = None, held: Sequence[Cursor] = ()) -> Cursor:
+    def pull(self, cursor: Cursor, sink: PullSink, again: Again | None = None) -> Cursor:
         """See `RemoteStore.pull`."""
-        return self._ask("pull", lambda: self._server.pull(cursor, sink, again, held))
+        return self._ask("pull", lambda: self._server.pull(cursor, sink, again))
 
     def snapshot(self, staging: Staging) -> None:
         """See `RemoteStore.snapshot`; whatever there is may happen before and within every page."""

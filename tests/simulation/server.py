@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from localfirst_schema.entities import CONFIGURATION
 from localfirst_sync.ports import Again, Cursor, Identity, PullSink, Push, Pushed, Recollection, Restored, Staging, Told
@@ -56,9 +56,9 @@ class Server:
         """See `RemoteStore.push`."""
         return push.push(self.connection, identity, pushed)  # type: ignore[arg-type]
 
-    def pull(self, cursor: Cursor, sink: PullSink, again: Again | None = None, held: Sequence[Cursor] = ()) -> Cursor:
+    def pull(self, cursor: Cursor, sink: PullSink, again: Again | None = None) -> Cursor:
         """See `RemoteStore.pull`."""
-        return pull.pull(self.connection, self._project, cursor, sink, again, held)  # type: ignore[arg-type]
+        return pull.pull(self.connection, self._project, cursor, sink, again)  # type: ignore[arg-type]
 
     def snapshot(self, staging: Staging) -> None:
         """See `RemoteStore.snapshot`."""

@@ -118,9 +118,9 @@ class Cable(PostgresStore):
     def snapshot(self, staging: Staging) -> None:
         super().snapshot(Counted(staging, self.pages, self.cut_after))
 
-    def pull(self, cursor: Cursor, sink: PullSink, again: Again | None = None, held: Sequence[Cursor] = ()) -> Cursor:
+    def pull(self, cursor: Cursor, sink: PullSink, again: Again | None = None) -> Cursor:
         self.before_pull()
-        return super().pull(cursor, sink, again, held)
+        return super().pull(cursor, sink, again)
 
 
 def sync_until_cut(laptop: Laptop, pages: int) -> list[tuple[str, int]]:

@@ -19,7 +19,6 @@ from localfirst_schema.limits import FIELDS_BYTES_MAX
 
 from localfirst_sync.conflict import CONFLICT
 from localfirst_sync.ports import BEGINNING, CONFLICT_TABLE, Again, Cursor, HistoryRow, PullSink, ServerWasRestored
-from localfirst_sync.postgres import log
 from localfirst_sync.postgres.columns import json_text, pull_list, time_text
 from localfirst_sync.postgres.conflicts import READ_LIST as CONFLICT_LIST
 from localfirst_sync.postgres.connection import Connection, begin, lost, taken_back_on_failure
@@ -78,23 +77,20 @@ def pull(
     cursor: Cursor,
     sink: PullSink,
     again: Again | None = None,
-    held: Sequence[Cursor] = (),
 ) -> Cursor:
-    """Gives `sink` everything after `cursor`, and `again`, and returns the head. The log must hold `held` too.
+    """Gives `sink` everything after `cursor`, and `again`, and returns the head.
 
     Raises `ServerWasRestored` or `UnavailableError`.
     """
     with taken_back_on_failure(connection):
         if cursor != BEGINNING and again is None and not connection.pooled:
-            head = _pull_at_once(connection, project_id, cursor, sink, held)
+            head = _pull_at_once(connection, project_id, cursor, sink)
             if head is not None:
                 return head
-        return _pull(connection, project_id, cursor, sink, again, held)
+        return _pull(connection, project_id, cursor, sink, again)
 
 
-def _pull_at_once(
-    connection: Connection, project_id: str, cursor: Cursor, sink: PullSink, held: Sequence[Cursor]
-) -> Cursor | None:
+def _pull_at_once(connection: Connection, project_id: str, cursor: Cursor, sink: PullSink) -> Cursor | None:
     """The head, if there was so little that all of it has come; else None, and `sink` has nothing."""
     after = {"project": project_id, "seq": cursor.seq, "tag": cursor.tag}
     with connection.pipeline():
@@ -102,11 +98,8 @@ def _pull_at_once(
         found = connection.execute(HEAD, after, prepare=True)
         few = connection.execute(_FEW_OF_LOG, after, prepare=True)
         rows = connection.execute(rows_of_few(), after, prepare=True)
-        known = [log.send_cursor(connection, project_id, one) for one in held]
         connection.execute("COMMIT")
     head = _checked(found.fetchone(), cursor)
-    for asked in known:
-        log.check_cursor(asked)
     lines: list[Any] = few.fetchall()
     if len(lines) > SMALL:
         return None
@@ -123,18 +116,13 @@ def _pull_at_once(
     return head
 
 
-def _pull(
-    connection: Connection, project_id: str, cursor: Cursor, sink: PullSink, again: Again | None, held: Sequence[Cursor]
-) -> Cursor:
+def _pull(connection: Connection, project_id: str, cursor: Cursor, sink: PullSink, again: Again | None) -> Cursor:
     after = {"project": project_id, "seq": cursor.seq, "tag": cursor.tag}
     with connection.pipeline():
         begin(connection, BEGIN)
         found = connection.execute(HEAD, after, prepare=True)
         few = None if cursor == BEGINNING else connection.execute(_FEW_OF_LOG, after, prepare=True)
-        known = [log.send_cursor(connection, project_id, one) for one in held]
     head = _checked(found.fetchone(), cursor)
-    for asked in known:
-        log.check_cursor(asked)
     found_lines: list[Any] = few.fetchall() if few is not None else []
     changes = [HistoryRow(*line) for line in found_lines if line[0] <= head.seq]
     if again is not None:

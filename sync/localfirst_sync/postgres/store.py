@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Literal
 
@@ -81,10 +81,10 @@ class PostgresStore:
         with self._server() as connection:
             return push.push(connection, identity, pushed)
 
-    def pull(self, cursor: Cursor, sink: PullSink, again: Again | None = None, held: Sequence[Cursor] = ()) -> Cursor:
+    def pull(self, cursor: Cursor, sink: PullSink, again: Again | None = None) -> Cursor:
         """See `RemoteStore.pull`."""
         with self._server() as connection:
-            return pull.pull(connection, self._project_id, cursor, sink, again, held)
+            return pull.pull(connection, self._project_id, cursor, sink, again)
 
     def snapshot(self, staging: Staging) -> None:
         """See `RemoteStore.snapshot`."""
