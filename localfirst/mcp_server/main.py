@@ -28,13 +28,19 @@ def main() -> NoReturn:
 
     # Whoever has named the directory is not contradicted by the client.
     roots = None if os.environ.get("LOCALFIRST_ROOT") else Roots()
+    early: settings.Settings | None = None
+    operations = OPERATIONS
     try:
-        operations = chosen(OPERATIONS, settings.load().tools)
+        early = settings.load()
+        operations = chosen(OPERATIONS, early.tools)
     except LocalfirstError:
-        operations = OPERATIONS  # each call says what is wrong, until it is mended
+        early = None  # each call says what is wrong, until it is mended
 
     def opened() -> Session | SessionWithoutReplica:
-        present = settings.load(None if roots is None else roots.directory)
+        nonlocal early
+        directory = None if roots is None else roots.directory
+        present = settings.load(directory) if early is None or directory is not None else early
+        early = None
         chosen(OPERATIONS, present.tools)
         session = open_session(present)
         try:
