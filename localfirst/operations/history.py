@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from localfirst_schema.arguments import GetHistory, RevertWorkItem
 from localfirst_schema.entities import ENTITY, WORK_ITEM, Entity
-from localfirst_schema.errors import NotFoundError, ValidationError
+from localfirst_schema.errors import InvalidStateError, NotFoundError, ValidationError
 from localfirst_schema.json_merge import ABSENT, merge, same
 from localfirst_schema.results import History, WorkItemWritten
 from localfirst_schema.wire import Fields, Row, decode_fields, decode_json
@@ -25,6 +25,10 @@ _LINES = """
     FROM history AS h LEFT JOIN outbox AS o ON o.history_id = h.history_id AND o.told <> 1
     LEFT JOIN awaited AS a ON a.history_id = h.history_id
     WHERE h.entity_id = ? AND h.entity = ? ORDER BY waits, h.version, h.history_id
+"""
+# The server has it, and what else it has of the row is not here before the next pull.
+_FIRST_AWAITED = """
+    SELECT min(h.version) FROM awaited JOIN history AS h USING (history_id) WHERE h.entity_id = ? AND h.entity = ?
 """
 _IS_TOLD = "SELECT EXISTS (SELECT 1 FROM history WHERE entity_id = ? AND entity = ?)"
 _REVERTIBLE = ("title", "status", "parent_id", "branch_name", "commit_hash", "pr_number", "metadata")
@@ -139,15 +143,30 @@ def revert(session: Session, arguments: RevertWorkItem) -> dict[str, Any]:
     require(session, WORK_ITEM, arguments.id)
     if arguments.to_version >= arguments.version:
         raise ValidationError("to_version", "must be lower than version")
+    if _is_unknown(session, arguments.id, arguments.to_version):
+        session.catch_up()
     with session.act(arguments.updated_by) as act:
         row = require_still(act, WORK_ITEM, arguments.id)
         check_version(WORK_ITEM, row, arguments.version)
         check_not_deleted(WORK_ITEM, row, {})
+        if _is_unknown(session, row["id"], arguments.to_version):
+            raise InvalidStateError(
+                f"what version {arguments.to_version} was is not known here yet: the server has taken changes of this item, and"
+                " what else it has is still to come; call sync_now and try again.",
+                entity=WORK_ITEM.name,
+                id=row["id"],
+            )
         earlier = _content_at(session, row, arguments.to_version)
         present = {**row, "metadata": decode_json(row["metadata"])}
         changes = {name: earlier[name] for name in _REVERTIBLE if not same(earlier[name], present[name])}
         row = apply_changes(act, row, changes, metadata_whole=changes.get("metadata"))
     return written(session, WORK_ITEM, row)
+
+
+def _is_unknown(session: Session, item_id: str, version: int) -> bool:
+    """Whether changes of others may lie before this version that have not come yet."""
+    first: int | None = session.replica.execute(_FIRST_AWAITED, (item_id, WORK_ITEM.name)).get
+    return first is not None and version >= first
 
 
 def _content_at(session: Session, row: Row, version: int) -> Content:

@@ -386,6 +386,8 @@ BREAKAGES: tuple[Breakage, ...] = (
         case="a deleted row is settled with theirs"),
     Breakage("a version is what is left when later changes are undone", _instead(history, "replayed", _back_from_the_present),
         case="both set a field alike and go back"),
+    Breakage("an item goes back to a version before what lies before that has come",
+        _instead(history, "_is_unknown", lambda *_: False), 348),
     Breakage("of a row that is nowhere no history is told", _instead(history, "_row_or_nothing", history.require),
         case="a blind change of what is nowhere can be read"),
     Breakage("of a blind change the newest alone is kept", _instead(conflict_book, "joined", _newest_alone),
