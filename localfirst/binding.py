@@ -85,10 +85,14 @@ def register_present(projects: Projects) -> None:
 def note_name(settings: Settings, name: str) -> None:
     """The server knows the project by another name: that one leads to the replica too."""
     placing = settings.placing
-    if placing is None or name == placing.found.name:
+    if placing is None:
+        return
+    replica, is_shared = placing.found.replica, placing.found.is_shared
+    present = Projects(Registry(TABLE).read())
+    if present.name_of(replica) == name and (not is_shared or present.named(name) == replica):
         return
     with Registry(TABLE).changing() as content:
-        Projects(content).put_name(placing.found.replica, name, shared=placing.found.is_shared)
+        Projects(content).put_name(replica, name, shared=is_shared)
 
 
 def words_of_remote(settings: Settings) -> str | None:

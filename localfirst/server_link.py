@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from localfirst_sync.pulse import STANDSTILL_S, Pulse
 from localfirst_sync.supervised import Supervised
 
+from localfirst.binding import note_name
 from localfirst.reading.circuit import Circuit
 from localfirst.settings import Settings
 from localfirst.settings.untrusted import check_name
@@ -166,7 +167,12 @@ class ServerLink:
 
         self._opened.set()
         assert self._store is not None
-        return PostgresStore(self._url, identity, self._store.known_server(), self._pulse)
+        return PostgresStore(self._url, identity, self._store.known_server(self._take_name), self._pulse)
+
+    def _take_name(self, name: str) -> None:
+        """The server calls the project so: from now on the name leads to the replica, for other directories as well."""
+        if self._file is not None:
+            note_name(self._settings, name)
 
     def _open_file(self) -> ReplicaStore:
         from localfirst.replica.connection import connect

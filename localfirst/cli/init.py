@@ -14,7 +14,7 @@ import typer
 from localfirst import settings
 from localfirst.cli import options, terminal
 from localfirst.cli.command import Result, command
-from localfirst.cli.settings_file import require_free, write_project
+from localfirst.cli.settings_file import named, write_project
 from localfirst.moving import move
 from localfirst.settings.shown import PASSWORD, TOKEN, shown
 
@@ -32,7 +32,7 @@ def init(
     moved = None
     if project is not None:
         before = settings.load()
-        require_free(before.root, project)
+        named(before.root, project)  # what cannot be written there is said before anything is done
         moved = move(before, project)
         write_project(before.root, project)
     is_new = not settings.load().replica.exists()

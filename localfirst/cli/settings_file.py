@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from codecs import BOM_UTF8
 from pathlib import Path
 
@@ -14,32 +15,37 @@ from localfirst.settings import FILE_NAME, file, load, trust
 from localfirst.settings.file import SettingsFile
 from localfirst.settings.origin import Origin, may_say
 
+_LINE = re.compile(
+    rb"""^ (?P<key> (?:\xef\xbb\xbf)? [ \t]* ["']? (?:localfirst_)? project ["']? [ \t]* = [ \t]* )
+    (?: "(?: [^"\\\n] | \\. )*" | '[^'\n]*' )""",
+    re.IGNORECASE | re.MULTILINE | re.VERBOSE,
+)
+"""Where a line names the project, up to the end of the name."""
 
-def require_free(root: Path, name: str) -> SettingsFile | None:
-    """The file, in which the name could stand. Raises ValidationError for what is no name, InvalidStateError for another."""
+
+def named(root: Path, name: str) -> bytes:
+    """What the file says once it names this project; nothing is written.
+
+    Raises ValidationError for what is no name, InvalidStateError where the line with the present one cannot be told.
+    """
     if not 1 <= len(name) <= 200 or not name.isprintable():
         raise ValidationError("project", "must have 1 to 200 printable characters")
-    present = file.read(root / FILE_NAME, within=root)
-    known = None if present is None else present.values.get("project")
-    if known not in (None, name):
-        raise InvalidStateError(f"{FILE_NAME} names the project {known!r} already; change it there.", project=known)
-    return present
+    return _named(file.read(root / FILE_NAME, within=root), name)
 
 
 def write_project(root: Path, name: str) -> None:
-    """Adds ``project = NAME`` to the file, and allows it: whoever types the name means it.
+    """Has the file name the project, and allows it: whoever types the name means it. All else in the file stays.
 
     A file that says more, which the user has not allowed, is not allowed by the way. Raises InvalidStateError if the name does
-    not count then, and if the file names another project already.
+    not count then, and what `named` raises.
     """
-    present = require_free(root, name)
+    present = file.read(root / FILE_NAME, within=root)
+    content = _named(present, name)
+    before = b"" if present is None else present.content
     values = {} if present is None else present.values
-    content = b"" if present is None else present.content
-    known = values.get("project")
     others = [key for key, value in values.items() if key != "project" and not may_say(Origin.CHECKOUT, key, value)]
-    is_clear = not others or trust.is_allowed(root, content)
-    if known is None:
-        content = f"project = {json.dumps(name, ensure_ascii=False)}\n".encode() + content.removeprefix(BOM_UTF8)
+    is_clear = not others or trust.is_allowed(root, before)
+    if content != before:
         try:
             file_of_checkout(root, root / FILE_NAME).write(content)
         except OSError as error:
@@ -52,3 +58,32 @@ def write_project(root: Path, name: str) -> None:
             " look at it with `localfirst trust --show`, then `localfirst trust`.",
             settings=others,
         )
+
+
+def _named(present: SettingsFile | None, name: str) -> bytes:
+    if present is None:
+        return _assignment(name) + b"\n"
+    known = present.values.get("project")
+    if known == name:
+        return present.content
+    if known is None:
+        return _assignment(name) + b"\n" + present.content.removeprefix(BOM_UTF8)
+    value = json.dumps(name, ensure_ascii=False).encode()
+    content, count = _LINE.subn(lambda found: found["key"] + value, present.content)
+    if count != 1 or not _says(content, {**present.values, "project": name}):
+        raise InvalidStateError(
+            f"{FILE_NAME} names the project {known!r} in a way that only you can change: write {name!r} there yourself.",
+            project=known,
+        )
+    return content
+
+
+def _assignment(name: str) -> bytes:
+    return f"project = {json.dumps(name, ensure_ascii=False)}".encode()
+
+
+def _says(content: bytes, values: dict[str, str]) -> bool:
+    try:
+        return file.parse(FILE_NAME, content, secrets=False) == values
+    except ValidationError:
+        return False

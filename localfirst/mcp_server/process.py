@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from localfirst.mcp_server.ending import Ending
 
 if TYPE_CHECKING:
+    from localfirst.mcp_server.one_session import ToolSession
     from localfirst.mcp_server.roots import Roots
-    from localfirst.mcp_server.server import ToolSession
     from localfirst.operations.operation import Operation
 
 CANCEL_AFTER_S = 1.5

@@ -1,10 +1,12 @@
 """The directory that an MCP client works in, where it says so: the first of its roots.
 
-A client that offers roots is asked once, after the handshake, and only where nobody has named the directory (`mcp --root`,
-LOCALFIRST_ROOT). The handshake does not wait for its answer, the first tool does, for a while. Up to 2025-11-25 the protocol
-has a request for it; with 2026-07-28 roots are on their way out, and a server asks nothing by itself any more.
+A client that offers roots is asked after the handshake, and again when it says that they have changed; only where nobody
+has named the directory (`mcp --root`, LOCALFIRST_ROOT). The handshake does not wait for its answer, the next tool does, for a
+while. Up to 2025-11-25 the protocol has a request for it; with 2026-07-28 roots are on their way out, and a server asks nothing
+by itself any more.
 
-What cannot be used of an answer is told with the first answer of a tool, and the current directory is used then.
+What cannot be used of an answer is told with the next answer of a tool, and the current directory is used then. A client that
+does not answer the second time keeps the directory that it has.
 """
 
 from __future__ import annotations
@@ -20,8 +22,13 @@ from urllib.parse import unquote_to_bytes, urlsplit
 if TYPE_CHECKING:
     from mcp.server.session import ServerSession
 
+ROOTS_CHANGED = "notifications/roots/list_changed"
+
 ANSWER_S = 2.0
 """How long the client may take to name its roots."""
+
+ASKED_AT_MOST = 3
+"""So often a tool waits for the roots of a client that changes them while it is asked."""
 
 NAMED_MAX = 200
 """So much of an address is repeated when it is told that it cannot be used."""
@@ -40,6 +47,7 @@ class Roots:
         self.directory: Path | None = None
         self._is_settled = False
         self._is_offered = False
+        self._is_outdated = False
         self._words: str | None = None
         self._asking: asyncio.Task[None] | None = None
 
@@ -48,18 +56,25 @@ class Roots:
         capabilities = (params or {}).get("capabilities")
         self._is_offered = isinstance(capabilities, dict) and isinstance(capabilities.get("roots"), dict)
 
+    def hear_change(self) -> None:
+        """The client has other roots now: it is asked before the next tool is called."""
+        if self._is_offered:
+            self._is_settled, self._is_outdated = False, True
+
     def is_awaited(self) -> bool:
         """Whether the directory may yet be told, so that nothing should be opened in another one."""
         return self._is_offered and not self._is_settled
 
     def begin(self, session: ServerSession, then: Callable[[], None] = lambda: None) -> None:
-        """Asks the client, if it offers roots and was not asked yet; `then` is called when that is settled."""
+        """Asks the client, if it offers roots and its answer is not known; `then` is called when that is settled."""
         if not self._is_settled and self._asking is None:
             self._asking = asyncio.ensure_future(self._ask(session, then))
 
     async def settle(self, session: ServerSession) -> None:
-        """Returns when the directory is known, or will not be told. Waits for the client for at most `ANSWER_S`."""
-        if not self._is_settled:
+        """Returns when the directory is known, or will not be told. Waits for the client for `ANSWER_S` at a time."""
+        for _ in range(ASKED_AT_MOST):
+            if self._is_settled:
+                return
             self.begin(session)
             assert self._asking is not None
             await asyncio.shield(self._asking)
@@ -70,16 +85,23 @@ class Roots:
         return words
 
     async def _ask(self, session: ServerSession, then: Callable[[], None]) -> None:
+        self._is_outdated = False
         try:
             if _offers(session):
                 self._take(await _first_root(session))
         except Exception as error:  # noqa: BLE001 - whatever the client does, tools answer
             _log.info("the client did not name its roots: %s", type(error).__name__)
-            self._words = f"The client offers roots and did not name them, so the directory is {_here()}; {_ADVICE}"
+            here = self.directory or _here()
+            self._words = f"The client offers roots and did not name them, so the directory is {here}; {_ADVICE}"
+        self._asking = None
+        if self._is_outdated:  # they have changed meanwhile
+            self.begin(session, then)
+            return
         self._is_settled = True
         then()
 
     def _take(self, uri: str | None) -> None:
+        self.directory = None
         if uri is None:
             return
         try:

@@ -15,7 +15,7 @@ import contextlib
 import logging
 from collections.abc import AsyncIterator, Callable, Iterable
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 import anyio.to_thread
 import mcp_types as types
@@ -30,8 +30,9 @@ import localfirst
 from localfirst.mcp_server.answers import Answer, as_result, failure, internal_error, plain_success, success
 from localfirst.mcp_server.arguments import checked
 from localfirst.mcp_server.descriptors import STDIN
+from localfirst.mcp_server.one_session import OneSession, ToolSession
 from localfirst.mcp_server.repeated_calls import RepeatedCalls
-from localfirst.mcp_server.roots import Roots
+from localfirst.mcp_server.roots import ROOTS_CHANGED, Roots
 from localfirst.mcp_server.tools import tool_list, tool_table
 from localfirst.mcp_server.transport import event_loop_stdio, watchable
 from localfirst.mcp_server.wire import Payloads
@@ -57,79 +58,6 @@ TOOLS_FRESH_MS = 300_000
 _log = logging.getLogger("localfirst")
 
 
-class ToolSession(Protocol):
-    """What the server needs of a session; the operations know the rest."""
-
-    client_name: str | None
-
-    def take_place(self) -> dict[str, Any]:
-        """The project and the root, for the first successful answer; nothing ever after."""
-
-    def take_announcement(self) -> str | None:
-        """A text to be shown once, with the first successful answer; `None` ever after."""
-
-    def close(self) -> None:
-        """Push what can be pushed within a second, and release everything."""
-
-
-class OneSession:
-    """The session, opened when it is first needed and closed once."""
-
-    def __init__(self, factory: Callable[[], ToolSession], roots: Roots | None = None) -> None:
-        self._factory = factory
-        self.roots = roots
-        self._session: ToolSession | None = None
-        self._client_name: str | None = None
-        self._closed = False
-
-    def opened(self, client_name: str | None) -> ToolSession:
-        """The open session, which now writes in the name of `client_name`. Raises what the factory raises."""
-        session = self._session
-        if session is None:
-            session = self._session = self._factory()
-        if client_name != self._client_name:
-            session.client_name = self._client_name = client_name
-        return session
-
-    def open_early(self) -> None:
-        """Open it before a tool asks for it, so that synchronisation begins; a failure is told by the first tool."""
-        if self.roots is not None and self.roots.is_awaited():
-            return  # it is opened when the client has said where
-        if self._session is None and not self._closed:
-            try:
-                self._session = self._factory()
-            except LocalfirstError as error:
-                _log.warning("the session could not be opened yet: %s", error.message)
-            except Exception:  # noqa: BLE001 - the first tool call meets it again and answers with it
-                _log.exception("the session could not be opened yet")
-
-    def begin(self, context: ServerRequestContext[Any]) -> None:
-        """The handshake is done: the client is asked where it works, and the session opened there."""
-        if self.roots is not None:
-            self.roots.begin(context.session, self.open_early)
-
-    async def settle(self, context: ServerRequestContext[Any]) -> None:
-        """Returns when it is known where to open the session."""
-        if self.roots is not None:
-            await self.roots.settle(context.session)
-
-    def take_announcement(self) -> str | None:
-        """What is to be said once: of the roots, and by the session."""
-        of_roots = self.roots.take_words() if self.roots is not None else None
-        of_session = self._session.take_announcement() if self._session is not None else None
-        return " ".join(filter(None, (of_roots, of_session))) or None
-
-    def close(self) -> None:
-        """Close the session if it was ever opened."""
-        self._closed = True
-        session, self._session = self._session, None
-        if session is not None:
-            try:
-                session.close()
-            except Exception:  # noqa: BLE001 - the process ends either way
-                _log.exception("the session did not close cleanly")
-
-
 class Tools:
     """The operations by name, called for one session. Whatever one raises becomes an answer."""
 
@@ -140,6 +68,10 @@ class Tools:
         unknown = blocking - self.table.keys()
         if unknown:
             raise ValueError(f"no such operation: {', '.join(sorted(unknown))}")
+
+    def call_if_settled(self, name: str, arguments: dict[str, Any], client_name: str | None) -> Answer | None:
+        """`call_at_once`; None as well while the client is asked where it works."""
+        return self.call_at_once(name, arguments, client_name) if self._session.is_settled() else None
 
     def call_at_once(self, name: str, arguments: dict[str, Any], client_name: str | None) -> Answer | None:
         """The answer, or None if there is no such tool or it has to wait for something."""
@@ -154,7 +86,7 @@ class Tools:
         except Exception as error:  # noqa: BLE001 - the client gets an answer, the log the cause
             return _failed(name, error)
         try:
-            return success(result, opened.take_place(), self._session.take_announcement())
+            return success(result, opened.take_place(), self._session.take_announcement(opened))
         except Exception as error:  # noqa: BLE001 - what was written is written
             return _untold(operation, result, error)
 
@@ -164,11 +96,15 @@ class Tools:
             model = checked(operation.name, operation.arguments, arguments)
             opened = self._session.opened(client_name)
             run: Callable[..., dict[str, Any]] = operation.run
-            result = await anyio.to_thread.run_sync(run, opened, model, abandon_on_cancel=True)
+            at_work = self._session.at_work(partial(run, opened, model))
+            try:
+                result = await anyio.to_thread.run_sync(at_work, abandon_on_cancel=True)
+            finally:
+                at_work.withdraw()
         except Exception as error:  # noqa: BLE001 - the same
             return _failed(operation.name, error)
         try:
-            return success(result, opened.take_place(), self._session.take_announcement())
+            return success(result, opened.take_place(), self._session.take_announcement(opened))
         except Exception as error:  # noqa: BLE001 - the same
             return _untold(operation, result, error)
 
@@ -210,7 +146,7 @@ def build_server(
             raise _unknown_tool(request.name)
         arguments, client_name = request.arguments or {}, _client_name(context)
         called_by(client_name)
-        await tools.session.settle(context)
+        await tools.session.settle(context.session)
         answer = tools.call_at_once(request.name, arguments, client_name)
         if answer is None:
             answer = await tools.call_in_thread(operation, arguments, client_name)
@@ -223,7 +159,10 @@ def build_server(
             return as_result(answer, None)
 
     async def initialized(context: ServerRequestContext[Any], _: types.NotificationParams) -> None:
-        tools.session.begin(context)
+        tools.session.begin(context.session)
+
+    async def roots_changed(context: ServerRequestContext[Any], _: types.NotificationParams) -> None:
+        tools.session.change(context.session)
 
     server: Server[Any] = Server(
         NAME,
@@ -235,6 +174,7 @@ def build_server(
     server.add_request_handler("tools/list", types.PaginatedRequestParams, list_tools)
     server.add_request_handler("tools/call", types.CallToolRequestParams, call_tool)
     server.add_notification_handler("notifications/initialized", types.NotificationParams, initialized)
+    server.add_notification_handler(ROOTS_CHANGED, types.NotificationParams, roots_changed)
     # The only one there is traces each message for an exporter that this program never installs.
     server.middleware.clear()
     return server
@@ -250,9 +190,9 @@ async def serve(
 ) -> None:
     """Serve one client on standard input and output until it closes its end, then close the session.
 
-    `session_factory` is called once, right after the first answer, so that the handshake does not wait for it; if it
-    raises, the first tool calls it again and answers with the error. Ends the same way when `until` is set, or when
-    cancelled. With `roots`, a client that offers them is asked first.
+    `session_factory` is called right after the first answer, so that the handshake does not wait for it; if it raises, the
+    first tool calls it again and answers with the error. Ends the same way when `until` is set, or when
+    cancelled. With `roots`, a client that offers them is asked first, and again when they have changed.
     """
     session = OneSession(session_factory, roots)
     try:
@@ -273,7 +213,7 @@ async def _serve_on_event_loop(
 ) -> None:
     payloads = Payloads()
     tools = Tools(session, operations, blocking)
-    repeated = RepeatedCalls(tools.call_at_once)
+    repeated = RepeatedCalls(tools.call_if_settled)
     server = build_server(tools, payloads, repeated.is_called_by)
     loop = asyncio.get_running_loop()
     opening: list[asyncio.Handle] = []
@@ -282,9 +222,8 @@ async def _serve_on_event_loop(
         if not opening:
             opening.append(loop.call_soon(session.open_early))
 
-    on_initialize = session.roots.hear_initialize if session.roots is not None else lambda _: None
     async with (
-        event_loop_stdio(payloads, repeated, on_answer, on_initialize) as (source, target),
+        event_loop_stdio(payloads, repeated, on_answer, session.roots) as (source, target),
         _ended_by(until, source.end),
     ):
         await server.run(source, target, server.create_initialization_options())

@@ -20,7 +20,7 @@ import os
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import anyio
 import mcp_types as types
@@ -29,6 +29,7 @@ from mcp.shared.message import ServerMessageMetadata, SessionMessage
 from localfirst.mcp_server.descriptors import claimed_stdio, never_blocking, widen
 from localfirst.mcp_server.framing import MAX_LINE_BYTES, Framing, TooLong
 from localfirst.mcp_server.repeated_calls import RepeatedCalls
+from localfirst.mcp_server.roots import ROOTS_CHANGED, Roots
 from localfirst.mcp_server.wire import Payloads, Refused, cancelled_id, decode, encode, refusal_of_length
 
 READ_BYTES = 1 << 18
@@ -71,7 +72,7 @@ class Lines:
         self._under_way = 0
         self._was_request = False
         self._last_answer = self._ends_at_latest = float("-inf")
-        self.on_initialize: Callable[[dict[str, Any] | None], None] = _nothing_of
+        self.roots: Roots | None = None
         self._watch_if_room()
 
     def answered(self) -> None:
@@ -114,6 +115,8 @@ class Lines:
         self._was_request = isinstance(message.message, types.JSONRPCRequest)
         if self._was_request:
             self._under_way += 1
+        elif self.roots is not None and getattr(message.message, "method", None) == ROOTS_CHANGED:
+            self.roots.hear_change()  # before the next call is looked at
         self._parse()
         return message
 
@@ -237,8 +240,8 @@ class Lines:
             return
         metadata = None
         if isinstance(message, types.JSONRPCRequest):
-            if message.method == "initialize":
-                self.on_initialize(message.params)
+            if message.method == "initialize" and self.roots is not None:
+                self.roots.hear_initialize(message.params)
             self._unanswered += 1
             metadata = ServerMessageMetadata(on_request_unanswered=self._never_answered)
         elif (cancelled := cancelled_id(message)) is not None:
@@ -439,10 +442,10 @@ async def event_loop_stdio(
     payloads: Payloads,
     repeated: RepeatedCalls,
     on_answer: Callable[[], None] = lambda: None,
-    on_initialize: Callable[[dict[str, Any] | None], None] = lambda _: None,
+    roots: Roots | None = None,
 ) -> AsyncIterator[tuple[Lines, Answers]]:
-    """Serve the process's standard input and output; `on_answer` is called after each answer, `on_initialize` with what the
-    client says of itself.
+    """Serve the process's standard input and output; `on_answer` is called after each answer, `roots` told what the client says
+    of its own.
 
     Assumes that `watchable(0)` holds. While it is open, descriptor 0 is the null device and descriptor 1 standard error.
     """
@@ -455,7 +458,7 @@ async def event_loop_stdio(
             lines.answered()
             on_answer()
 
-        lines.on_initialize = on_initialize
+        lines.roots = roots
         answers.on_answer = answered
         answers.on_drained = lines.proceed
         answers.on_broken = lines.end
@@ -468,7 +471,3 @@ async def event_loop_stdio(
 
 def _nothing() -> None:
     """Stands where nobody listens."""
-
-
-def _nothing_of(_: dict[str, Any] | None) -> None:
-    """The same."""

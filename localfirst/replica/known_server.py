@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import apsw
@@ -18,10 +19,16 @@ _SEEN = """
 
 
 class KnownServer:
-    """Over one connection to the replica, for the thread that made it."""
+    """Over one connection to the replica, for the thread that made it.
 
-    def __init__(self, connection: apsw.Connection) -> None:
+    Args:
+        on_name: told which name the project has on the server before the replica takes it. What it raises keeps the name out
+            of the replica, so that it is told again.
+    """
+
+    def __init__(self, connection: apsw.Connection, on_name: Callable[[str], None] = lambda _: None) -> None:
         self._connection = connection
+        self._on_name = on_name
 
     def known(self) -> Known | None:
         """See `Acquaintance.known`."""
@@ -52,6 +59,7 @@ class KnownServer:
         """See `Acquaintance.take_project`."""
         from localfirst.replica.known_project import take_project  # rarely needed
 
+        self._on_name(name)
         with immediate(self._connection):
             take_project(self._connection, project_id, name)
 

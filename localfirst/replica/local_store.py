@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from typing import Any, NamedTuple
 
 import apsw
@@ -73,9 +73,9 @@ class ReplicaStore:
         """Closes the connection."""
         self._connection.close()
 
-    def known_server(self) -> KnownServer:
-        """What this replica keeps of its server, over the same connection."""
-        return KnownServer(self._connection)
+    def known_server(self, on_name: Callable[[str], None] = lambda _: None) -> KnownServer:
+        """What this replica keeps of its server, over the same connection. `on_name`: see `KnownServer`."""
+        return KnownServer(self._connection, on_name)
 
     def identity(self) -> Identity:
         """Who this replica is. Raises UnavailableError while its project has no name."""

@@ -16,7 +16,7 @@ from typing import Any
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 from mcp.client import Client
 from mcp.client.stdio import StdioServerParameters, stdio_client
-from mcp.types import CallToolResult, Implementation, TextContent, Tool
+from mcp.types import CallToolResult, ClientNotification, Implementation, TextContent, Tool
 
 from contract.laptop import PROGRAM, Laptop
 
@@ -124,6 +124,10 @@ class Agent:
 
     def read(self, item: Answer, /, **arguments: Any) -> Answer:
         return self.call("query_work_item", id=item["id"], **arguments)
+
+    def tell(self, notification: ClientNotification) -> None:
+        """What a client says of itself."""
+        self._portal.call(self.client.session.send_notification, notification)
 
     def tools(self) -> dict[str, Tool]:
         return {tool.name: tool for tool in self._portal.call(self.client.list_tools).tools}

@@ -13,7 +13,7 @@ import pytest
 from anyio.from_thread import start_blocking_portal
 from mcp.client import Client
 from mcp.client.stdio import StdioServerParameters, stdio_client
-from mcp.types import ErrorData, Implementation, ListRootsResult, Root
+from mcp.types import ErrorData, Implementation, ListRootsResult, Root, RootsListChangedNotification
 from pydantic import FileUrl
 
 from contract.agent import Agent, working
@@ -144,3 +144,84 @@ def test_a_client_that_never_answers_is_waited_for_within_bounds(plain: Laptop) 
         began = time.monotonic()
         rooted.create("x")
         assert time.monotonic() - began < 1.5, "only the first one waits"
+
+
+class Moving:
+    """A client whose first root changes."""
+
+    def __init__(self, place: Path) -> None:
+        self.uris = [place.as_uri()]
+        self.asked = 0
+
+    async def roots(self, _: Any) -> ListRootsResult:
+        self.asked += 1
+        return ListRootsResult(roots=[Root(uri=FileUrl(uri)) for uri in self.uris])
+
+    def moves(self, agent: Agent, *uris: str) -> None:
+        """The client tells its server that its roots have changed."""
+        self.uris = list(uris)
+        agent.tell(RootsListChangedNotification())
+
+
+def titles(agent: Agent) -> list[str]:
+    return [item["title"] for item in agent.call("list_work_items")["items"]]
+
+
+def test_a_client_that_goes_elsewhere_is_followed(plain: Laptop, elsewhere: Path) -> None:
+    moving = Moving(plain.project)
+    with agent(plain, moving.roots) as rooted:
+        rooted.create("here")
+        for _ in range(3):  # by then calls like this one are answered without the session logic
+            assert titles(rooted) == ["here"]
+        moving.moves(rooted, elsewhere.as_uri(), plain.project.as_uri())
+        first = rooted.call("list_work_items")
+        assert (first["items"], first["root"]) == ([], str(elsewhere)), "the first answer there names it"
+        rooted.create("there")
+        assert root_of(rooted) == str(elsewhere)
+        moving.moves(rooted, plain.project.as_uri())
+        assert titles(rooted) == ["here"]
+        moving.moves(rooted, plain.project.as_uri(), elsewhere.as_uri())
+        second = rooted.call("list_work_items")
+        assert "root" not in second, "the first root is the same: nothing was opened anew"
+        assert moving.asked == 4
+    with working(plain, cwd=elsewhere) as other:
+        assert titles(other) == ["there"]
+
+
+def test_a_root_that_cannot_be_used_later_is_said_as_well(plain: Laptop, elsewhere: Path) -> None:
+    moving = Moving(elsewhere)
+    with agent(plain, moving.roots) as rooted:
+        rooted.create("there")
+        moving.moves(rooted, "file:///no/such/directory")
+        first = rooted.call("list_work_items")
+        assert (first["items"], first["root"]) == ([], str(plain.project))
+        assert "no directory that is here" in first["announcement"]
+        moving.moves(rooted)
+        assert titles(rooted) == []
+        moving.moves(rooted, elsewhere.as_uri())
+        assert titles(rooted) == ["there"]
+
+
+def test_a_client_that_does_not_answer_again_keeps_its_directory(plain: Laptop, elsewhere: Path) -> None:
+    class Refusing(Moving):
+        async def roots(self, context: Any) -> ListRootsResult:
+            if not self.uris:
+                raise ValueError("not today")
+            return await super().roots(context)
+
+    moving = Refusing(elsewhere)
+    with agent(plain, moving.roots) as rooted:
+        rooted.create("there")
+        moving.moves(rooted)
+        first = rooted.call("list_work_items")
+        assert [item["title"] for item in first["items"]] == ["there"]
+        assert f"the directory is {elsewhere}" in first["announcement"]
+
+
+def test_a_named_directory_stays_whatever_changes(plain: Laptop, elsewhere: Path) -> None:
+    moving = Moving(elsewhere)
+    with agent(plain, moving.roots, "--root", str(plain.project)) as rooted:
+        rooted.create("here")
+        moving.moves(rooted, elsewhere.as_uri())
+        assert titles(rooted) == ["here"]
+        assert moving.asked == 0

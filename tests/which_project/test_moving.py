@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import psycopg
+import pytest
+from reading.world import call
+from waiting import until
 
+from localfirst.session import Session
+from localfirst.settings import load
 from which_project.conftest import NewMachine
 from which_project.machine import Machine
 
@@ -68,6 +76,57 @@ def test_a_name_that_somebody_has_on_the_server_is_copied_into_and_the_old_proje
     assert ann.titles(of_name(ann, "clone", OLD)) == {"of ann"}
 
 
+@pytest.fixture
+def at_work(monkeypatch: pytest.MonkeyPatch) -> Callable[[Machine, Path], Session]:
+    """Begins a session in a directory of a machine, in this process."""
+
+    def begin(machine: Machine, place: Path) -> Session:
+        for name, value in machine.environment().items():
+            if name.startswith("XDG_"):
+                monkeypatch.setenv(name, value)
+        return Session(load(place, machine.environment()))
+
+    return begin
+
+
+def test_a_clone_of_the_new_name_finds_the_replica_of_a_program_that_has_heard_of_it(
+    new_machine: NewMachine, at_work: Callable[[Machine, Path], Session]
+) -> None:
+    ann, bob = new_machine("ann"), new_machine("bob")
+    hers, his = of_name(ann, "hers", OLD), of_name(bob, "his", OLD)
+    ann.create(hers, "of ann")
+    ann.run(hers, "sync")
+    with closing(at_work(bob, his)) as session:
+        until(lambda: call(session, "list_work_items")["total_count"] == 1, 20.0)
+        call(session, "create_work_item", item_type="task", title="of bob")
+        ann.run(hers, "init", "--project", NEW)
+        until(lambda: call(session, "sync_status")["project"] == NEW, 20.0)
+        assert bob.titles(of_name(bob, "clone", NEW)) == {"of ann", "of bob"}
+        assert len(bob.files()) == 1
+
+
+def test_a_name_that_is_given_back_while_a_program_runs_leads_to_the_replica_again(
+    new_machine: NewMachine, at_work: Callable[[Machine, Path], Session]
+) -> None:
+    ann, bob = new_machine("ann"), new_machine("bob")
+    hers, his = of_name(ann, "hers", OLD), of_name(bob, "his", OLD)
+    ann.create(hers, "of ann")
+    ann.run(hers, "sync")
+    with closing(at_work(bob, his)) as session:
+        until(lambda: call(session, "list_work_items")["total_count"] == 1, 20.0)
+        for name in (NEW, OLD):
+            ann.run(hers, "init", "--project", name)
+            until(partial(is_called, session, name), 20.0)
+    known = json.loads((bob.replicas / "projects.json").read_text())
+    (file,) = bob.files()
+    assert known["replicas"][file]["name"] == OLD
+    assert known["names"] == {OLD: file, NEW: file}
+
+
+def is_called(session: Session, name: str) -> bool:
+    return bool(call(session, "sync_status")["project"] == name)
+
+
 def test_a_project_that_is_on_a_server_is_not_renamed_without_it(new_machine: NewMachine) -> None:
     ann = new_machine("ann")
     hers = of_name(ann, "hers", OLD)
@@ -78,6 +137,37 @@ def test_a_project_that_is_on_a_server_is_not_renamed_without_it(new_machine: Ne
     assert json.loads(refused.stdout)["error"] == "UnavailableError"
     assert not (hers / ".localfirst.toml").exists()
     assert ann.titles(hers) == {"of ann"}
+
+
+def test_a_project_that_the_checkout_s_file_names_is_moved_and_the_file_follows(new_machine: NewMachine) -> None:
+    ann = new_machine("ann")
+    hers = ann.repository("hers")
+    ann.run(hers, "init", "--project", OLD)
+    ann.create(hers, "of ann")
+    ann.run(hers, "sync")
+    settings = hers / ".localfirst.toml"
+    settings.write_text(f"# of the team\n{settings.read_text().rstrip()}  # as on the server\narchiving = 'no'\n")
+    ann.run(hers, "trust")
+    (project,) = projects(ann).values()
+    done = ann.run(hers, "init", "--project", NEW)
+    assert (done["project"], done["project_id"]) == (NEW, project)
+    assert projects(ann) == {NEW: project}
+    assert settings.read_text() == f"# of the team\nproject = \"{NEW}\"  # as on the server\narchiving = 'no'\n"
+    again = ann.listed(hers)
+    assert ([row["title"] for row in again["items"]], again["warnings"]) == (["of ann"], [])
+    assert len(ann.files()) == 1
+
+
+def test_a_file_in_which_the_name_cannot_be_changed_is_left_and_nothing_is_moved(machine: Machine) -> None:
+    place = machine.repository("place")
+    text = f'project = """\n{OLD}"""\n'
+    (place / ".localfirst.toml").write_text(text)
+    machine.run(place, "trust")
+    machine.create(place, "first")
+    refused = machine.tried(place, "init", "--project", NEW, "--json")
+    assert json.loads(refused.stdout)["error"] == "InvalidStateError"
+    assert (place / ".localfirst.toml").read_text() == text
+    assert machine.run(place, "sync", "--status")["project"] == OLD
 
 
 def test_a_file_and_a_name_that_do_not_belong_together_are_refused(machine: Machine) -> None:
