@@ -19,6 +19,9 @@ import localfirst_sync
 
 import localfirst
 
+LETS_GO = frozenset({"__exit__", "release"})
+"""What is called to let go of a lock cannot fail: were it made to, nobody would ever have that lock again."""
+
 OURS = tuple(str(Path(str(module.__file__)).parent) for module in (localfirst, localfirst_schema, localfirst_sync))
 
 
@@ -68,7 +71,7 @@ class Steps:
             return
         if event == "call":
             self._step(f"{Path(frame.f_code.co_filename).name}:{frame.f_code.co_qualname}")
-        elif event == "c_call":
+        elif event == "c_call" and argument.__name__ not in LETS_GO:
             self._step(f"{Path(frame.f_code.co_filename).name}:{frame.f_code.co_qualname} → {argument.__name__}")
 
     def _step(self, name: str) -> None:
