@@ -22,7 +22,7 @@ demo: $(INSTALLED) ## two laptops, one PostgreSQL, the cable pulled: what happen
 	@$(RUN)/localfirst demo
 
 test: check ## lint, types, import direction and all tests
-	@$(RUN)/python -m pytest -q -n 3 --dist loadfile
+	@$(RUN)/python -m pytest -q -n 3 --dist loadfile --max-worker-restart=0
 
 check: lint types imports
 

@@ -9,7 +9,11 @@ from pathlib import Path
 
 import pytest
 from gateway import Gateway
+from own_threads import own_threads
 from postgres import Server
+from waiting import until
+
+ENDS_S = 30.0
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -32,6 +36,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if item.path.is_relative_to(here) and item.path.relative_to(here).parts[0] in NOT_LOOKED_THROUGH:
             item.add_marker(pytest.mark.filterwarnings("default"))
             item.add_marker(pytest.mark.filterwarnings("ignore:XDG_RUNTIME_DIR is not set"))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _no_thread_is_left() -> Iterator[None]:
+    """What a file's tests have begun in this process has ended with them: another file may count what is open."""
+    yield
+    until(lambda: not own_threads(), ENDS_S, lambda: f"threads to end: {own_threads()}")
 
 
 @pytest.fixture(scope="session")

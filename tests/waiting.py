@@ -11,10 +11,10 @@ Found = TypeVar("Found")
 LOOK_EVERY_S = 0.005
 
 
-def until(condition: Callable[[], Found], seconds: float, what: str = "it to be true") -> Found:
+def until(condition: Callable[[], Found], seconds: float, what: str | Callable[[], str] = "it to be true") -> Found:
     """What the condition gives once it is true; fails when that takes longer than so many seconds."""
     deadline = time.monotonic() + seconds
     while not (found := condition()):
-        assert time.monotonic() < deadline, f"waited {seconds} s for: {what}"
+        assert time.monotonic() < deadline, f"waited {seconds} s for: {what if isinstance(what, str) else what()}"
         time.sleep(LOOK_EVERY_S)
     return found

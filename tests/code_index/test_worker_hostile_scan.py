@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import apsw
@@ -46,8 +47,11 @@ def scanning(here: Settings, replica: apsw.Connection, root: Path) -> tuple[str,
     worker = psutil.Process(until(lambda: worker_pid(here.replica), 30, "a worker"))
 
     def waiting_git() -> psutil.Process | None:
-        found = [child for child in worker.children() if child.name() == "git" and "ls-files" in child.cmdline()]
-        return found[0] if found else None
+        for child in worker.children():
+            with suppress(psutil.NoSuchProcess, psutil.ZombieProcess):  # one that has just ended
+                if child.name() == "git" and "ls-files" in child.cmdline():
+                    return child
+        return None
 
     git = until(waiting_git, 30, "git to list the tree")
     assert table.find(replica, job_id).status is JobState.RUNNING

@@ -17,13 +17,11 @@ from typing import Any, NamedTuple, Self
 
 import localfirst_schema
 import localfirst_sync
+from own_threads import OF_THE_PROGRAM
 
 import localfirst
 
 OURS = {str(Path(str(module.__file__)).parent): module.__name__ for module in (localfirst, localfirst_sync, localfirst_schema)}
-OF_THE_PROGRAM = "localfirst-"
-"""How the names of its threads begin."""
-
 LAST_RESORT = "Supervised._live"
 """What catches everything else; it has nobody above it."""
 

@@ -16,6 +16,7 @@ from typing import Any
 import apsw
 import pytest
 from localfirst_sync.loop import SyncLoop
+from own_threads import own_threads
 from reading.damage import checkpointed, destroy, pages_of
 from reading.world import call, nobody_there
 from waiting import until
@@ -24,7 +25,7 @@ from localfirst.reading.without_replica import SessionWithoutReplica, open_sessi
 from localfirst.server_link import ServerLink
 from localfirst.session import Session
 from localfirst.settings import Settings, load
-from supervision.failing import OF_THE_PROGRAM, Calls, Failing
+from supervision.failing import Calls, Failing
 
 LET_GO_S = 10.0
 
@@ -88,8 +89,7 @@ def kinds(damaged: Path) -> dict[str, Prepare]:
 
 def open_things() -> tuple[int, int, list[str]]:
     """Connections to replicas, descriptors, and threads of the program."""
-    threads = [thread.name for thread in threading.enumerate() if thread.name.startswith(OF_THE_PROGRAM)]
-    return len(apsw.connections()), len(list(Path("/proc/self/fd").iterdir())), sorted(threads)
+    return len(apsw.connections()), len(list(Path("/proc/self/fd").iterdir())), own_threads()
 
 
 def let_go(before: tuple[int, int, list[str]], when: str) -> None:
