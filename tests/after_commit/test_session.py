@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -22,6 +23,9 @@ from localfirst.acknowledgement import FOLLOW_UP_FAILED
 from localfirst.operations.registry import BY_NAME
 from localfirst.session import Session
 from localfirst.settings import load
+
+# A step may fail between the opening of a file and the `with` that closes it.
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 
 FAILURES: list[Callable[[], Exception]] = [
     RuntimeError,
@@ -43,6 +47,13 @@ def settings_of(place: Path, url: str = "") -> Any:
         environment["LOCALFIRST_DATABASE_URL"] = url
     place.mkdir(exist_ok=True)
     return load(place, environment)._replace(root=place, markdown=place / ".project_status.md")
+
+
+@pytest.fixture(autouse=True)
+def _told_here() -> Iterator[None]:
+    """What a failing step has left to the collector is told of with its own test."""
+    yield
+    gc.collect()
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ import select
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -46,9 +47,17 @@ def call(number: int, tool: str, **arguments: Any) -> dict[str, Any]:
 class PipeClient:
     """One server process; `handshake` is done on entering unless `version` is None."""
 
-    def __init__(self, version: str | None = "2025-06-18", *, stdin: Any = None, stdout: Any = None, **env: str) -> None:
+    def __init__(
+        self,
+        version: str | None = "2025-06-18",
+        *,
+        stdin: Any = None,
+        stdout: Any = None,
+        program: Sequence[str] = (str(SERVER),),
+        **env: str,
+    ) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, str(SERVER)],
+            [sys.executable, *program],
             stdin=subprocess.PIPE if stdin is None else stdin,
             stdout=subprocess.PIPE if stdout is None else stdout,
             stderr=subprocess.PIPE,

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 import uuid
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -37,13 +35,11 @@ class Said:
     Attributes:
         last_errors: each value that the loop's and the link's `last_error` had.
         online_with_error: whether the loop claimed to be online when it said why it had failed.
-        logged: the exceptions in the log, each with the words before it.
     """
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.last_errors: list[str] = []
         self.online_with_error: list[str] = []
-        self.logged: list[tuple[str, BaseException]] = []
         said = self
 
         def take(loop: SyncLoop, words: str | None) -> None:
@@ -62,23 +58,6 @@ class Said:
         told = property(lambda loop: loop.__dict__.get("last_error"), take)
         monkeypatch.setattr(SyncLoop, "last_error", told, raising=False)
         monkeypatch.setattr(ServerLink, "_could_not_begin", take_of_link)
-
-        class Handler(logging.Handler):
-            def emit(self, record: logging.LogRecord) -> None:
-                if record.exc_info is not None and record.exc_info[1] is not None:
-                    said.logged.append((record.getMessage(), record.exc_info[1]))
-
-        self._handler = Handler()
-
-    @contextmanager
-    def listening(self) -> Iterator[Said]:
-        """Takes what the log gets."""
-        logger = logging.getLogger("localfirst")
-        logger.addHandler(self._handler)
-        try:
-            yield self
-        finally:
-            logger.removeHandler(self._handler)
 
 
 class Day:

@@ -6,22 +6,31 @@ or that of the present thread. A function that somebody adds is among them witho
 
 from __future__ import annotations
 
+import errno
 import inspect
+import logging
+import re
 import sys
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any, NamedTuple, Self
 
+import apsw
 import localfirst_schema
 import localfirst_sync
+import psycopg
 from own_threads import OF_THE_PROGRAM
 
 import localfirst
 
 OURS = {str(Path(str(module.__file__)).parent): module.__name__ for module in (localfirst, localfirst_sync, localfirst_schema)}
+_OF_ONE_JOB = re.compile("-[0-9a-f]{8}$")
+"""What tells the thread of one job from that of another."""
+
 LAST_RESORT = "Supervised._live"
 """What catches everything else; it has nobody above it."""
 
@@ -41,7 +50,7 @@ def function_of(code: CodeType) -> Function | None:
     """The function that runs this code in the present thread; None for what is not looked at."""
     if not code.co_flags & inspect.CO_OPTIMIZED:
         return None  # the bodies of modules and classes run once in a process
-    thread = threading.current_thread().name
+    thread = _OF_ONE_JOB.sub("", threading.current_thread().name)
     if code.co_qualname == LAST_RESORT or code.co_name == "__del__":
         return None  # what is raised in `__del__` reaches nobody
     for folder, package in OURS.items():
@@ -70,7 +79,11 @@ class Calls:
         if event != "call" or (function := function_of(frame.f_code)) is None:
             return
         if function.thread.startswith(self._thread):
-            self.made[function] += 1
+            self.note(function)
+
+    def note(self, function: Function) -> None:
+        """It was called."""
+        self.made[function] += 1
 
 
 class Failing(Calls):
@@ -81,8 +94,17 @@ class Failing(Calls):
         failure: what is raised.
     """
 
-    def __init__(self, function: Function, number: int, failure: Callable[[], BaseException], *, here: bool = False) -> None:
+    def __init__(
+        self,
+        function: Function,
+        number: int,
+        failure: Callable[[], BaseException],
+        *,
+        here: bool = False,
+        on_raise: Callable[[], object] = lambda: None,
+    ) -> None:
         super().__init__(here=here)
+        self._on_raise = on_raise
         self.raised = threading.Event()
         self.failure = failure()
         self._function, self._number = function, number
@@ -94,7 +116,49 @@ class Failing(Calls):
             self.made[self._function] += 1
             if self.made[self._function] == self._number:
                 self.raised.set()
+                self._on_raise()
                 raise self.failure
+
+
+FAILURES: list[Callable[[], BaseException]] = [
+    lambda: RuntimeError("nobody foresaw this"),
+    MemoryError,
+    lambda: SystemExit("a library leaves"),
+    lambda: OSError(errno.EIO, "Input/output error"),
+    lambda: apsw.BusyError("database is locked"),
+    lambda: psycopg.OperationalError("the connection is closed"),
+    lambda: KeyError("missing"),
+    RecursionError,
+]
+"""What a function may raise."""
+
+
+class Told(logging.Handler):
+    """The exceptions in the program's log, each with the words before it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.errors: list[tuple[str, BaseException]] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.exc_info is not None and record.exc_info[1] is not None:
+            self.errors.append((record.getMessage(), record.exc_info[1]))
+
+    @contextmanager
+    def listening(self) -> Iterator[Self]:
+        """Takes what the log gets, alone: whoever kept the exceptions longer would keep what their frames hold."""
+        logger = logging.getLogger("localfirst")
+        logger.addHandler(self)
+        before, logger.propagate = logger.propagate, False
+        try:
+            yield self
+        finally:
+            logger.propagate = before
+            logger.removeHandler(self)
+
+    def words_of(self, failure: BaseException) -> set[str]:
+        """What was said of it."""
+        return {words for words, error in self.errors if failure in chain(error)}
 
 
 def chain(error: BaseException | None) -> list[BaseException]:

@@ -8,32 +8,18 @@ raises. A share of them, drawn anew by each seed, is tried here; all of them by
 
 from __future__ import annotations
 
-import errno
 import gc
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
-import apsw
-import psycopg
 import pytest
 from end_to_end.proxy import Proxy
 
 from supervision.day import Day, Said, proxy_to
-from supervision.failing import Calls, Failing, Function, chain
-
-FAILURES: list[Callable[[], BaseException]] = [
-    lambda: RuntimeError("nobody foresaw this"),
-    MemoryError,
-    lambda: SystemExit("a library leaves"),
-    lambda: OSError(errno.EIO, "Input/output error"),
-    lambda: apsw.BusyError("database is locked"),
-    lambda: psycopg.OperationalError("the connection is closed"),
-    lambda: KeyError("missing"),
-    RecursionError,
-]
+from supervision.failing import FAILURES, Calls, Failing, Function, Told
 
 SHARE = 24
 """How many functions are tried in an ordinary run: a second or two each."""
@@ -91,14 +77,14 @@ def tried(function: Function, calls: int, dice: random.Random, folder: Path, boa
     number = dice.choice((1, dice.randint(1, max(1, calls // 2))))
     with pytest.MonkeyPatch.context() as monkeypatch:
         said = Said(monkeypatch)
-        with Failing(function, number, dice.choice(FAILURES)) as failing, said.listening():
+        with Failing(function, number, dice.choice(FAILURES)) as failing, Told().listening() as log:
             try:
                 Day(folder, board, line).pass_by()
             except BaseException as error:
                 raise AssertionError(f"call {number} of {function} raised {failing.failure!r}: {error}") from error
     what = (number, function, failing.failure, said.last_errors)
     assert not said.online_with_error, what
-    told = {words for words, error in said.logged if failing.failure in chain(error)}
+    told = log.words_of(failing.failure)
     if told.intersection(ENDS_A_ROUND):
         ended = [words for words in said.last_errors if type(failing.failure).__name__ in words]
         assert ended, f"it ended a round or the thread, and last_error did not say why: {what}"

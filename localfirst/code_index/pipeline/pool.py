@@ -20,9 +20,9 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from types import TracebackType
-from typing import IO, Generic, NamedTuple, TypeVar
+from typing import IO, Generic, NamedTuple, Protocol, TypeVar
 
 from localfirst_schema.errors import UnavailableError
 from localfirst_sync.supervised import Supervised
@@ -65,6 +65,13 @@ class PoolUnavailableError(UnavailableError):
         return "UnavailableError"
 
 
+class Claimant(Protocol):
+    """The thread of a run."""
+
+    def is_alive(self) -> bool:
+        """Whether it is still at work."""
+
+
 class _Task(NamedTuple):
     frame: bytes
     future: Future[Answer]
@@ -80,8 +87,8 @@ class Pool:
             processes: how many at most; None: as many as this process may use processors.
         """
         self.limit = processes or _processors()
-        self.claimed: set[tuple[int, int]] = set()
-        """(model, chunk) that a run of this pool is embedding; see `vectors`."""
+        self.claimed: dict[tuple[int, int], Claimant] = {}
+        """(model, chunk) that a run of this pool is embedding, and the run's thread; see `vectors`."""
         lock = threading.Lock()
         self.claims_changed = threading.Condition(lock)
         """Runs wait here for one another's claims. Feeders wait elsewhere: a wake-up that is meant for one of them must not be
@@ -166,8 +173,8 @@ class Pool:
         waiting = sum(map(len, self._waiting.values()))
         if not self._feeders or (len(self._feeders) < self.limit and waiting >= BACKLOG_PER_PROCESS * len(self._feeders)):
             feeder = _Feeder(self)
-            self._feeders.add(feeder)
             feeder.thread.start()
+            self._feeders.add(feeder)  # one that could not be started would be waited for in vain
 
 
 class _Feeder:
@@ -298,38 +305,23 @@ def answers(
     pool: Pool, requests: Iterator[tuple[Tag, Request]], window: int, should_stop: Callable[[], bool]
 ) -> Iterator[Ordered[Tag]]:
     """Keeps `window` requests at work and gives each when it is answered, in any order; ends early when it should stop."""
-    done: deque[Ordered[Tag]] = deque()
-    arrived = threading.Condition()
-    at_work = 0
-    owner = id(done)
+    # Futures are looked at, not told of: what is told in another thread can fail there, and would be waited for in vain.
+    at_work: dict[Future[Answer], Tag] = {}
+    owner = id(at_work)
     is_over = False
-
-    def note(tag: Tag) -> Callable[[Future[Answer]], None]:
-        def landed(future: Future[Answer]) -> None:
-            with arrived:
-                done.append(Ordered(tag, future))
-                arrived.notify()
-
-        return landed
-
     try:
         while not should_stop():
-            while at_work < window and not is_over:
+            while len(at_work) < window and not is_over:
                 following = next(requests, None)
                 if following is None:
                     is_over = True
                 else:
                     tag, request = following
-                    at_work += 1
-                    pool.submit(request, owner).add_done_callback(note(tag))
+                    at_work[pool.submit(request, owner)] = tag
             if not at_work:
                 return
-            with arrived:
-                if not done:
-                    arrived.wait(LOOK_S)
-                landed = done.popleft() if done else None
+            landed = next(iter(wait(at_work, LOOK_S, FIRST_COMPLETED).done), None)
             if landed is not None:
-                at_work -= 1
-                yield landed
+                yield Ordered(at_work.pop(landed), landed)
     finally:
         pool.withdraw(owner)

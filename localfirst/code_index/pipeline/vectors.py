@@ -1,13 +1,14 @@
 """Phase Embedding: chunks that lack a vector of the present model get one, from the team's server or computed.
 
-Several runs at once take different chunks: each claims what it has begun in the pool that they share. A run is over when no
-chunk of its repository waits, so one that finds only chunks that others have claimed waits for them. The run that fills a new
-model beside the present one goes on until the whole store has its vectors.
+Several runs at once, each in a thread of its own, take different chunks: each claims what it has begun in the pool that they
+share. A run is over when no chunk of its repository waits, so one that finds only chunks that others have claimed waits for
+them. The run that fills a new model beside the present one goes on until the whole store has its vectors.
 """
 
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
@@ -166,17 +167,24 @@ class _Run:
                 rows = self._connection.execute(query, {**bindings, "after": after, "limit": ASKED_AT_ONCE})
                 waiting = [_Chunk(*row) for row in rows]
                 any_waits = any_waits or bool(waiting)
-                free = [chunk for chunk in waiting if (self._model.model_id, chunk.chunk_id) not in self._pool.claimed]
+                free = [chunk for chunk in waiting if not self._is_anothers(chunk)]
                 if free or not waiting:
                     break
                 after = waiting[-1].chunk_id
-            self._pool.claimed.update((self._model.model_id, chunk.chunk_id) for chunk in free)
+            me = threading.current_thread()
+            self._pool.claimed.update(((self._model.model_id, chunk.chunk_id), me) for chunk in free)
             self._mine.update(chunk.chunk_id for chunk in free)
             return free, any_waits
 
+    def _is_anothers(self, chunk: _Chunk) -> bool:
+        """Whether another run is at this chunk. What one has claimed that failed and could not give it up is free."""
+        claimant = self._pool.claimed.get((self._model.model_id, chunk.chunk_id))
+        return claimant is not None and claimant is not threading.current_thread() and claimant.is_alive()
+
     def _release(self, chunk_ids: Sequence[int]) -> None:
         with self._pool.claims_changed:
-            self._pool.claimed.difference_update((self._model.model_id, chunk_id) for chunk_id in chunk_ids)
+            for chunk_id in chunk_ids:
+                self._pool.claimed.pop((self._model.model_id, chunk_id), None)
             self._mine.difference_update(chunk_ids)
             self._pool.claims_changed.notify_all()
 

@@ -1,7 +1,9 @@
 """The worker's process: takes up jobs, three at a time, shows that it lives, and ends when there is nothing to do.
 
 Threads of this process run the jobs (`job_run`); what takes time is done by the pool of processes that they share. The main
-thread looks several times a second for jobs that are new, cancelled or may go on.
+thread looks several times a second for jobs that are new, cancelled or may go on. What ends it unexpectedly is logged, and it
+begins again after a pause: its jobs stay as they are meanwhile, and go on. After several times in succession the process ends;
+a client that lives, or the next one, starts another.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ import os
 import signal
 import threading
 import time
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import apsw
@@ -56,6 +59,10 @@ TAKE_OVER_S = 2.0
 
 END_S = 10.0
 
+FIRST_PAUSE_S = 0.5
+MAX_FAILURES = 4
+"""So often in succession the worker begins again, after pauses that double."""
+
 _LIVES = """
     INSERT INTO index_worker (singleton, pid, started_at, renewed_at) VALUES (1, ?1, ?2, ?2)
     ON CONFLICT (singleton) DO UPDATE SET
@@ -74,15 +81,28 @@ def run(settings: Settings) -> None:
     ending = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ending.set())
+    live(settings, ending)
+
+
+def live(settings: Settings, ending: threading.Event) -> None:
+    """The same, until `ending` is set."""
+    failures = 0
     while not ending.is_set() and settings.replica.exists():
+        began = time.monotonic()
         try:
             with lease.held(settings.replica, TAKE_OVER_S):
                 Worker(settings, ending).work()
+            # A job that came while the lease was let go found it held, and started nobody: it is this process's.
+            if not _is_needed(settings):
+                return
         except HeldElsewhere:
             return
-        # A job that came while the lease was let go found it held, and started nobody: it is this process's.
-        if not _is_needed(settings):
-            return
+        except BaseException:
+            failures = 1 if time.monotonic() - began > STEADY_S else failures + 1
+            if failures > MAX_FAILURES:
+                raise
+            logger.exception("the worker failed; it begins again")
+            ending.wait(FIRST_PAUSE_S * 2 ** (failures - 1))
 
 
 def _is_needed(settings: Settings) -> bool:
@@ -134,9 +154,11 @@ class Worker:
                 self._wake.wait(LOOK_EVERY_S)
                 self._wake.clear()
         finally:
-            self._end()
-            self._show_end(connection)
-            connection.close()
+            with ExitStack() as rest:  # each of them, whatever the one before has met
+                rest.callback(connection.close)
+                rest.callback(self._show_end, connection)
+                rest.callback(self._close_pool)
+                rest.callback(self._end)
 
     def _turn(self, connection: apsw.Connection) -> bool:
         """Looks once at everything; False if there has been nothing to do for a while."""
@@ -259,4 +281,3 @@ class Worker:
         self._removal.stop(END_S)
         for run in self._runs.values():
             run.join(max(0.0, deadline - time.monotonic()))
-        self._close_pool()

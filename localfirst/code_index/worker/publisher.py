@@ -1,7 +1,8 @@
 """Sends what jobs have indexed to the team's server, in a thread of the worker's: a job does not wait for it, nor fail by it.
 
 That a repository is still to be sent stands in its job's row; what was sent before is the server's to know. So a worker that
-is killed, or gives up because the server stays away, loses nothing: the next one sends it.
+is killed, or gives up because the server stays away, loses nothing: the next one sends it. What nobody foresaw ends a turn of
+the thread: it is logged, and the next turn tries again.
 """
 
 from __future__ import annotations
@@ -79,18 +80,13 @@ class Publisher:
             connection.close()
 
     def _send_all(self, connection: apsw.Connection) -> None:
+        """Whatever nobody foresaw ends this turn of the thread: it is logged, and tried again after a pause."""
         from localfirst.code_index.shared.server import shared_index
 
-        try:
-            if (shared := shared_index(self._settings, connection)) is None:
-                return
-        except apsw.Error:
-            logger.exception("nothing can be sent to the team's server")
+        if (shared := shared_index(self._settings, connection)) is None:
             return
         try:
             self._send_each(connection, shared)
-        except Exception:
-            logger.exception("the index could not be sent to the team's server; the next job tries again")
         finally:
             shared.close()
 
