@@ -8,7 +8,7 @@ absent       creates              one that was refused has shown this version   
 absent       updates, deletes     the server never had the row, or lost it                    conflict: missing
 absent       says nothing         there is nothing to say it of                               lost
 deleted      creates              re-creation revives the tombstone                           merged
-deleted      deletes              both deleted it, and nothing else                           merged
+deleted      deletes              both deleted it, and nothing else: the first one stands     merged
 deleted      (un)deletes          base version and base values are the server's               accepted
 deleted      says nothing         the version is the server's                                 accepted
 deleted      any                  the tombstone says it already, or it says nothing           merged
@@ -85,7 +85,10 @@ def decide(
         if creates:
             return Decision("merged", _revived(entity, mutation, fields, current, risen))
         if deletes and fields.keys() == {"deleted_at"}:
-            return Decision("merged", raised(mutation, current, risen))
+            # Of two deletions the first stands, unless the second knew of it and says when it was.
+            knew = fields["deleted_at"]["old"] == current["deleted_at"]
+            at = {"deleted_at": fields["deleted_at"]["new"]} if knew else {}
+            return Decision("merged", raised(mutation, current, risen) | at)
         if not ((undeletes or deletes or not fields) and in_step):
             unlike = _all_clash(entity, fields, current)
             if not unlike:
@@ -180,7 +183,7 @@ def _applied(entity: Entity, mutation: Mutation, fields: Fields, current: Row, c
             before = decode_json(theirs) if theirs is not None else None
             merged = merge(old, new, before, clashes, (name,), overwrite=overwrite)
             row[name] = None if merged is None else encode_json(merged)
-        elif column.role is Role.EARLIEST and not overwrite:
+        elif column.role is Role.EARLIEST and not overwrite and theirs != old:
             row[name] = min((at for at in (theirs, new) if at is not None), default=None)
         elif _is_spelled_otherwise(entity, name, new, theirs):
             continue  # one name in two normal forms: the server's stands

@@ -8,7 +8,8 @@ outcome     what the line left in the row
 accepted    all of it
 merged      all of it: what another had set alike was so already. Of two times of archiving the earlier one stands, of two
             deletions the first, of two spellings of a name the one that is there. A creation of what is there fills in
-            the rest, one of what was deleted makes all of it anew.
+            the rest, one of what was deleted makes all of it anew. A change of such a time that knew the one which is
+            there says when it was: it stands.
 lost        nothing. What did not clash of it is told by a line of its own, merged, at the same version.
 ==========  ==========================================================================================================
 """
@@ -90,12 +91,11 @@ def _value_after(entity: Entity, name: str, change: dict[str, Any], there: Any, 
         return None if value is ABSENT else value
     if change.get("old") is None and _names_the_same(entity, name, there, new):
         return there  # (what has an old spelling is told by a recovery, which says how the name is spelled now)
-    if outcome == "merged" and there is not None and new is not None:
-        if entity.by_name[name].role is Role.EARLIEST:
-            return min(there, new)
-        if name == "deleted_at":
-            return there
-    return new
+    if outcome != "merged" or there is None or told(entity, name, change.get("old")) == there:
+        return new
+    if entity.by_name[name].role is Role.EARLIEST:
+        return min(there, new or there)
+    return there if name == "deleted_at" and new is not None else new
 
 
 def _names_the_same(entity: Entity, name: str, there: Any, new: Any) -> bool:

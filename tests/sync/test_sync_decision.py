@@ -167,6 +167,18 @@ def test_the_earlier_archiving_stands() -> None:
     assert after["archived_at"] == AT
 
 
+@pytest.mark.parametrize("new", [LATER, None])
+def test_an_archiving_that_is_known_is_changed(new: str | None) -> None:
+    outcome, _, after = decided(4, change(archived_at=(AT, new)), row(archived_at=AT))
+    assert (outcome, after["archived_at"]) == ("merged", new)
+
+
+@pytest.mark.parametrize(("old", "stands"), [(None, AT), (AT, LATER)])
+def test_the_first_deletion_stands_unless_it_is_known(old: str | None, stands: str) -> None:
+    outcome, _, after = decided(4, change(deleted_at=(old, LATER)), row(deleted_at=AT))
+    assert (outcome, after["deleted_at"]) == ("merged", stands)
+
+
 def test_a_refusal_keeps_everything() -> None:
     mutation = Mutation(1, 1, "vendor", "i", 4, 5, "me", AT, "")
     current: Row = {"version": 7, "metadata": '{"a":1}', "operational": True}
