@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 from localfirst_schema import timestamps
 from localfirst_schema.entities import CONFIGURATION, ENTITY, VENDOR, WORK_ITEM, WORK_ITEM_DEPENDENCY, Entity, Kind
 from localfirst_schema.identifiers import natural_id, new_id
 from localfirst_schema.wire import Row
-from localfirst_sync.structure import DEPTH_MAX
+from localfirst_sync.structure import DEPTH_MAX, Key
 from psycopg import errors
 
 from simulation.statements import Connection
@@ -29,25 +31,53 @@ class _Pending(NamedTuple):
 
 
 class Psql:
-    """One transaction of a direct writer. Statements fail with `psycopg` errors; then nothing of it stays."""
+    """One transaction of a direct writer. Statements fail with `psycopg` errors; then nothing of it stays.
+
+    Attributes:
+        written: the rows as the transaction has written them, derived columns too: nobody else can change them before it ends.
+    """
 
     def __init__(self, connection: Connection, project_id: str) -> None:
         self._connection = connection
         self._project = project_id
         self._pending: list[_Pending] = []
+        self.written: dict[Key, Row] = {}
 
     def run(self, statements: Callable[[Psql], None]) -> bool:
         """Runs and commits; False if a constraint said no, or a row that it refers to is held: who types that gives up."""
-        connection = self._connection
-        connection.begin()
-        try:
+        with self._asked() as answer:
             statements(self)
             self._number()
-            connection.commit()
+            self._connection.commit()
+        return answer.is_yes
+
+    def type(self, statement: Callable[[Psql], None]) -> bool:
+        """A statement of a transaction that stays open: it sees what it has written itself, and what is committed by now."""
+        with self._asked() as answer:
+            before = self._tables.copy()
+            statement(self)
+            for name, rows in self._tables.rows.items():
+                changed = {(name, row_id): row for row_id, row in rows.items() if row is not before.rows[name].get(row_id)}
+                self.written |= changed
+            self._connection.command(b"ROLLBACK")
+        return answer.is_yes
+
+    def commit(self) -> bool:
+        """The open transaction ends; False if what has been committed beside it stands against it."""
+        return self.run(lambda _: None)
+
+    @contextmanager
+    def _asked(self) -> Iterator[SimpleNamespace]:
+        """The transaction as it stands on what is committed by now; what a constraint refuses leaves nothing."""
+        answer = SimpleNamespace(is_yes=True)
+        self._connection.begin()
+        for (name, row_id), row in self.written.items():
+            self._tables.rows[name][row_id] = row
+        try:
+            yield answer
         except (errors.IntegrityError, errors.RaiseException, errors.LockNotAvailable):
-            connection.command(b"ROLLBACK")
-            return False
-        return True
+            self._connection.command(b"ROLLBACK")
+            answer.is_yes = False
 
     def insert(self, entity: Entity, **given: Any) -> str:
         """``INSERT``; an existing id is an error."""
@@ -67,6 +97,8 @@ class Psql:
             row["path"] = f"{parent['path']}/{row['id']}" if parent else row["id"]
             row["depth"] = parent["depth"] + 1 if parent else 0
         self._tables.put(entity, row)
+        if row.get("parent_id"):
+            self._tables.derive_paths([row["id"]])
         fields = {name: {"old": None, "new": _printed(entity, row, name)} for name in _data(entity) if row[name] is not None}
         self._log(entity, row, fields)
         return str(row["id"])

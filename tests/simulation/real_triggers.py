@@ -1,10 +1,10 @@
 """The model of the triggers held against a real PostgreSQL: the same statements, the same open transactions, the same pushes.
 
 A plan made from a seed: people with psql insert, change, move and delete rows, in transactions of their own that stay open
-while others commit, and a laptop pushes between them. Each statement goes to PostgreSQL when it is typed. The model carries out
-a whole transaction when that commits, which is the same as long as nobody else changes its rows meanwhile; that nobody can is
-PostgreSQL's part (locks). After each commit rows (versions, paths, depths, tombstones) and the log (numbers, fields) are
-compared, and so is what was refused.
+while others commit, and a laptop pushes between them. Each statement goes to both when it is typed, and both see by then what
+others have committed, and what their own transaction has written. That nobody else changes that meanwhile is PostgreSQL's part
+(locks). After each commit rows (versions, paths, depths, tombstones) and the log (numbers, fields) are compared, and so is what
+was refused, by a statement or at the commit.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import json
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from contextlib import closing
 from pathlib import Path
 from random import Random
@@ -69,23 +69,24 @@ class Statement(NamedTuple):
 
 
 class Session:
-    """Somebody with psql, and what the open transaction has done so far."""
+    """Somebody with psql, and what the open transaction has done so far; `twin` is the same transaction in the model."""
 
     def __init__(self, url: str) -> None:
         self.connection = psycopg.connect(url)
         self.connection.execute(f"SET lock_timeout = {LOCK_TIMEOUT_MS}")
         self.connection.commit()
         self.done: list[Statement] = []
-        self.held: set[Key] = set()
+        self.twin: Psql | None = None
         self.going: set[Key] = set()
 
-    def named(self) -> set[Key]:
-        """The rows that the open transaction has named."""
-        return {(one.entity, one.id) for one in self.done}
+    @property
+    def held(self) -> set[Key]:
+        """The rows that the open transaction has named, or written: a move writes the paths below it."""
+        return {(one.entity, one.id) for one in self.done} | (self.twin.written.keys() if self.twin else set())
 
     def end(self) -> list[Statement]:
         """The transaction is over: what it has done."""
-        done, self.done, self.held, self.going = self.done, [], set(), set()
+        done, self.done, self.twin, self.going = self.done, [], None, set()
         return done
 
 
@@ -158,36 +159,25 @@ class Twins:
                 continue
             try:
                 session.connection.execute(*_as_sql(self._project, statement))
+                refusal = None
             except errors.LockNotAvailable:
                 session.connection.rollback()
                 session.end()
                 self.counted["had to wait"] += 1
                 return
-            except _REFUSED as refusal:
+            except _REFUSED as error:
                 session.connection.rollback()
-                done = [*session.end(), statement]
-                if self._in_model(done):
-                    raise Differs(f"PostgreSQL refuses {done} ({refusal}), the model does not") from None
+                refusal = error
+            session.done.append(statement)
+            session.twin = session.twin or Psql(self._model, self._project)
+            taken = session.twin.type(lambda typed: _in_model(typed, statement))  # noqa: B023
+            if taken is not (refusal is None):
+                raise Differs(_unlike_answers(session.end(), refusal))
+            if refusal is not None:
+                session.end()
                 self.counted["statements refused"] += 1
                 return
-            session.done.append(statement)
-            session.held |= {(statement.entity, statement.id), *self._below(statement)}
             session.going |= {(statement.entity, statement.id)} if statement.kind == "delete" else set()
-            if self._closes_circle(statement):
-                # PostgreSQL lets some circles be until the commit, and would let them be opened again before; the model none.
-                self._commit(session)
-                return
-
-    def _closes_circle(self, statement: Statement) -> bool:
-        parent = self._model.tables.rows[WORK_ITEM.name].get(statement.values.get("parent_id") or "")
-        return parent is not None and statement.id in parent["path"].split("/")
-
-    def _below(self, statement: Statement) -> Iterator[Key]:
-        """The rows whose paths a move derives anew, and so holds too."""
-        if statement.entity == WORK_ITEM.name and "parent_id" in statement.values and statement.kind == "update":
-            for row in self._model.tables.rows[WORK_ITEM.name].values():
-                if statement.id in row["path"].split("/"):
-                    yield WORK_ITEM.name, row["id"]
 
     def _statement(self, session: Session) -> Statement | None:
         """Something to type about rows that no other session holds."""
@@ -249,7 +239,7 @@ class Twins:
         return natural_id(self._project, "made", str(self._made))
 
     def _commit(self, session: Session) -> None:
-        done = session.end()
+        twin, done = session.twin, session.end()
         try:
             session.connection.commit()
             refusal = None
@@ -260,13 +250,10 @@ class Twins:
         except _REFUSED as error:
             session.connection.rollback()
             refusal = error
-        if self._in_model(done) is not (refusal is None):
-            raise Differs(f"PostgreSQL {'takes' if refusal is None else 'refuses'} {done} ({refusal}), the model does not")
+        if twin is not None and twin.commit() is not (refusal is None):
+            raise Differs(_unlike_answers(done, refusal))
         self.counted["commits" if refusal is None else "commits refused"] += bool(done)
         self._compare(f"{done}")
-
-    def _in_model(self, done: list[Statement]) -> bool:
-        return Psql(self._model, self._project).run(lambda typed: [_in_model(typed, one) for one in done] and None)
 
     # A laptop
 
@@ -285,10 +272,6 @@ class Twins:
         self._model.held = set[Key]().union(*(session.held for session in self._sessions))
         self._model.going = set[Key]().union(*(session.going for session in self._sessions))
         in_model, on_server = self._pushed(self._model, letter), self._pushed(self._server, letter)
-        if on_server and not in_model:
-            # A move holds what is below it only as far as the paths there change.
-            self._model.held = set[Key]().union(*(session.named() for session in self._sessions))
-            in_model = self._pushed(self._model, letter)
         self._model.held, self._model.going = set(), set()
         if in_model != on_server:
             raise Differs(f"{mutation}: PostgreSQL answers {on_server}, the model {in_model}")
@@ -351,6 +334,12 @@ class Twins:
             raise Differs(f"the logs differ after {after} ({len(told)} and {len(model)} lines): (PostgreSQL, model) {first}")
         if head.fetchone() != (tables.head,):
             raise Differs(f"the heads differ after {after}")
+
+
+def _unlike_answers(done: list[Statement], refusal: Exception | None) -> str:
+    if refusal is None:
+        return f"PostgreSQL takes {done}, the model does not"
+    return f"PostgreSQL refuses {done} ({refusal}), the model does not"
 
 
 def _begins(typed: Psql) -> None:

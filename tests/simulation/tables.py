@@ -68,26 +68,32 @@ class Tables:
         self.rows[entity.name][row["id"]] = row
 
     def derive_paths(self, items: list[str]) -> None:
-        """As `localfirst.derive_paths` does: level by level, from the given items down."""
+        """As `localfirst.derive_paths` does: by the parents, of the given items and all that is below.
+
+        It begins with those of the given ones whose parent is not given, so that it comes by no item that is its own parent.
+        """
         table = self.rows[WORK_ITEM.name]
-        below = [item for item in items if item in table]
-        level = below
-        for _ in range(5):
-            level = [row["id"] for row in table.values() if row["parent_id"] in level]
-            below += level
-        for _ in range(6):
-            changed = []
-            for item in dict.fromkeys(below):
-                row = table[item]
-                parent = table.get(row["parent_id"] or "")
-                path = f"{parent['path']}/{item}" if parent else item
-                depth = parent["depth"] + 1 if parent else 0
-                if row["path"] != path:
-                    changed.append({**row, "path": path, "depth": depth})
-            for row in changed:
-                self.put(WORK_ITEM, row)
-            if not changed:
-                return
+        given = [item for item in dict.fromkeys(items) if item in table]
+        level = [(item, self._above(table[item])) for item in given if table[item]["parent_id"] not in given]
+        while level:
+            for item, above in level:
+                row, path, depth = table[item], "/".join([*above, item]), len(above)
+                if (row["path"], row["depth"]) != (path, depth):
+                    self.put(WORK_ITEM, {**row, "path": path, "depth": depth})
+            places = dict(level)
+            level = [
+                (row["id"], [*places[row["parent_id"]], row["parent_id"]])
+                for row in table.values()
+                if row["parent_id"] in places and len(places[row["parent_id"]]) <= DEPTH_MAX
+            ]
+
+    def _above(self, item: Row) -> list[str]:
+        """The ids from the root to the parent: at most one more than there may be, which says too deep, or in a circle."""
+        table, above, up = self.rows[WORK_ITEM.name], list[str](), item
+        while up["parent_id"] in table and len(above) <= DEPTH_MAX:
+            up = table[up["parent_id"]]
+            above.insert(0, up["id"])
+        return above
 
     def check_references(self) -> None:
         """The deferred foreign keys."""

@@ -10,13 +10,14 @@ import pytest
 from simulation import direct_sql
 from simulation.real_triggers import Differs, Place, run_twins
 
-SEEDS = 12
+SEEDS = (*range(12), 335, 355)
+"""The last two have circles that one transaction closes and opens again."""
 
 
 def test_the_model_says_what_postgresql_does(database_url: str) -> None:
     counted: Counter[str] = Counter()
     with closing(Place(database_url)) as place:
-        for seed in range(SEEDS):
+        for seed in SEEDS:
             counted += run_twins(place, seed)
     assert min(counted[what] for what in ("commits", "commits refused", "statements refused", "pushes")) > 0, counted
 
@@ -24,7 +25,7 @@ def test_the_model_says_what_postgresql_does(database_url: str) -> None:
 def test_a_model_that_is_wrong_is_noticed(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(direct_sql.Psql, "delete", lambda self, entity, row_id: None)
     with closing(Place(database_url)) as place:
-        assert any(_differs(place, seed) for seed in range(SEEDS))
+        assert any(_differs(place, seed) for seed in SEEDS)
 
 
 def _differs(place: Place, seed: int) -> bool:
