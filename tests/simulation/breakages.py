@@ -19,7 +19,8 @@ from localfirst_sync.ports import Cursor, Push, Pushed, Restored
 from localfirst_sync.postgres import log, pull, restore, transaction
 from localfirst_sync.receipts import Known, _decode
 
-from localfirst.operations import history, work_item_queries
+from localfirst.operations import history, undo, work_item_queries
+from localfirst.operations.inverse import inverse
 from localfirst.replica import act, fulltext, local_store, outbox, postponing, set_aside
 from localfirst.replica.connection import immediate
 from localfirst.replica.local_store import ReplicaStore
@@ -323,6 +324,10 @@ def _the_first_time_stands(entity: Any, name: str, change: dict[str, Any], there
     return there if is_time else _original_value_after(entity, name, change, there, outcome)
 
 
+def _first_field_alone(*act_and_row: Any) -> dict[str, Any]:
+    return dict([*inverse(*act_and_row).items()][:1])
+
+
 _AS_FOUND = work_item_queries._DEPENDENCIES.partition("ORDER BY")[0]
 
 
@@ -414,6 +419,8 @@ BREAKAGES: tuple[Breakage, ...] = (
         case="a name in two normal forms"),
     Breakage("what the tombstone says already clashes with it", _instead(decision, "_says", lambda *_: False),
         case="a change of nothing against a deletion"),
+    Breakage("an undo takes back one field of those that were changed", _instead(undo, "inverse", _first_field_alone), 3),
+    Breakage("an undo takes back what somebody has changed since", _instead(undo, "_require_at", _nothing), 3),
     Breakage("dependencies are listed as they came", _instead(work_item_queries, "_DEPENDENCIES", _AS_FOUND),
         case="dependencies have one order"),
     Breakage("a row made by SQL begins at 1, whatever the log tells", _instead(direct_sql.Psql, "_risen", _not_risen),

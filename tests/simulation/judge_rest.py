@@ -18,7 +18,7 @@ from simulation.content import canonical, content, equal, parsed, spelled_alike,
 from simulation.direct_sql import broken_structure
 from simulation.judge_tools import judge_histories, judge_lists
 from simulation.machine import Machine
-from simulation.model import Key, Model, key_of
+from simulation.model import Key, Model, Write, key_of
 from simulation.tables import Tables
 from simulation.violation import hold
 
@@ -39,6 +39,21 @@ def judge_shown(machine: Machine) -> None:
                 row = find(machine.connection, entity, row_id)
                 assert row is not None
                 machine.album.shows(entity, row)
+
+
+def judge_undo(machine: Machine, act: list[Write]) -> None:
+    """What an act has changed is as it was before, and what it has made is deleted."""
+    shown = machine.shown()
+    for write in act:
+        if sum(one.key[:2] == write.key[:2] for one in act) > 1:
+            continue  # (of several changes of one row it is not written down what was between them)
+        row, entity = shown[write.key[:2]], ENTITY[write.key[0]]
+        now = content(entity, row) or {}
+        if write.base is None:
+            hold(row["deleted_at"] is not None, "an undo leaves what was made", machine.name, *write.key)
+        else:
+            unlike = [name for name, value in write.base.items() if not equal(now[name], value)]
+            hold(not unlike, "an undo leaves something", machine.name, *write.key, unlike)
 
 
 def judge_pull(machine: Machine, tables: Tables, contents: dict[tuple[str, str, int], Any], *, was_set_back: bool) -> None:

@@ -22,6 +22,7 @@ from localfirst.session import Session
 from localfirst.settings import Settings
 from simulation.album import Album
 from simulation.fate import SERVER_S, Fate
+from simulation.model import Write
 from simulation.task import Crash, Task
 
 T = TypeVar("T")
@@ -102,6 +103,7 @@ class Machine:
         seen: what somebody has read here and may act on later: (entity, id, version, content).
         floor: the highest version of each row that was ever shown here.
         album: what was shown as which version anywhere; all machines of a run share it.
+        last_act: what the person who works here has written last, as one act.
     """
 
     def __init__(self, name: str, fate: Fate, album: Album, *, lock_fails: bool) -> None:
@@ -114,6 +116,7 @@ class Machine:
         self.seen: list[tuple[str, str, int, dict[str, Any]]] = []
         self.floor: dict[tuple[str, str], int] = {}
         self.album = album
+        self.last_act: list[Write] = []
         self.after: Callable[[str, tuple[Any, ...], Any], None] = lambda *_: None
         self._lock_holder: object | None = None
 
@@ -131,6 +134,7 @@ class Machine:
         self.desk = Desk(self.connection, self.name)
         self.seen = []
         self.floor = {}
+        self.last_act = []
 
     def file(self) -> bytes:
         """A copy of the replica's file."""

@@ -47,6 +47,18 @@ def plan_of(seed: int, operations: int = OPERATIONS) -> Plan:
     kinds += dice.choices(names, weights, k=extra)
     dice.shuffle(kinds)
     steps = [Step(kind, dice.randrange(12), seed_of(seed, place)) for place, kind in enumerate(kinds)]
+    if seed % 4 == 3:
+        _add_undos(steps, seed)
     steps.append(Step("quiesce", 0, 0))
     machines = dice.choice((2, 2, 3, 4))
     return Plan(seed, machines, dice.random() < 0.25, dice.choice((1, 2, 5, 2000)), steps)
+
+
+def _add_undos(steps: list[Step], seed: int) -> None:
+    """In one plan of four people take back what they did last, mostly at once, and sometimes that as well."""
+    dice = Random(seed_of("undo", seed))
+    works = [place for place, step in enumerate(steps) if step.kind == "work"]
+    for place in sorted(dice.sample(works, len(works) // 8), reverse=True):
+        later = place + dice.choice((1, 1, 1, 2, 5))
+        again = dice.choice((1, 1, 2))
+        steps[later:later] = [Step("undo", steps[place].who, seed_of("undo", seed, place, one)) for one in range(again)]

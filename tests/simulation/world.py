@@ -21,7 +21,7 @@ from simulation.direct_sql import Psql
 from simulation.fate import Fate, ruled_by
 from simulation.judge_commit import CommitJudge, watched
 from simulation.judge_held import ROUNDS, judge_passing
-from simulation.judge_rest import judge_pull, judge_rest, judge_shown
+from simulation.judge_rest import judge_pull, judge_rest, judge_shown, judge_undo
 from simulation.machine import PROJECT, Machine
 from simulation.model import Key, Model, key_of, last_history_id, told, waiting
 from simulation.network import CALM, Disk, Letter, Weather, Wire
@@ -194,6 +194,7 @@ class World:
         with machine.clock():
             done = operation()
         writes = self._model.acknowledge(machine.connection, since)
+        machine.last_act = writes or machine.last_act
         self._tell(number, machine.name, done, *(f"{w.key[0]}:{w.key[1][-6:]}@{w.base_version} {w.key[4]}" for w in writes))
         judge_shown(machine)
         return bool(writes)
@@ -222,6 +223,13 @@ class World:
         row = settlers.deletable(machine, dice)
         for deleted in (True, False) if row is not None else ():
             self._one(machine, number, lambda: settlers.delete(machine, row, deleted=deleted))  # noqa: B023
+
+    def _do_undo(self, step: Step, number: int) -> None:
+        """Somebody takes back what they did last."""
+        machine = self._machine(step)
+        taken_back = machine.last_act
+        if self._one(machine, number, lambda: "undo" if settlers.carried_out(machine, "undo", {}) else None):
+            judge_undo(machine, taken_back)
 
     def _do_look(self, step: Step, number: int) -> None:
         workload.look(self._machine(step), self._fate.dice)
