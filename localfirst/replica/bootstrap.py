@@ -22,7 +22,7 @@ from localfirst_sync.conflict import CONFLICT
 from localfirst_sync.decision import rebase
 from localfirst_sync.ports import BEGINNING, CONFLICT_COLUMNS, CONFLICT_TABLE, Cursor, HistoryRow
 
-from localfirst.replica import fulltext, outbox, set_aside
+from localfirst.replica import fulltext, outbox, set_aside, settlement
 from localfirst.replica.act import insert_sql, write_row, written_columns
 from localfirst.replica.connection import WAL_AUTOCHECKPOINT_PAGES, immediate
 from localfirst.replica.rows import find
@@ -262,7 +262,7 @@ def _row(connection: apsw.Connection, name: str, row_id: str) -> Any:
     """A row as it is shown: by column name, or a conflict's columns; None if there is none."""
     if name in ENTITY:
         return find(connection, ENTITY[name], row_id)
-    return connection.execute(f"SELECT {', '.join(CONFLICT_COLUMNS)} FROM {CONFLICT_TABLE} WHERE id = ?", (row_id,)).fetchone()
+    return settlement.shown(connection, row_id)
 
 
 def _put_back(connection: apsw.Connection, name: str, row_id: str, shown: Any, *, is_renewed: bool) -> None:
@@ -274,7 +274,8 @@ def _put_back(connection: apsw.Connection, name: str, row_id: str, shown: Any, *
     elif name in ENTITY:
         _rebase(connection, ENTITY[name], row_id, shown)
     elif shown is not None:
-        connection.execute(f"INSERT OR REPLACE INTO {CONFLICT_TABLE} VALUES ({', '.join('?' * len(CONFLICT_COLUMNS))})", shown)
+        theirs = settlement.shown(connection, row_id)
+        settlement.put(connection, [shown if theirs is None else settlement.rebased(theirs, shown)])
 
 
 def _rebase(connection: apsw.Connection, entity: Entity, row_id: str, shown: Row | None) -> None:

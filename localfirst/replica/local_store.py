@@ -12,10 +12,10 @@ from localfirst_schema.entities import ENTITIES, ENTITY, VENDOR, WORK_ITEM, Enti
 from localfirst_schema.errors import UnavailableError
 from localfirst_schema.limits import VERSION_MAX
 from localfirst_schema.wire import EMPTY_HASH, Mutation, Row, chain_hash, encode_json
+from localfirst_sync.conflict import CONFLICT
 from localfirst_sync.decision import rebase
 from localfirst_sync.ports import (
     BEGINNING,
-    CONFLICT_COLUMNS,
     CONFLICT_TABLE,
     Access,
     Again,
@@ -30,7 +30,7 @@ from localfirst_sync.ports import (
     Told,
 )
 
-from localfirst.replica import bootstrap, fulltext, outbox, postponing, set_aside
+from localfirst.replica import bootstrap, fulltext, outbox, postponing, set_aside, settlement
 from localfirst.replica.act import upsert_sql, write_row, written_columns
 from localfirst.replica.bootstrap import Bootstrap
 from localfirst.replica.connection import immediate, sqlite_errors
@@ -57,9 +57,6 @@ _STANDING = f"""
 """
 _IS_BLIND = '"blind":true'
 _VERSIONS = "SELECT id, version FROM {table} WHERE id IN (SELECT value FROM json_each(?))"
-_UPSERT_CONFLICT = (
-    f"INSERT OR REPLACE INTO {CONFLICT_TABLE} ({', '.join(CONFLICT_COLUMNS)}) VALUES ({', '.join('?' * len(CONFLICT_COLUMNS))})"
-)
 
 
 class ReplicaStore:
@@ -360,10 +357,10 @@ class ReplicaStore:
                 moved |= {r[2] for r in others if r[1] == WORK_ITEM.name and _may_move(r[6], r[7])}
                 lost |= {(r[1], r[2]) for r in others if r[6] == "lost"}
                 connection.executemany(
-                    _INSERT_HISTORY, [(r[1], r[2], r[3], r[4], r[5], r[6], r[7]) for r in others if r[1] != "conflict"]
+                    _INSERT_HISTORY, [(r[1], r[2], r[3], r[4], r[5], r[6], r[7]) for r in others if r[1] != CONFLICT]
                 )
             elif table == CONFLICT_TABLE:
-                connection.executemany(_UPSERT_CONFLICT, [row for row in rows if ("conflict", row[0]) not in waiting])
+                settlement.put(connection, [self._rebased_conflict(row, waiting) for row in rows])
             else:
                 moved |= self._apply_rows(_ENTITY_OF_TABLE[table], rows, waiting)
         if waiting:
@@ -372,6 +369,12 @@ class ReplicaStore:
         self._drop_refused(spool, {key for key in lost - waiting if key[1] not in standing})
         derive_paths(connection, moved)
         return foreign
+
+    def _rebased_conflict(self, theirs: Sequence[Any], waiting: set[tuple[str, str]]) -> Sequence[Any]:
+        """A conflict as the server has it; one that was settled here stays settled until that is decided."""
+        if (CONFLICT, theirs[0]) not in waiting:
+            return theirs
+        return settlement.rebased(theirs, settlement.shown(self._connection, theirs[0]))
 
     def _take_back(self, table: str, rows: Sequence[Sequence[Any]]) -> None:
         """What has come and can be taken is set aside no more."""

@@ -18,7 +18,7 @@ from localfirst_sync.pasts import match, redone, says_the_same, undone
 from localfirst_sync.ports import CONFLICT_COLUMNS, CONFLICT_TABLE, HistoryRow, Line, Recollection, Remembered, Told
 from localfirst_sync.sieve import Misfit
 
-from localfirst.replica import outbox
+from localfirst.replica import outbox, settlement
 from localfirst.replica.connection import snapshot
 from localfirst.replica.rows import as_row, find, select_sql
 from localfirst.replica.spool import HISTORY, Spool
@@ -48,7 +48,6 @@ _IS_TOLD = f"""
 """
 _CONFLICTS = f"SELECT {', '.join(CONFLICT_COLUMNS)} FROM {CONFLICT_TABLE}"
 _NOTHING = Told(0, 0, 0)
-_SETTLING = ("resolved_at", "resolved_by", "resolution")
 
 
 class Snapshot:
@@ -326,7 +325,7 @@ def _conflicts(connection: apsw.Connection, server: Snapshot) -> list[tuple[obje
     found: list[tuple[object, ...]] = []
     for row in connection.execute(_CONFLICTS):
         if ("conflict", row[0]) in waiting:  # settled here alone: that is on its way
-            row = tuple(None if name in _SETTLING else value for name, value in zip(CONFLICT_COLUMNS, row, strict=True))
+            row = settlement.unsettled(row)
         other = theirs.get(row[0])
         goes_on = row[resolved] is not None or (other is not None and row[mine_version] > other[mine_version])
         if other is None or (other[resolved] is None and goes_on):

@@ -21,7 +21,7 @@ from localfirst_sync.receipts import Known, _decode
 
 from localfirst.operations import history, undo, work_item_queries
 from localfirst.operations.inverse import inverse
-from localfirst.replica import act, fulltext, local_store, outbox, postponing, set_aside
+from localfirst.replica import act, fulltext, local_store, outbox, postponing, set_aside, settlement
 from localfirst.replica.connection import immediate
 from localfirst.replica.local_store import ReplicaStore
 from simulation import direct_sql, plan, world
@@ -324,6 +324,10 @@ def _the_first_time_stands(entity: Any, name: str, change: dict[str, Any], there
     return there if is_time else _original_value_after(entity, name, change, there, outcome)
 
 
+def _as_it_was_settled(theirs: Any, mine: Any) -> Any:
+    return theirs if mine is None else mine
+
+
 def _first_field_alone(*act_and_row: Any) -> dict[str, Any]:
     return dict([*inverse(*act_and_row).items()][:1])
 
@@ -411,6 +415,8 @@ BREAKAGES: tuple[Breakage, ...] = (
         case="a blind patch clashes by its places"),
     Breakage("a settlement that is too late clashes in what the row says", _instead(batch, "refused", _all_of_it),
         case="two settle alike"),
+    Breakage("a conflict that was settled here stays what it was then", _instead(settlement, "rebased", _as_it_was_settled),
+        case="a conflict grows while its settlement waits"),
     Breakage("a branch that goes on leaves its conflict as it was", _instead(conflict_book, "followed", _nothing),
         case="deleted and undeleted"),
     Breakage("a branch that takes back what clashed leaves it open",

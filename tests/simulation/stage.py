@@ -84,6 +84,12 @@ class Stage(World):
         (row,) = self._server.tables.conflicts.values()
         return row | {name: decode_json(row[name]) for name in ("base", "mine", "theirs")}
 
+    def conflict_at(self, machine: int) -> Row:
+        """The one conflict that a machine knows, settled or not."""
+        query = "SELECT base, mine, theirs, resolution FROM conflicts"
+        ((*sides, resolution),) = self._machines[machine].connection.execute(query).fetchall()
+        return dict(zip(("base", "mine", "theirs"), map(decode_json, sides), strict=True)) | {"resolution": resolution}
+
     def shown(self, machine: int, row_id: str) -> Row:
         """A row as it is shown there."""
         (row,) = (row for (_, one), row in self._machines[machine].shown().items() if one == row_id)

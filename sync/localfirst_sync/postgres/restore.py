@@ -22,7 +22,7 @@ from localfirst_schema.json_merge import same
 from localfirst_schema.wire import Fields, Mutation, Row, decode_fields, encode_json
 
 from localfirst_sync.batch import Batch, Change, Settled
-from localfirst_sync.conflict import CONFLICT, Record
+from localfirst_sync.conflict import CONFLICT, SETTLING_FIELDS, Record
 from localfirst_sync.conflict_book import book
 from localfirst_sync.pasts import Union, is_same, unite
 from localfirst_sync.ports import CONFLICT_COLUMNS, Busy, Cursor, Identity, Line, Recollection, Remembered, Restored, Told
@@ -265,6 +265,8 @@ class _Restoration:
                 if conflict["resolved_at"] is None and conflict["my_version"] <= known.row["my_version"]:
                     continue
                 version = known.version + 1
+                if conflict["my_version"] < known.row["my_version"]:  # settled before that was joined to it
+                    conflict = known.row | {name: conflict[name] for name in SETTLING_FIELDS}
             by, at = conflict["resolved_by"] or conflict["my_by"], conflict["resolved_at"] or conflict["created_at"]
             self._history.append(log.LogEntry(CONFLICT, conflict["id"], version, by, at, "accepted", "{}", None))
             written.append(Record(conflict, version))

@@ -218,3 +218,22 @@ def two_spellings_in_two_pasts(stage: Stage) -> None:
     stage.set_back(dump)
     stage.do(1, "create_vendor", name=name, operational=True)
     stage.sync(1, 0, 1)
+
+
+def a_conflict_grows_while_its_settlement_waits(stage: Stage) -> None:
+    """One settles a conflict, and cannot send it yet; the one who made it goes on meanwhile, and more is joined to it."""
+    item = _shared(stage)
+    stage.psql(lambda sql: sql.update(WORK_ITEM, item, title="psql", status="blocked"))
+    stage.update(0, item, title="mine")
+    stage.sync(0, killed_at="after acknowledge")
+    stage.sync(1)
+    stage.settle(1, "theirs")
+    stage.update(0, item, status="completed")
+    stage.sync(0)
+    stage.hold(item)
+    stage.sync(1)
+    stage.let_go()
+    here = stage.conflict_at(1)
+    hold(here["mine"] == {"title": "mine", "status": "completed"}, "what was joined is not shown where it was settled")
+    hold(here["resolution"] == "theirs", "a settlement that waits is not shown")
+    stage.sync(1, 0)
