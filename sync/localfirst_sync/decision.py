@@ -101,8 +101,8 @@ def decide(
         row["version"] = mutation.base_version + 1
         return Decision("accepted", row)
     if deletes:
-        clash = Clash(("deleted_at",), None, fields["deleted_at"]["new"], None)
-        return Decision("conflict", raised(mutation, current, shown), "changed", [clash])
+        # What else it changes stands or falls with the deletion.
+        return Decision("conflict", raised(mutation, current, shown), "changed", _all_clash(entity, fields, current))
     if _claim_is_taken(entity, fields, current):
         return Decision("lost", raised(mutation, current, shown), "claimed")
 

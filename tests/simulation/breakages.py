@@ -147,6 +147,12 @@ def _with_deletion(decided: decision.Decision, current: Row) -> decision.Decisio
     return decision.Decision(decided.outcome, row, decided.reason, decided.clashes)
 
 
+def _deletion_alone(*change: Any) -> Any:
+    decided = _original_decide(*change)
+    kept = [clash for clash in decided.clashes if clash.path == ("deleted_at",)]
+    return decision.Decision(decided.outcome, decided.row, decided.reason, kept or decided.clashes)
+
+
 def _creates_anew(entity: Any, mutation: Any, fields: Any, current: Row | None, *versions: int) -> Any:
     if current is not None and mutation.base_version == 0:
         row = decision._revived(entity, mutation, fields, current)
@@ -369,6 +375,8 @@ BREAKAGES: tuple[Breakage, ...] = (
     # The decision
     Breakage("the last writer wins", _instead(decision, "_applied", _overwrites)),
     Breakage("an update goes into a row that was deleted", _in_decide(_not_deleted)),
+    Breakage("of a deletion that clashes the rest is dropped", _in_decide(_deletion_alone),
+        case="a deletion that clashes keeps what came with it"),
     Breakage("a creation replaces what is there", _in_decide(_creates_anew)),
     Breakage("a loser's version is given again", _instead(decision, "_past_both", _past_the_row)),
     Breakage("a conflict may get the version that shows the loser's values", _in_decide(_never_shown),
@@ -426,7 +434,8 @@ BREAKAGES: tuple[Breakage, ...] = (
     Breakage("what the tombstone says already clashes with it", _instead(decision, "_says", lambda *_: False),
         case="a change of nothing against a deletion"),
     Breakage("an undo takes back one field of those that were changed", _instead(undo, "inverse", _first_field_alone), 3),
-    Breakage("an undo takes back what somebody has changed since", _instead(undo, "_require_at", _nothing), 3),
+    Breakage("an undo takes back what somebody has changed since", _instead(undo, "_require_at", _nothing),
+        case="what others have touched is not undone"),
     Breakage("dependencies are listed as they came", _instead(work_item_queries, "_DEPENDENCIES", _AS_FOUND),
         case="dependencies have one order"),
     Breakage("a row made by SQL begins at 1, whatever the log tells", _instead(direct_sql.Psql, "_risen", _not_risen),

@@ -53,6 +53,10 @@ class Stage(World):
         self._one(self._machines[machine], self._number, call)
         return answer
 
+    def refuses(self, machine: int, tool: str, **arguments: Any) -> None:
+        """Somebody calls a tool, and is refused."""
+        hold(not settlers.carried_out(self._machines[machine], tool, arguments), "a tool does what it has to refuse", tool)
+
     def item(self, machine: int, title: str = "an item", **values: Any) -> str:
         """Somebody creates a task; its id."""
         created = self.do(machine, "create_work_item", item_type="task", title=title, **values)

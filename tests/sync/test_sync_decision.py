@@ -173,6 +173,14 @@ def test_an_archiving_that_is_known_is_changed(new: str | None) -> None:
     assert (outcome, after["archived_at"]) == ("merged", new)
 
 
+def test_what_comes_with_a_deletion_that_clashes_is_kept_with_it() -> None:
+    mutation = Mutation(1, 1, "work_item", "i", 4, 5, "me", AT, "")
+    decision = decide(WORK_ITEM, mutation, TITLE | DELETION, row(status="blocked"))
+    assert (decision.outcome, decision.reason, decision.row) == ("conflict", "changed", row(status="blocked", version=6))
+    kept = {(*c.path, c.base, c.mine, c.theirs) for c in decision.clashes}
+    assert kept == {("title", "base", "mine", "base"), ("deleted_at", None, AT, None)}
+
+
 @pytest.mark.parametrize(("old", "stands"), [(None, AT), (AT, LATER)])
 def test_the_first_deletion_stands_unless_it_is_known(old: str | None, stands: str) -> None:
     outcome, _, after = decided(4, change(deleted_at=(old, LATER)), row(deleted_at=AT))

@@ -237,3 +237,25 @@ def a_conflict_grows_while_its_settlement_waits(stage: Stage) -> None:
     hold(here["mine"] == {"title": "mine", "status": "completed"}, "what was joined is not shown where it was settled")
     hold(here["resolution"] == "theirs", "a settlement that waits is not shown")
     stage.sync(1, 0)
+
+
+def what_others_have_touched_is_not_undone(stage: Stage) -> None:
+    """Somebody takes back what they did last: not where another has changed the row since."""
+    item = _shared(stage)
+    stage.update(0, item, title="mine")
+    stage.sync(0, 1)
+    stage.update(1, item, status="blocked")
+    stage.sync(1, 0)
+    stage.refuses(0, "undo")
+
+
+def a_deletion_that_clashes_keeps_what_came_with_it(stage: Stage) -> None:
+    """An item is deleted, taken back with a change, and that is undone, while another edits it: nothing of it is lost."""
+    item = _shared(stage)
+    stage.update(1, item, title="edited")
+    stage.update(0, item, deleted=True)
+    stage.update(0, item, deleted=False, branch_name="main")
+    stage.do(0, "undo")
+    stage.sync(1, 0)
+    mine = stage.conflict()["mine"]
+    hold(mine["branch_name"] is None and mine["deleted_at"] is not None, "a value is nowhere", mine)
