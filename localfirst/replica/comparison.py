@@ -1,7 +1,7 @@
 """A replica held against the server, range by range, at one and the same number of the log; and what differs, fetched again.
 
 Nothing of the replica is trusted here but its cursor. Rows with changes that still wait are left out: they are shown as they
-will be, and the server decides.
+will be, and the server decides. So is what is set aside. Counterpart: `history_comparison`, for the history.
 """
 
 from __future__ import annotations
@@ -11,13 +11,14 @@ from typing import Any
 
 import apsw
 from localfirst_schema.entities import ENTITIES, Entity
+from localfirst_sync.conflict import CONFLICTS
 from localfirst_sync.digest import Unlike, bounds, digests, unlike
 from localfirst_sync.lock import ReplicaLock
 from localfirst_sync.ports import BEGINNING, Cursor
 from localfirst_sync.postgres.connection import Connection
 from localfirst_sync.postgres.ranges import range_digests, range_rows
 
-from localfirst.replica import outbox
+from localfirst.replica import outbox, set_aside
 from localfirst.replica.connection import snapshot
 from localfirst.replica.local_store import ReplicaStore
 from localfirst.replica.rows import select_sql
@@ -33,15 +34,24 @@ def is_level(store: ReplicaStore, head: Cursor) -> bool:
 def compare(replica: apsw.Connection, server: Connection, project_id: str) -> Iterator[Unlike]:
     """What differs. The server is read within a snapshot at the replica's cursor (`is_level`)."""
     with snapshot(replica):
-        waiting = outbox.waiting_rows(replica)
-        for entity in ENTITIES:
+        left_out = outbox.waiting_rows(replica)
+        aside = set_aside.ids(replica)
+        for entity in (*ENTITIES, CONFLICTS):
             theirs = range_digests(server, project_id, entity)
             mine = digests(entity, _rows(replica, entity))
             for prefix in sorted(theirs.keys() | mine.keys()):
                 if theirs.get(prefix) != mine.get(prefix):
                     there = range_rows(server, project_id, entity, prefix)
                     found = unlike(entity, _rows(replica, entity, prefix), there)
-                    yield from (one for one in found if (entity.name, one.id) not in waiting)
+                    yield from (one for one in found if (entity.name, one.id) not in left_out and one.id not in aside)
+
+
+def conflicts(replica: apsw.Connection, ids: Iterable[str]) -> list[tuple[Any, ...]]:
+    """Those of these conflicts that are here, in the order of their columns, but for what waits."""
+    with snapshot(replica):
+        waiting = outbox.waiting_rows(replica)
+        sql = f"{select_sql(CONFLICTS)} WHERE id = ?"
+        return [row for one in ids if (CONFLICTS.name, one) not in waiting for row in replica.execute(sql, (one,))]
 
 
 def fetch_again(store: ReplicaStore, lock: ReplicaLock, head: Cursor, found: Iterable[Unlike]) -> set[str]:

@@ -14,6 +14,7 @@ from localfirst_schema.limits import VERSION_MAX
 from localfirst_schema.wire import EMPTY_HASH, Mutation, Row, chain_hash, encode_json
 from localfirst_sync.conflict import CONFLICT
 from localfirst_sync.decision import rebase
+from localfirst_sync.line_digest import Held
 from localfirst_sync.ports import (
     BEGINNING,
     CONFLICT_TABLE,
@@ -441,6 +442,13 @@ class ReplicaStore:
         local_id = write_row(self._connection, entity, before, shown)
         if entity is WORK_ITEM:
             fulltext.index(self._connection, local_id, shown["title"], shown["metadata"], is_new=before is None)
+
+    def rewrite_history(self, gone: Sequence[int], told: Sequence[Held]) -> None:
+        """Takes lines off the history, and adds others, as the server has them."""
+        with immediate(self._connection):
+            self._check_fence()
+            self._connection.executemany("DELETE FROM history WHERE history_id = ?", [(place,) for place in gone])
+            self._connection.executemany(_INSERT_HISTORY, [(one.entity, one.entity_id, *one.line) for one in told])
 
     def take_new_identity(self) -> None:
         """A new random id; the queue is kept and numbered from 1."""

@@ -29,22 +29,23 @@ Batches: TypeAlias = Iterator[tuple[str, Sequence[Sequence[Any]]]]
 _Key: TypeAlias = tuple[str, str]
 
 _ENTITY_OF_TABLE = {entity.table: entity for entity in ENTITIES}
-# What waits for its verdict alone, told by the server just as it is here, is part of the past like what was answered.
-_NOT_WAITING = f"history_id NOT IN (SELECT history_id FROM outbox WHERE told <> {outbox.AS_HERE})"
+NOT_WAITING = f"history_id NOT IN (SELECT history_id FROM outbox WHERE told <> {outbox.AS_HERE})"
+"""What waits for its verdict alone, told by the server just as it is here, is part of the past like what was answered."""
+
 _LINES = f"""
     SELECT version, by, at, outcome, fields FROM history
-    WHERE entity_id = ? AND entity = ? AND {_NOT_WAITING} ORDER BY version, history_id
+    WHERE entity_id = ? AND entity = ? AND {NOT_WAITING} ORDER BY version, history_id
 """
 _COUNTS = f"""
     SELECT entity, entity_id, count(*), sum(outcome = 'accepted'), sum(version) FROM history
-    WHERE {_NOT_WAITING} GROUP BY entity, entity_id
+    WHERE {NOT_WAITING} GROUP BY entity, entity_id
 """
 _ROWLESS = f"""
-    SELECT DISTINCT entity_id FROM history WHERE entity = ? AND {_NOT_WAITING} AND entity_id NOT IN (SELECT id FROM {{table}})
+    SELECT DISTINCT entity_id FROM history WHERE entity = ? AND {NOT_WAITING} AND entity_id NOT IN (SELECT id FROM {{table}})
 """
-_SAME_MOMENT = f"SELECT history_id, fields FROM history WHERE entity_id = ? AND at = ? AND by IS ? AND {_NOT_WAITING}"
+_SAME_MOMENT = f"SELECT history_id, fields FROM history WHERE entity_id = ? AND at = ? AND by IS ? AND {NOT_WAITING}"
 _IS_TOLD = f"""
-    SELECT fields FROM history WHERE entity_id = ? AND at = ? AND by IS ? AND version = ? AND outcome = ? AND {_NOT_WAITING}
+    SELECT fields FROM history WHERE entity_id = ? AND at = ? AND by IS ? AND version = ? AND outcome = ? AND {NOT_WAITING}
 """
 _CONFLICTS = f"SELECT {', '.join(CONFLICT_COLUMNS)} FROM {CONFLICT_TABLE}"
 _NOTHING = Told(0, 0, 0)

@@ -82,6 +82,11 @@ def ids(connection: apsw.Connection) -> set[str]:
     return {row_id for (row_id,) in connection.execute("SELECT id FROM set_aside WHERE seq = 0")}
 
 
+def lines(connection: apsw.Connection) -> set[int]:
+    """The numbers of the lines of the history that are set aside."""
+    return {seq for (seq,) in connection.execute("SELECT seq FROM set_aside WHERE table_name = 'history'")}
+
+
 def reason(connection: apsw.Connection, table: str, row_id: str) -> str | None:
     """Why a row is set aside; None if it is not."""
     found = connection.execute(_OF_ROW, (table, row_id)).fetchone()

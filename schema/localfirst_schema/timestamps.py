@@ -8,9 +8,14 @@ from __future__ import annotations
 
 import re
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 _RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d([Tt ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?([Zz]|[+-]\d\d:\d\d)?)?")
+
+_IN_JSON = re.compile(r"(\d{4,6})(-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?)([+-])(\d{2,3})(?::(\d\d))?(?::(\d\d))?( BC)?")
+
+_CYCLE_YEARS = 400
+"""After so many years the days of the calendar come again."""
 
 PG_FORMAT = 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'
 
@@ -47,3 +52,22 @@ def parse(text: str) -> datetime:
 def canonical(text: str) -> str:
     """Any RFC 3339 time (or date) in the canonical form. Raises ValueError."""
     return from_datetime(parse(text))
+
+
+def of_line(text: str) -> str:
+    """A time in the fields of a change, in the canonical form.
+
+    PostgreSQL writes times into JSON in the time zone of whoever changes a row by SQL: zones of old times differ by seconds,
+    and the first and the last day that there are may have another year there. Raises ValueError.
+    """
+    found = _IN_JSON.fullmatch(text)
+    if found is None:
+        return canonical(text)
+    year, rest, sign, hours, minutes, seconds, era = found.groups()
+    offset = timedelta(hours=int(hours), minutes=int(minutes or 0), seconds=int(seconds or 0))
+    counted = 1 - int(year) if era else int(year)
+    cycles = _CYCLE_YEARS if counted <= _CYCLE_YEARS else -_CYCLE_YEARS
+    moment = datetime.fromisoformat(f"{counted + cycles:04d}{rest}+00:00") - (offset if sign == "+" else -offset)
+    if not 1 <= moment.year - cycles <= 9999:
+        raise ValueError("not between the years 1 and 9999 in UTC")
+    return from_datetime(moment.replace(year=moment.year - cycles))

@@ -9,13 +9,25 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple, TypeAlias
 
-from localfirst_schema.entities import Entity
+from localfirst_schema.entities import Column, Entity, Kind
 from localfirst_schema.identifiers import natural_id
 from localfirst_schema.json_merge import ABSENT, Clash, apply, same
 from localfirst_schema.wire import Fields, Mutation, Row, decode_json
 
+from localfirst_sync.ports import CONFLICT_COLUMNS, CONFLICT_TABLE
+
 CONFLICT = "conflict"
 """The entity name under which changes of conflicts are logged and pushed."""
+
+_KINDS = {
+    **dict.fromkeys(("id", "entity_id", "act_id", "replica_id"), Kind.UUID),
+    **dict.fromkeys(("fields", "base", "mine", "theirs"), Kind.JSON),
+    **dict.fromkeys(("base_version", "my_version", "their_version"), Kind.INTEGER),
+    **dict.fromkeys(("created_at", "resolved_at"), Kind.TIMESTAMP),
+}
+
+CONFLICTS = Entity(CONFLICT, CONFLICT_TABLE, tuple(Column(name, _KINDS.get(name, Kind.TEXT)) for name in CONFLICT_COLUMNS))
+"""The table of conflicts, for whoever treats it like those of the entities."""
 
 SETTLING_FIELDS = ("resolved_at", "resolved_by", "resolution")
 """What a mutation of a conflict may set, once."""

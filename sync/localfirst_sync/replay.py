@@ -163,7 +163,7 @@ def _equal(entity: Entity, name: str, one: Any, other: Any) -> bool:
 def _moment(text: str) -> str:
     """A time in one form; PostgreSQL puts it into JSON in the time zone of whoever writes."""
     try:
-        return timestamps.canonical(text)
+        return timestamps.of_line(text)
     except ValueError:
         return text
 

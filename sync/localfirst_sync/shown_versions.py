@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import Any, TypeAlias
 
 from localfirst_schema import timestamps
@@ -64,9 +65,13 @@ def replayed(entity: Entity, lines: Sequence[Line], begin: Content) -> Iterator[
 
 
 def told(entity: Entity, name: str, value: Any) -> Any:
-    """A value of a line as rows have it: what a direct writer changed tells times as PostgreSQL writes them in JSON."""
-    if value is not None and entity.by_name[name].kind is Kind.TIMESTAMP:
-        return timestamps.canonical(value)
+    """A value of a line as rows have it: what a direct writer changed tells times as PostgreSQL writes them in JSON.
+
+    One that is no time of ours (a server without limits may have had it) stays as it is.
+    """
+    if isinstance(value, str) and entity.by_name[name].kind is Kind.TIMESTAMP:
+        with suppress(ValueError):
+            return timestamps.of_line(value)
     return value
 
 

@@ -16,7 +16,7 @@ from localfirst_sync.postgres.migrate import migrate
 from localfirst_sync.postgres.pull import pull
 from postgres import Server
 from psycopg.conninfo import conninfo_to_dict
-from sync_attempts import ATTEMPTS, ITEM, OF_THE_ENGINE, PLANTED, READING, THE_LOG, WRITES
+from sync_attempts import AGAIN, ATTEMPTS, ITEM, OF_THE_ENGINE, PLANTED, READING, THE_LOG, WRITES
 from sync_board import ROLES, Board, board
 from sync_sender import Sender, task
 from sync_sink import Collected
@@ -58,7 +58,12 @@ _ROWS = """
 _LOG = """
     SELECT (SELECT count(*) FROM localfirst.projects), (SELECT max(name) FROM localfirst.projects),
         (SELECT count(*) FROM localfirst.replicas), (SELECT max(epoch) FROM localfirst.replicas),
-        (SELECT count(*) FROM localfirst.push_receipts), (SELECT count(*) FROM localfirst.code_chunks)
+        (SELECT count(*) FROM localfirst.push_receipts), (SELECT count(*) FROM localfirst.code_chunks),
+        (SELECT string_agg(i::text, '') FROM localfirst.server_identity AS i),
+        (SELECT count(*) FROM pg_db_role_setting AS s LEFT JOIN pg_database AS d ON d.oid = s.setdatabase
+            WHERE s.setrole IN ('postgres'::regrole, 'localfirst_owner'::regrole) OR d.datname = current_database()),
+        (SELECT count(*) FROM pg_publication),
+        (SELECT count(*) FROM pg_replication_slots WHERE database = current_database())
 """
 
 # Rows that do not stand at the version of their last change; a log with gaps, or a head that is not its last number.
@@ -107,14 +112,17 @@ def tried(made: Board, role: str, statements: tuple[str, ...]) -> list[str]:
         "database": conninfo_to_dict(made.url)["dbname"],
     }
     said: list[str] = []
-    with made.session(role) as session:
-        session.execute("SET lock_timeout = '2s'")
-        for statement in statements:
-            try:
-                session.execute(statement.format(**known).encode())
-                said.append("done")
-            except psycopg.Error as error:
-                said.append(f"{error.sqlstate}: {error}")
+    left = iter(statements)
+    while (statement := next(left, None)) is not None:
+        with made.session(role) as session:
+            session.execute("SET lock_timeout = '2s'")
+            while statement is not None and statement != AGAIN:
+                try:
+                    session.execute(statement.format(**known).encode())
+                    said.append("done")
+                except psycopg.Error as error:
+                    said.append(f"{error.sqlstate}: {error}")
+                statement = next(left, None)
     return said
 
 

@@ -35,12 +35,7 @@ _HAS_LOG = "SELECT pg_catalog.to_regclass('localfirst.history') IS NOT NULL"
 _HOLDS = "SELECT FROM localfirst.history WHERE project_id = %(project)s AND seq = %(seq)s AND tag = %(tag)s"
 
 # Only while it is still so: another replica may have filled it meanwhile.
-_NAME = f"""
-    INSERT INTO localfirst.server_identity AS i (id, is_later)
-    SELECT coalesce(%(id)s::uuid, gen_random_uuid()), NOT ({_IS_EMPTY})
-    ON CONFLICT (singleton) DO UPDATE SET id = excluded.id WHERE i.id = excluded.id OR {_IS_EMPTY}
-    RETURNING i.id::text
-"""
+_NAME = "SELECT localfirst.name_server(%(id)s::uuid)"
 
 
 def expect(connection: Connection, dsn: str, project_id: str, acquaintance: Acquaintance) -> None:
@@ -112,7 +107,7 @@ def met(connection: Connection, asked: Any, dsn: str, project_id: str, project_n
         if recognition == "unnamed":
             with writing(connection):
                 named: Any = connection.execute(_NAME, {"id": None if known is None else known.id}).fetchone()
-            if named is None:
+            if named[0] is None:
                 raise UnavailableError("PostgreSQL was filled by somebody else a moment ago; it is tried again.", cause="busy")
             server_id = named[0]
     except psycopg.Error as error:

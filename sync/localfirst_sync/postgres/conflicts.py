@@ -6,34 +6,34 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
+from localfirst_schema.entities import Kind
 from localfirst_schema.limits import FIELDS_BYTES_MAX
 from localfirst_schema.wire import encode_json
 
 from localfirst_sync import sieve
-from localfirst_sync.conflict import Record
+from localfirst_sync.conflict import CONFLICTS, Record
 from localfirst_sync.ports import CONFLICT_COLUMNS, CONFLICT_TABLE, Identity
 from localfirst_sync.postgres.columns import json_text, time_text
 from localfirst_sync.postgres.connection import Connection
 
-_JSON = ("fields", "base", "mine", "theirs")
-_UUIDS = ("id", "entity_id", "act_id", "replica_id")
-_TIMES = ("created_at", "resolved_at")
-_INTEGERS = ("base_version", "my_version", "their_version")
+_JSON = tuple(CONFLICTS.json_columns)
+_SQL_TYPE = {Kind.JSON: "jsonb", Kind.UUID: "uuid", Kind.TIMESTAMP: "timestamptz", Kind.INTEGER: "bigint", Kind.TEXT: "text"}
 
 
 def _read(name: str) -> str:
-    if name in _TIMES:
-        return time_text(f"t.{name}")
-    if name in _JSON:
-        return json_text(f"t.{name}", FIELDS_BYTES_MAX)
-    return f"t.{name}::text" if name in _UUIDS else f"t.{name}"
+    match CONFLICTS.by_name[name].kind:
+        case Kind.TIMESTAMP:
+            return time_text(f"t.{name}")
+        case Kind.JSON:
+            return json_text(f"t.{name}", FIELDS_BYTES_MAX)
+        case Kind.UUID:
+            return f"t.{name}::text"
+        case _:
+            return f"t.{name}"
 
 
 def _type(name: str) -> str:
-    for kind, names in (("jsonb", _JSON), ("uuid", _UUIDS), ("timestamptz", _TIMES), ("bigint", _INTEGERS)):
-        if name in names:
-            return kind
-    return "text"
+    return _SQL_TYPE[CONFLICTS.by_name[name].kind]
 
 
 def _written(name: str) -> str:
@@ -43,7 +43,7 @@ def _written(name: str) -> str:
 READ_LIST = ", ".join(map(_read, CONFLICT_COLUMNS))
 """The select list for `CONFLICT_COLUMNS` of ``localfirst.conflicts AS t``, as canonical text."""
 
-READ_TYPES = tuple("int8" if name in _INTEGERS else "text" for name in CONFLICT_COLUMNS)
+READ_TYPES = tuple("int8" if column.kind is Kind.INTEGER else "text" for column in CONFLICTS.columns)
 """The types of that list's columns."""
 
 # The version of a conflict stands in the log alone.

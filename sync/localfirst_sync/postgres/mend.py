@@ -18,9 +18,11 @@ from localfirst_schema.entities import ENTITIES, ENTITY, WORK_ITEM, Entity
 from localfirst_schema.json_merge import difference
 from localfirst_schema.wire import Fields, Row, encode_json
 
+from localfirst_sync.conflict import CONFLICT, SETTLING_FIELDS
 from localfirst_sync.pasts import creation
 from localfirst_sync.ports import Cursor, Identity, Line
-from localfirst_sync.postgres import log, rows
+from localfirst_sync.postgres import conflict_log, log, rows
+from localfirst_sync.postgres.conflict_log import GIVEN_UP_BY, Untold
 from localfirst_sync.postgres.connection import Connection, begin, lost, roll_back_quietly
 from localfirst_sync.postgres.failure import unavailable
 from localfirst_sync.postgres.transaction import AS_ENGINE
@@ -29,7 +31,7 @@ from localfirst_sync.replay import Departure, departures, told_row
 from localfirst_sync.structure import Key
 
 BATCH = 500
-BY = "localfirst doctor"
+BY = GIVEN_UP_BY
 
 _BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
 _MAY_WRITE = """
@@ -58,12 +60,14 @@ def mend(connection: Connection, identity: Identity, found: Iterable[Difference]
     waiting = [one for one in found if one.kind != "too deep"]
     mended: set[Difference] = set()
     try:
-        left = iter([one for one in waiting if one.kind != "misplaced"])
+        if of_conflicts := [one for one in waiting if one.entity == CONFLICT]:
+            mended |= Mending(connection, identity).conflicts(of_conflicts)
+        left = iter([one for one in waiting if one.kind != "misplaced" and one.entity != CONFLICT])
         while batch := list(islice(left, BATCH)):
             mended |= _in_parts(connection, identity, batch)
         # After the others: a row that the history does not know yet is told whole, not by its place alone.
         if misplaced := [one for one in waiting if one.kind == "misplaced"]:
-            mended |= _Mending(connection, identity).places(misplaced)
+            mended |= Mending(connection, identity).places(misplaced)
     except psycopg.Error as error:
         raise unavailable(error) from None
     return mended
@@ -72,7 +76,7 @@ def mend(connection: Connection, identity: Identity, found: Iterable[Difference]
 def _in_parts(connection: Connection, identity: Identity, batch: Sequence[Difference]) -> set[Difference]:
     """A batch, and where PostgreSQL refuses it, each half, down to the row that it refuses."""
     try:
-        return _Mending(connection, identity).rows(batch)
+        return Mending(connection, identity).rows(batch)
     except (psycopg.IntegrityError, psycopg.DataError):
         if len(batch) == 1:
             return set()
@@ -80,7 +84,7 @@ def _in_parts(connection: Connection, identity: Identity, batch: Sequence[Differ
     return _in_parts(connection, identity, batch[:middle]) | _in_parts(connection, identity, batch[middle:])
 
 
-class _Mending:
+class Mending:
     """One transaction at a time."""
 
     def __init__(self, connection: Connection, identity: Identity) -> None:
@@ -92,7 +96,7 @@ class _Mending:
         """Numbers what the history does not tell of these rows, and brings back those that are gone."""
         keys = [(one.entity, one.id) for one in found]
         try:
-            there, head = self._open(keys)
+            there, head = self.open(keys)
             lines = log.lines(log.send_lines(self._connection, self._project, [row_id for _, row_id in keys]))
             entries, new, changed = [], list[tuple[Entity, Row]](), list[tuple[Entity, Row, Row]]()
             for name, row_id in dict.fromkeys(keys):
@@ -125,23 +129,45 @@ class _Mending:
     def places(self, found: Sequence[Difference]) -> set[Difference]:
         """Brings paths and depths in line, and tells of these rows, so that every replica takes them anew."""
         try:
-            _, head = self._open([])
+            _, head = self.open([])
             self._connection.execute(_MEND_PATHS, (self._project,))
             self._close(head, [])
             mended: set[Difference] = set()
             left = iter(found)
             while batch := list(islice(left, BATCH)):
-                there, head = self._open([(WORK_ITEM.name, one.id) for one in batch])
-                changed = [(row, {**row, "version": row["version"] + 1}) for row in there.values()]
-                rows.write(self._connection, self._project, WORK_ITEM, [], changed)
-                self._close(head, [_entry(WORK_ITEM, row, "merged", {}) for _, row in changed])
+                there, head = self.open([(WORK_ITEM.name, one.id) for one in batch])
+                self.tell_anew(head, there.items())
                 mended.update(one for one in batch if (WORK_ITEM.name, one.id) in there)
             return mended
         except BaseException:
             roll_back_quietly(self._connection)
             raise
 
-    def _open(self, keys: Sequence[Key]) -> tuple[dict[Key, Row], int]:
+    def conflicts(self, found: Sequence[Difference]) -> set[Difference]:
+        """Numbers what the log does not tell of conflicts. One that is gone is told as given up: nothing here knows it."""
+        try:
+            _, head = self.open([])
+            untold = list(conflict_log.untold(self._connection, self._project, [one.id for one in found]))
+            self._close(head, [_entry_of_conflict(one) for one in untold])
+            return set(found)
+        except BaseException:
+            roll_back_quietly(self._connection)
+            raise
+
+    def tell_anew(self, head: int, there: Iterable[tuple[Key, Row]]) -> None:
+        """Tells of rows as they stand, by a change of nothing, so that every replica fetches them; commits.
+
+        Args:
+            head: what `open` has returned with these rows.
+        """
+        changed: dict[Entity, list[rows.Changed]] = {}
+        for (name, _), row in there:
+            changed.setdefault(ENTITY[name], []).append((row, {**row, "version": row["version"] + 1}))
+        for entity, some in changed.items():
+            rows.write(self._connection, self._project, entity, [], some)
+        self._close(head, [_entry(entity, row, "merged", {}) for entity, some in changed.items() for _, row in some])
+
+    def open(self, keys: Sequence[Key]) -> tuple[dict[Key, Row], int]:
         """Begins, locks the rows and then the head; returns both."""
         begin(self._connection, _BEGIN)
         self._connection.execute(AS_ENGINE)
@@ -181,6 +207,17 @@ def _as_change(departed: Sequence[Departure]) -> Fields:
 def _raised(row: Row, told_version: int) -> Row:
     version = max(int(row["version"]), told_version) + 1
     return row | {"version": version, "updated_at": timestamps.now(), "updated_by": BY}
+
+
+def _entry_of_conflict(one: Untold) -> log.LogEntry:
+    version, fields = one.last_version + 1, Fields()
+    if one.kind == "absent":
+        return log.LogEntry(CONFLICT, one.id, version, BY, timestamps.now(), "lost", "{}", None)
+    if one.kind == "departed":
+        fields = {SETTLING_FIELDS[0]: {"old": None, "new": one.settled_at}}
+    elif one.settled_at is not None:
+        version += 1  # it was opened, and then settled
+    return log.LogEntry(CONFLICT, one.id, version, one.by, one.at or timestamps.now(), "accepted", encode_json(fields), None)
 
 
 def _entry(entity: Entity, row: Row, outcome: str, fields: Fields) -> log.LogEntry:

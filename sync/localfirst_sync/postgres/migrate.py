@@ -1,7 +1,7 @@
 """Brings the schema `localfirst` of a PostgreSQL database up to date, once, whoever comes first.
 
-The migrations are the numbered files beside `localfirst_schema.postgres`; each runs in one transaction of its own under an
-advisory lock, so that clients that start together do not meet. A database that is newer than this client is left alone: the
+The migrations are the numbered files beside `localfirst_schema.postgres`; each runs in one transaction of its own under a
+lock, so that clients that start together do not meet. A database that is newer than this client is left alone: the
 client is served as long as it speaks the protocol that the newest migration asks for, and told to upgrade otherwise.
 """
 
@@ -25,7 +25,21 @@ from localfirst_sync.postgres.pinned import PIN
 from localfirst_sync.postgres.protocol import check_protocol
 from localfirst_sync.postgres.rights import why_not_migrated
 
-_LOCK = 0x6C6F63616C66  # "localf": any number that nobody else uses
+_NUMBER = 0x6C6F63616C66  # "localf": any number that nobody else uses
+
+# One at a time. A lock of the table, since anybody who may connect can take an advisory one and keep it; that is left for the
+# very first migration, before which there is no table.
+_LOCK = f"""
+DO $$
+BEGIN
+    IF pg_catalog.to_regclass('localfirst.schema_migrations') IS NOT NULL THEN
+        LOCK TABLE localfirst.schema_migrations IN SHARE ROW EXCLUSIVE MODE;
+    ELSE
+        PERFORM pg_catalog.pg_advisory_xact_lock({_NUMBER});
+    END IF;
+END
+$$
+"""
 
 _INSTALLED = "SELECT pg_catalog.max(number), pg_catalog.max(protocol) FROM localfirst.schema_migrations"
 
@@ -221,7 +235,7 @@ def _apply(connection: Connection, migration: Migration) -> int:
             connection.execute(PIN.encode())
         connection.execute(_PIN)
         _require_utf8(connection)
-        connection.execute("SELECT pg_catalog.pg_advisory_xact_lock(%s::bigint)", (_LOCK,))
+        connection.execute(_LOCK.encode())
         connection.execute(_PREPARE)
         done = "SELECT 1 FROM localfirst.schema_migrations WHERE number >= %s"
         if connection.execute(done, (migration.number,)).fetchone():

@@ -9,8 +9,10 @@ from typing import Any
 
 from localfirst_schema.entities import Entity
 
+from localfirst_sync.conflict import CONFLICTS
 from localfirst_sync.digest import PREFIX, bounds
 from localfirst_sync.postgres.columns import pull_list
+from localfirst_sync.postgres.conflicts import READ_LIST as CONFLICT_LIST
 from localfirst_sync.postgres.connection import Connection
 
 
@@ -23,11 +25,14 @@ def _columns(entity: Entity) -> list[str]:
     return [f"r.{name}" for name in entity.column_names]
 
 
+def _list(entity: Entity) -> str:
+    return CONFLICT_LIST if entity is CONFLICTS else pull_list(entity, "t")
+
+
 def _rows(entity: Entity, where: str) -> str:
     names = ", ".join(entity.column_names)
     return (
-        f"(SELECT {pull_list(entity, 't')} FROM localfirst.{entity.table} AS t WHERE t.project_id = %(project)s{where})"
-        f" AS r ({names})"
+        f"(SELECT {_list(entity)} FROM localfirst.{entity.table} AS t WHERE t.project_id = %(project)s{where}) AS r ({names})"
     )
 
 

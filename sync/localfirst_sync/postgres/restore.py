@@ -25,7 +25,18 @@ from localfirst_sync.batch import Batch, Change, Settled
 from localfirst_sync.conflict import CONFLICT, SETTLING_FIELDS, Record
 from localfirst_sync.conflict_book import book
 from localfirst_sync.pasts import Union, is_same, unite
-from localfirst_sync.ports import CONFLICT_COLUMNS, Busy, Cursor, Identity, Line, Recollection, Remembered, Restored, Told
+from localfirst_sync.ports import (
+    BEGINNING,
+    CONFLICT_COLUMNS,
+    Busy,
+    Cursor,
+    Identity,
+    Line,
+    Recollection,
+    Remembered,
+    Restored,
+    Told,
+)
 from localfirst_sync.postgres import conflicts, log, rows
 from localfirst_sync.postgres.bulk import BULK_ROWS
 from localfirst_sync.postgres.connection import Connection, begin, roll_back_quietly, writing
@@ -93,6 +104,21 @@ def restore(
             roll_back_quietly(connection)
             raise
     raise Busy
+
+
+def bring_conflicts(connection: Connection, identity: Identity, kept: Sequence[tuple[object, ...]]) -> None:
+    """Brings conflicts that a replica has and the server lacks, as rows of `CONFLICT_COLUMNS`.
+
+    Raises `UnavailableError`.
+    """
+    if not kept:
+        return
+    try:
+        restore(connection, identity, Recollection((), kept), BEGINNING)
+    except Busy:
+        raise UnavailableError(
+            "PostgreSQL's rows are held by somebody's open transaction; try again.", cause="timeout"
+        ) from None
 
 
 def _in_parts(connection: Connection, identity: Identity, recollection: Recollection, known: Cursor, refusal: str) -> Restored:

@@ -34,8 +34,8 @@ LEFT JOIN pg_catalog.pg_roles AS r ON r.oid = n.nspowner
 _TABLES = """
 SELECT c.relname::text, pg_catalog.array_agg(w.privilege ORDER BY w.place)::text[]
 FROM pg_catalog.pg_class AS c
-CROSS JOIN LATERAL pg_catalog.unnest(CASE c.relname
-    WHEN 'schema_migrations' THEN '{SELECT}' ELSE '{SELECT,INSERT,UPDATE,DELETE}' END::text[]
+CROSS JOIN LATERAL pg_catalog.unnest(CASE WHEN c.relname IN
+    ('schema_migrations', 'server_identity') THEN '{SELECT}' ELSE '{SELECT,INSERT,UPDATE,DELETE}' END::text[]
 ) WITH ORDINALITY AS w (privilege, place)
 WHERE c.relnamespace = pg_catalog.to_regnamespace('localfirst') AND c.relkind IN ('r', 'p')
     AND c.relname NOT IN ('history_pending', 'history_markers') AND NOT pg_catalog.has_table_privilege(c.oid, w.privilege)

@@ -1,4 +1,5 @@
-"""Compares what stands in PostgreSQL: rows with their history, and rows with their parents. Reads only, in one snapshot.
+"""Compares what stands in PostgreSQL: rows and conflicts with their history, and rows with their parents. Reads only, in one
+snapshot.
 
 Needs no more than the right to read. Rows are streamed with their history, so that memory holds one batch, whatever the
 project's size; per row the history costs one look-up by its index.
@@ -15,7 +16,9 @@ import msgspec
 import psycopg
 from localfirst_schema.entities import ENTITIES, WORK_ITEM, Entity
 
-from localfirst_sync.ports import Cursor, Line
+from localfirst_sync.conflict import CONFLICT
+from localfirst_sync.ports import CONFLICT_TABLE, Cursor, Line
+from localfirst_sync.postgres import conflict_log
 from localfirst_sync.postgres.columns import read_list, time_text
 from localfirst_sync.postgres.connection import Connection, begin, lost, roll_back
 from localfirst_sync.postgres.failure import unavailable
@@ -100,6 +103,8 @@ def differences(connection: Connection, project_id: str) -> Iterator[Difference]
         for (row_id,) in _stream(connection, _ABSENT.format(table=entity.table), project_id, entity):
             words = "the history tells of this row, and it is not there"
             yield Difference(entity.name, entity.table, row_id, "absent", words)
+    for one in conflict_log.untold(connection, project_id):
+        yield Difference(CONFLICT, CONFLICT_TABLE, one.id, one.kind, one.words)
     yield from _from_parents(connection, project_id)
 
 
