@@ -12,6 +12,7 @@ from gateway import Gateway
 from own_threads import own_threads
 from postgres import Server
 from waiting import until
+from warm_program import WarmProgram
 
 ENDS_S = 30.0
 
@@ -24,7 +25,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 NOT_LOOKED_THROUGH = {
     "after_commit", "cli", "code_index", "contract", "end_to_end", "fuzz", "reading", "scenarios", "simulation", "sync",
-    "test_line.py", "which_project",
+    "test_line.py",
 }  # fmt: skip
 """Directories in which warnings are no errors yet."""
 
@@ -52,6 +53,13 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server
     server = Server(base.parent if "PYTEST_XDIST_WORKER" in os.environ else base)
     yield server
     server.stop()
+
+
+@pytest.fixture(scope="session")
+def program() -> Iterator[WarmProgram]:
+    """The program's commands, without the loading of the program before each."""
+    with closing(WarmProgram()) as opened:
+        yield opened
 
 
 @pytest.fixture

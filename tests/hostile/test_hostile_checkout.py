@@ -11,13 +11,14 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 import typer
+from warm_program import WarmProgram
 
 from hostile.trapped import TRAPS, Trapped
 from localfirst.operations.registry import BY_NAME
@@ -128,19 +129,20 @@ def environment(tmp_path: Path) -> dict[str, str]:
     }
 
 
-def tried(trapped: Trapped, environment: dict[str, str], commands: Iterable[str], home: Path) -> None:
+def begun(arguments: Sequence[str], *, cwd: Path, env: Mapping[str, str], timeout: float) -> subprocess.CompletedProcess[str]:
+    """Runs a command in a process that is begun for it, from Python's own start on."""
+    return subprocess.run(
+        [*PROGRAM, *arguments], cwd=cwd, env=env, capture_output=True, text=True, timeout=timeout, check=False
+    )
+
+
+def tried(
+    trapped: Trapped, environment: dict[str, str], commands: Iterable[str], home: Path, run: Callable[..., Any] = begun
+) -> None:
     """Runs commands in the checkout, one after the other, and judges what came of them."""
     said = []
     for command in commands:
-        done = subprocess.run(
-            [*PROGRAM, *command.split(" ")],
-            cwd=trapped.root,
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=ANSWER_S,
-            check=False,
-        )
+        done = run(command.split(" "), cwd=trapped.root, env=environment, timeout=ANSWER_S)
         assert "Traceback" not in done.stderr, (command, done.stderr)
         said.append(done.stdout + done.stderr)
     trapped.judge("".join(said), home)
@@ -153,7 +155,9 @@ def test_each_trap_alone(trap: str, environment: dict[str, str], tmp_path: Path)
         tried(trapped, environment, ["item create A", "status", "index .", "doctor"], tmp_path / "home")
 
 
-def test_every_command_where_the_settings_of_the_checkout_were_allowed(environment: dict[str, str], tmp_path: Path) -> None:
+def test_every_command_where_the_settings_of_the_checkout_were_allowed(
+    environment: dict[str, str], program: WarmProgram, tmp_path: Path
+) -> None:
     """Its server, which is away, is named by the user by now; its files and programs are as hostile as ever."""
     del environment["LOCALFIRST_DATABASE_URL"]
     traps = ["allowed settings" if trap == "settings" else trap for trap in TRAPS]
@@ -162,12 +166,13 @@ def test_every_command_where_the_settings_of_the_checkout_were_allowed(environme
             [*PROGRAM, "trust", "--json"], cwd=trapped.root, env=environment, capture_output=True, text=True, check=True
         )
         assert json.loads(allowed.stdout)["allowed"] is True
-        tried(trapped, environment, (one for one in commands() if one != "trust --show"), tmp_path / "home")
+        others = (one for one in commands() if one != "trust --show")
+        tried(trapped, environment, others, tmp_path / "home", program.run)
         assert (trapped.root / "planted.sqlite3").read_bytes().count(0) > 4000, "the replica is none of the checkout's"
 
 
-def test_every_command(trapped: Trapped, environment: dict[str, str], tmp_path: Path) -> None:
-    tried(trapped, environment, commands(), tmp_path / "home")
+def test_every_command(trapped: Trapped, environment: dict[str, str], program: WarmProgram, tmp_path: Path) -> None:
+    tried(trapped, environment, commands(), tmp_path / "home", program.run)
 
 
 def test_every_tool(trapped: Trapped, environment: dict[str, str], tmp_path: Path) -> None:

@@ -29,8 +29,12 @@ from localfirst.replica.connection import immediate
 from localfirst.replica.replica import open_replica
 from localfirst.settings import load
 
-GOES_ON_WITHIN_S = 30.0
-"""On a machine that others use as well: the longest pause of a job that is taken up again is two seconds here."""
+GOES_ON_WITHIN_S = 60.0
+"""Whatever hangs is found by it. The longest pause of a job that is taken up again is two seconds here; the rest is for a
+machine that others use as well."""
+
+IS_OUT_WITHIN_S = 3.0
+"""How long a removal that nothing has failed in takes; afterwards the next job begins it again."""
 
 LETS_GO_WITHIN_S = 20.0
 
@@ -103,14 +107,14 @@ class WorkerDay:
             found = table.find(replica, job.job_id)
             return found if found.status in (JobState.COMPLETED, JobState.FAILED) else None
 
-        return until(look, GOES_ON_WITHIN_S, f"the end of {table.find(replica, job.job_id)}")
+        return until(look, GOES_ON_WITHIN_S, lambda: f"the end of {table.find(replica, job.job_id)}")
 
     def _removed(self, replica: apsw.Connection) -> None:
         """The worker takes out what is left of the tree: at once, or, where that has failed, with the next job."""
         for _ in range(2):
             self._index(replica, self._main)
             try:
-                until(lambda: self._is_out(replica), GOES_ON_WITHIN_S / 10)
+                until(lambda: self._is_out(replica), IS_OUT_WITHIN_S)
             except AssertionError:
                 continue
             return
@@ -140,7 +144,7 @@ class WorkerDay:
     def _end(self) -> None:
         """The worker is asked to end: nothing of it is left."""
         self._ending.set()
-        until(lambda: not alive(), LETS_GO_WITHIN_S, f"the end of {alive()}")
+        until(lambda: not alive(), LETS_GO_WITHIN_S, lambda: f"the end of {alive()}")
         until(lambda: not computing(), LETS_GO_WITHIN_S, "the end of what computes")
 
 

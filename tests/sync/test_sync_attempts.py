@@ -85,7 +85,7 @@ _UNTOLD = """
 
 _TIDY = """
 DO $$ DECLARE found record; BEGIN
-    FOR found IN SELECT p.oid::regprocedure AS o FROM pg_proc AS p JOIN pg_roles AS r ON r.oid = p.proowner
+    FOR found IN SELECT p.oid::regprocedure::text AS o FROM pg_proc AS p JOIN pg_roles AS r ON r.oid = p.proowner
         WHERE p.pronamespace = 'public'::regnamespace AND r.rolname <> 'postgres' LOOP
         EXECUTE format('DROP ROUTINE IF EXISTS %s CASCADE', found.o);
     END LOOP;

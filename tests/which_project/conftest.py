@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 import pytest
+from warm_program import WarmProgram
 
 from which_project.machine import Machine
 
@@ -14,12 +15,12 @@ NewMachine: TypeAlias = Callable[..., Machine]
 
 
 @pytest.fixture
-def machine(tmp_path: Path) -> Machine:
+def machine(tmp_path: Path, program: WarmProgram) -> Machine:
     """A machine without a server."""
-    return Machine(tmp_path / "machine")
+    return Machine(tmp_path / "machine", program)
 
 
 @pytest.fixture
-def new_machine(tmp_path: Path, database_url: str) -> NewMachine:
+def new_machine(tmp_path: Path, program: WarmProgram, database_url: str) -> NewMachine:
     """Makes machines by name, which know one server."""
-    return lambda name: Machine(tmp_path / name, database_url)
+    return lambda name: Machine(tmp_path / name, program, database_url)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from warm_program import WarmProgram
 
 TIMEOUT_S = 60
 
@@ -23,6 +24,7 @@ class Machine:
     """
 
     folder: Path
+    program: WarmProgram
     database_url: str | None = None
     more: dict[str, str] = field(default_factory=dict)
 
@@ -66,15 +68,7 @@ class Machine:
 
     def tried(self, place: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
         """Runs a command to its end, whatever that is."""
-        done = subprocess.run(
-            [sys.executable, "-m", "localfirst", *arguments],
-            cwd=place,
-            env=self.environment() | environment,
-            text=True,
-            capture_output=True,
-            timeout=TIMEOUT_S,
-            check=False,
-        )
+        done = self.program.run(arguments, cwd=place, env=self.environment() | environment, timeout=TIMEOUT_S)
         assert "Traceback" not in done.stdout + done.stderr, done.stderr
         return done
 

@@ -103,7 +103,7 @@ def test_a_repository_that_was_copied_to_another_place_and_removed_has_moved(mac
 
 
 def test_a_mark_that_came_with_an_archive_is_no_key(machine: Machine, tmp_path: Path) -> None:
-    other = Machine(tmp_path / "other")
+    other = Machine(tmp_path / "other", machine.program)
     theirs = other.repository("theirs")
     other.create(theirs, "theirs")
     mine = machine.repository("mine")
