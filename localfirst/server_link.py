@@ -44,8 +44,8 @@ ROUND_TRIPS = 10
 FIRST_CONNECTION_S = 1.5
 """How long the first read waits for the first connection, or for the news that there is none."""
 
-START_S = 2.0
-"""How long the driver's loading may take, which is no budget of the server's."""
+START_S = 10.0
+"""How long the driver's loading may take, which is no budget of the server's: a crowded machine needs seconds for it."""
 
 KNOWN_AWAY_S = 0.4
 """The same where another process of this replica has found the server away a moment ago: enough for one that is back."""
@@ -97,6 +97,7 @@ class ServerLink:
         self._loop: SyncLoop | None = None
         self._store: ReplicaStore | None = None  # the loop's
         self._probe: HeadProbe | None = None
+        self._made_at = time.monotonic()
         self._fresh_since: float | None = None
         self._ready = threading.Event()
         self._opened = threading.Event()
@@ -211,8 +212,8 @@ class ServerLink:
             self._loop.wake()
 
     def for_one_command(self) -> None:
-        """The process ends soon: what a round has found since now is fresh enough for all it reads, over one connection."""
-        self._fresh_since = time.monotonic()
+        """The process ends soon: what a round found since it began is fresh enough for all it reads, over one connection."""
+        self._fresh_since = self._made_at
 
     def await_sent(self, is_sent: Callable[[], bool], tell: Callable[[], None], *, patience_s: float) -> None:
         """Waits until all is sent: for `patience_s`, then while anything moves (at most `SENT_S`), of which `tell` is told.
@@ -367,8 +368,8 @@ class ServerLink:
             store.close()
 
     def pull(self, timeout_s: float) -> bool:
-        """A round, waited for; False if it did not end in time, or failed."""
-        return self._loop is not None and self._loop.request(timeout_s) is not None
+        """A round that brings what the head has told of, waited for; False if it did not end in time, or failed."""
+        return self._loop is not None and self._loop.request(timeout_s, has_news=True) is not None
 
     def pull_budget_s(self) -> float:
         """How long a read waits for a pull that it needs; after that it answers from the replica as it is."""

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from gateway import Gateway
+from line import Line
 from own_threads import own_threads
 from postgres import Server
 from waiting import until
@@ -67,6 +68,35 @@ def database_url(postgres_server: Server) -> Iterator[str]:
     """A fresh, migrated database without a project."""
     with postgres_server.database() as url:
         yield url
+
+
+LINES_S = (0.0, 0.06, 0.15)
+"""How long a trip takes: on this machine, over a VPN, across an ocean."""
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A test with the mark `lines` runs over each of them; over the long ones in the night, unless the mark says `always`."""
+    mark = metafunc.definition.get_closest_marker("lines")
+    if mark is not None and "trip_s" in metafunc.fixturenames:
+        nightly = () if mark.kwargs.get("always") else (pytest.mark.nightly,)
+        lines = [pytest.param(one, id=f"{1000 * one:.0f} ms", marks=nightly if one else ()) for one in LINES_S]
+        metafunc.parametrize("trip_s", lines, indirect=True)
+
+
+@pytest.fixture
+def trip_s(request: pytest.FixtureRequest) -> float:
+    """How long a trip to the test's server takes: nothing, unless the test has the mark `lines`."""
+    return float(getattr(request, "param", 0.0))
+
+
+@pytest.fixture
+def far_url(database_url: str, trip_s: float) -> Iterator[str]:
+    """The way to that database for whoever is at the end of a line."""
+    if not trip_s:
+        yield database_url
+        return
+    with closing(Line(database_url, trip_s=trip_s)) as line:
+        yield line.url
 
 
 @pytest.fixture

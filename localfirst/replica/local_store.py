@@ -56,6 +56,7 @@ _DROP_HISTORY = f"""
 _STANDING = f"""
     SELECT cursor_seq, cursor_tag, pushed_seq, EXISTS (SELECT 1 FROM outbox) OR {set_aside.IS_ANY_OLDER}, access FROM replica
 """
+_HOLDS = "SELECT EXISTS (SELECT 1 FROM history WHERE entity_id = ? AND entity = ? AND at = ? AND by IS ?)"
 _IS_BLIND = '"blind":true'
 _VERSIONS = "SELECT id, version FROM {table} WHERE id IN (SELECT value FROM json_each(?))"
 
@@ -353,7 +354,7 @@ class ReplicaStore:
             if is_any_aside:
                 self._take_back(table, rows)
             if table == HISTORY:
-                others = [r for r in rows if not (r[6] == "accepted" and mine.include(r[8], r[9]))]
+                others = [r for r in rows if not (r[6] == "accepted" and mine.include(r[8], r[9]) and self._holds(r, own))]
                 foreign += sum(1 for r in others if r[8] != own)
                 moved |= {r[2] for r in others if r[1] == WORK_ITEM.name and _may_move(r[6], r[7])}
                 lost |= {(r[1], r[2]) for r in others if r[6] == "lost"}
@@ -376,6 +377,13 @@ class ReplicaStore:
         if (CONFLICT, theirs[0]) not in waiting:
             return theirs
         return settlement.rebased(theirs, settlement.shown(self._connection, theirs[0]))
+
+    def _holds(self, line: Sequence[Any], own: str) -> bool:
+        """Whether an own line is in the history here. What was accepted under an id that was given up in a recovery, and has
+        waited again, may have gone from it: it was answered as merged then, since the server told it already."""
+        if line[8] == own:
+            return True
+        return bool(self._connection.execute(_HOLDS, (line[2], line[1], line[5], line[4])).get)
 
     def _take_back(self, table: str, rows: Sequence[Sequence[Any]]) -> None:
         """What has come and can be taken is set aside no more."""

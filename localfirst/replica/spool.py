@@ -34,6 +34,9 @@ class Spool:
         self._file: Any = None
         self._encoder = msgspec.msgpack.Encoder()
 
+    def expects(self, changes: int) -> None:
+        """It holds as much as comes."""
+
     def rows(self, table: str, rows: Sequence[tuple[object, ...]]) -> None:
         """Takes current rows of one table."""
         taken, aside = sieve.rows(table, rows)

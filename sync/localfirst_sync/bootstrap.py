@@ -43,11 +43,9 @@ def bootstrap(local: LocalStore, remote: RemoteStore, progress: Progress | None 
         local.discard_bootstrap()
         remote.snapshot(told)
     sink = local.begin_pull()
-    reached = remote.pull(staging.cursor, sink)
     # A server that was set back meanwhile, but not as far as the cursor, has another past than what is staged, or has lost what
     # it had acknowledged.
-    remote.confirm(staging.read_at)
-    remote.confirm(local.last_push())
+    reached = remote.pull(staging.cursor, sink, known=(staging.read_at, local.last_push()))
     return local.finish_bootstrap(staging, sink, reached), reached
 
 

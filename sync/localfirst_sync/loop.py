@@ -115,7 +115,7 @@ class SyncLoop:
         self._progress = progress
         self._on_away = on_away
         self._poll_s = self._slow_poll_s = poll_s
-        self._came_unannounced = False
+        self._came_unannounced = self._has_news = False
         self._is_held_up = False
         self._held_since: float | None = None
         self._local: LocalStore | None = None
@@ -148,13 +148,16 @@ class SyncLoop:
         """There is something to send. Costs about a microsecond; from any thread."""
         self._wake.set()
 
-    def request(self, timeout_s: float, is_moving: Callable[[], bool] | None = None) -> RoundResult | None:
+    def request(
+        self, timeout_s: float, is_moving: Callable[[], bool] | None = None, *, has_news: bool = False
+    ) -> RoundResult | None:
         """A round that begins after this call: its result, or None if it fails or takes longer than `timeout_s`.
 
-        After that it is waited for while `is_moving`.
+        After that it is waited for while `is_moving`. Who `has_news` has seen that there is something to pull.
         """
         with self._answers:
             self._asked += 1
+            self._has_news |= has_news
             ticket = self._asked
             self._wake.set()
             in_time = self._answers.wait_for(lambda: self._answered >= ticket or self._is_stopping(), timeout_s)
@@ -228,9 +231,10 @@ class SyncLoop:
         self._wake.clear()
         with self._answers:
             serving = self._asked
+            has_news, self._has_news = self._has_news, False
         self.last_check_at = timestamps.now()
         try:
-            result = self._round(serving > self._answered)
+            result = self._round(serving, has_news=has_news)
         except (HeldElsewhere, Fenced) as reason:
             logger.debug("another process syncs this replica (%s)", type(reason).__name__)
             held_s = self._held_for_s()
@@ -271,7 +275,7 @@ class SyncLoop:
             self._held_since = now
         return now - self._held_since
 
-    def _round(self, is_waited_for: bool) -> RoundResult:
+    def _round(self, serving: int, *, has_news: bool) -> RoundResult:
         if self._local is None:
             self._local = self._open_local()
         is_kept = self._remote is not None
@@ -280,25 +284,36 @@ class SyncLoop:
         began = time.monotonic()
         taken_from = self._lock.taken_from
         try:
-            result = self._synced(self._local, self._remote, is_kept=is_kept)
+            result = self._synced(self._local, self._remote, is_kept=is_kept, has_news=has_news)
         finally:
             if (stopped := self._lock.taken_from) is not None and stopped is not taken_from:
                 self.last_takeover = TAKEN_OVER.format(pid=stopped.pid, at=timestamps.now())
         self._head = began, result.head
+        self._let_wake_up_rest(self._local, serving)
         ended = time.monotonic()
         if result[:2] != (0, 0):
             self._spread_until = ended + min(max(SPREAD_S, 4 * (ended - began)), LONGEST_SPREAD_S)
         if self._local.lacks_text():
             self._wake.set()
         now = time.monotonic()
-        if is_waited_for or now - self._marked >= MARK_S:
+        if serving > self._answered or now - self._marked >= MARK_S:
             self._local.mark_synced()
             self._marked = now
         return result
 
-    def _synced(self, local: LocalStore, remote: RemoteStore, *, is_kept: bool) -> RoundResult:
+    def _let_wake_up_rest(self, local: LocalStore, serving: int) -> None:
+        """Who wrote after the round began, and before it looked into the outbox, was served: another one would ask in vain.
+
+        What woke is looked at after the wake-up was cleared, so that none is lost.
+        """
+        if not self._wake.clear():
+            return
+        if local.pending_count() or self._asked > serving or self._has_news or self.is_doubted() or self._is_stopping():
+            self._wake.set()
+
+    def _synced(self, local: LocalStore, remote: RemoteStore, *, is_kept: bool, has_news: bool) -> RoundResult:
         try:
-            return sync_round(local, remote, self._lock, progress=self._progress)
+            return sync_round(local, remote, self._lock, progress=self._progress, is_announced=has_news)
         except UnavailableError as error:
             if not is_kept or error.details.get("cause") != "connection":
                 raise
@@ -369,6 +384,7 @@ class SyncLoop:
         woken = self._wake.wait(0)
         self._came_unannounced = not noticed and not woken
         if noticed:
+            self._has_news = True
             self._poll_s = self._slow_poll_s
         if woken and not self._is_stopping() and self._asked == self._answered:
             time.sleep(GATHER_S)

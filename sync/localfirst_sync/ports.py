@@ -166,6 +166,9 @@ class Again(NamedTuple):
 class PullSink(Protocol):
     """Takes a pull in batches; nothing is visible to readers until `LocalStore.finish_pull`."""
 
+    def expects(self, changes: int) -> None:
+        """So many changes of the log are to come. Said before anything comes."""
+
     def rows(self, table: str, rows: Sequence[tuple[object, ...]]) -> None:
         """Current rows of one table, columns in the order of `Entity.column_names` (or `CONFLICT_COLUMNS`)."""
 
@@ -311,9 +314,9 @@ class RemoteStore(Protocol):
         say that another replica uses this id, `Fenced` when a later epoch has been seen, `Busy` when rows are locked, and
         `ServerWasRestored` when the server does not know the cursor, or fewer numbers than it once acknowledged."""
 
-    def pull(self, cursor: Cursor, sink: PullSink, again: Again | None = None) -> Cursor:
+    def pull(self, cursor: Cursor, sink: PullSink, again: Again | None = None, known: Sequence[Cursor] = ()) -> Cursor:
         """Streams everything after `cursor` into `sink`, and `again`, from one snapshot; returns that snapshot's head. Raises
-        `ServerWasRestored` when the server does not know (cursor.seq, cursor.tag) in that snapshot."""
+        `ServerWasRestored` when the log does not hold (cursor.seq, cursor.tag) in that snapshot, or one of `known`."""
 
     def snapshot(self, staging: Staging) -> None:
         """Streams all current rows and the recent history into `staging`, from one snapshot, beginning behind its place.

@@ -75,24 +75,35 @@ def sync_round(
     batch: int = BATCH,
     lock_wait_s: float = LOCK_WAIT_S,
     progress: Progress | None = None,
+    is_announced: bool = False,
 ) -> RoundResult:
-    """Brings the replica and the server level.
+    """Brings the replica and the server level; `is_announced` says that there is something to pull.
 
     Raises `UnavailableError` when one of them is away (everything is kept), `HeldElsewhere` when another process syncs this
     replica, and `Fenced` when another one did meanwhile.
     """
-    done = _round(local, remote, lock, batch, lock_wait_s, progress)
+    done = _round(local, remote, lock, batch, lock_wait_s, progress, is_announced=is_announced)
     if local.lacks_text():
         local.index_text(TEXT_S)
     return done
 
 
 def _round(
-    local: LocalStore, remote: RemoteStore, lock: ReplicaLock, batch: int, lock_wait_s: float, progress: Progress | None
+    local: LocalStore,
+    remote: RemoteStore,
+    lock: ReplicaLock,
+    batch: int,
+    lock_wait_s: float,
+    progress: Progress | None,
+    *,
+    is_announced: bool,
 ) -> RoundResult:
-    head, access = remote.head(), remote.access()
-    if local.is_level(head, access):
-        return RoundResult(0, 0, 0, 0, head, access=access)
+    if is_announced or local.pending_count():
+        access = remote.access()  # the first question of a push or a pull asks for all that the head could tell
+    else:
+        head, access = remote.head(), remote.access()
+        if local.is_level(head, access):
+            return RoundResult(0, 0, 0, 0, head, access=access)
     try:
         with lock.held(lock_wait_s):
             local.note_access(access)
@@ -238,29 +249,29 @@ def _leading(push: Push, count: int | None) -> Push:
 
 
 def _pull(local: LocalStore, remote: RemoteStore, progress: Progress | None) -> tuple[int, Cursor]:
-    cursor, head = local.cursor(), remote.head()
-    again = local.set_aside_again()
-    if head == cursor and again is None:
-        remote.confirm(local.last_push())
-        return 0, head
+    cursor, again = local.cursor(), local.set_aside_again()
     if cursor == BEGINNING:
         return bootstrap(local, remote, progress)
     sink = local.begin_pull()
-    counted = sink if progress is None else _Counted(sink, head.seq - cursor.seq, progress)
-    reached = remote.pull(cursor, counted, again)
-    # Only now: a server that was set back in between knows the cursor perhaps, and has lost what it had acknowledged.
-    remote.confirm(local.last_push())
+    counted = sink if progress is None else _Counted(sink, progress)
+    # A server that was set back knows the cursor perhaps, and has lost what it had acknowledged.
+    reached = remote.pull(cursor, counted, again, known=(local.last_push(),))
+    if reached == cursor and again is None:
+        return 0, reached
     return local.finish_pull(sink, reached), reached
 
 
 class _Counted:
     """A `PullSink` that tells of its progress, in changes of the log."""
 
-    def __init__(self, sink: PullSink, total: int, progress: Progress) -> None:
+    def __init__(self, sink: PullSink, progress: Progress) -> None:
         self._sink = sink
-        self._total = total
-        self._done = 0
+        self._total = self._done = 0
         self._progress = progress
+
+    def expects(self, changes: int) -> None:
+        self._sink.expects(changes)
+        self._total = changes
 
     def rows(self, table: str, rows: Sequence[tuple[object, ...]]) -> None:
         self._sink.rows(table, rows)

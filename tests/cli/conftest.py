@@ -19,11 +19,11 @@ def shell(tmp_path: Path) -> Shell:
 
 
 @pytest.fixture
-def laptop(tmp_path: Path, database_url: str) -> NewLaptop:
+def laptop(tmp_path: Path, far_url: str) -> NewLaptop:
     """Makes laptops that share a project and a server."""
 
     def make(name: str) -> Shell:
-        more = {"LOCALFIRST_PROJECT": "team/board", "LOCALFIRST_DATABASE_URL": database_url, "LOCALFIRST_CLIENT": name}
+        more = {"LOCALFIRST_PROJECT": "team/board", "LOCALFIRST_DATABASE_URL": far_url, "LOCALFIRST_CLIENT": name}
         directory = tmp_path / name
         directory.mkdir()
         return Shell(directory, more)

@@ -14,7 +14,7 @@ import pytest
 from cli.conftest import NewLaptop
 from cli.shell import Shell
 
-pytestmark = pytest.mark.xdist_group("postgres")
+pytestmark = [pytest.mark.xdist_group("postgres"), pytest.mark.lines]
 
 
 def _offline(shell: Shell) -> Shell:

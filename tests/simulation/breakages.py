@@ -237,9 +237,9 @@ class _LaterHead:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._remote, name)
 
-    def pull(self, cursor: Cursor, sink: Any, again: Any = None) -> Cursor:
+    def pull(self, cursor: Cursor, sink: Any, again: Any = None, known: Any = ()) -> Cursor:
         """Others may commit between the two."""
-        self._remote.pull(cursor, sink, again)
+        self._remote.pull(cursor, sink, again, known)
         head: Cursor = self._remote.head()
         return head
 

@@ -179,7 +179,8 @@ class CommitJudge:
             hold(len(lost) <= 1, "an act is in the rows in part", entry.entity, entry.entity_id)
 
     def _judge_settlements(self, keys: dict[Any, Entry], before: Tables, after: Tables) -> None:
-        """A settlement settles, unless the conflict is settled already, or what settles it clashes itself."""
+        """A settlement settles, unless the conflict is settled already, or another one of its act, or what settles it clashes
+        itself: an act stands or falls whole."""
         for key, entry in keys.items():
             if entry.entity != CONFLICT or entry.outcome != "lost":
                 continue
@@ -188,7 +189,9 @@ class CommitJudge:
                 continue
             act = [keys[one] for one in self._model.writes[key].act if one in keys]
             clashes = any(one.entity != CONFLICT and parsed(one.fields) for one in act)
-            hold(clashes, "settling did not settle", entry.entity_id, parsed(entry.fields))
+            known_ones = [after.conflicts.get(one.entity_id) for one in act if one.entity == CONFLICT]
+            is_late = any(one is not None and one["resolved_at"] is not None for one in known_ones)
+            hold(clashes or is_late, "settling did not settle", entry.entity_id, parsed(entry.fields))
 
     def _judge_decision(self, entry: Entry, decided: Decided, conflict: Row | None, *, is_earlier: bool) -> None:
         entity = ENTITY[entry.entity]

@@ -92,9 +92,9 @@ class Wire:
             self._letters.append(letter)
         return answer
 
-    def pull(self, cursor: Cursor, sink: PullSink, again: Again | None = None) -> Cursor:
+    def pull(self, cursor: Cursor, sink: PullSink, again: Again | None = None, known: Sequence[Cursor] = ()) -> Cursor:
         """See `RemoteStore.pull`."""
-        return self._ask("pull", lambda: self._server.pull(cursor, sink, again))
+        return self._ask("pull", lambda: self._server.pull(cursor, sink, again, known))
 
     def snapshot(self, staging: Staging) -> None:
         """See `RemoteStore.snapshot`; whatever there is may happen before and within every page."""

@@ -49,7 +49,8 @@ def plan_of(seed: int, operations: int = OPERATIONS) -> Plan:
     steps = [Step(kind, dice.randrange(12), seed_of(seed, place)) for place, kind in enumerate(kinds)]
     if seed % 4 == 3:
         _add_undos(steps, seed)
-    steps.append(Step("quiesce", 0, 0))
+    # With dice of its own: an id that is given at the end must not be one that was given at the beginning.
+    steps.append(Step("quiesce", 0, seed_of(seed, len(kinds))))
     machines = dice.choice((2, 2, 3, 4))
     return Plan(seed, machines, dice.random() < 0.25, dice.choice((1, 2, 5, 2000)), steps)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from localfirst_schema.entities import CONFIGURATION
 from localfirst_sync.ports import Again, Cursor, Identity, PullSink, Push, Pushed, Recollection, Restored, Staging, Told
@@ -56,9 +56,9 @@ class Server:
         """See `RemoteStore.push`."""
         return push.push(self.connection, identity, pushed)  # type: ignore[arg-type]
 
-    def pull(self, cursor: Cursor, sink: PullSink, again: Again | None = None) -> Cursor:
+    def pull(self, cursor: Cursor, sink: PullSink, again: Again | None = None, known: Sequence[Cursor] = ()) -> Cursor:
         """See `RemoteStore.pull`."""
-        return pull.pull(self.connection, self._project, cursor, sink, again)  # type: ignore[arg-type]
+        return pull.pull(self.connection, self._project, cursor, sink, again, known)  # type: ignore[arg-type]
 
     def snapshot(self, staging: Staging) -> None:
         """See `RemoteStore.snapshot`."""

@@ -88,6 +88,9 @@ class Connection:
         """Statements are answered at once."""
         yield
 
+    def is_to_answer(self) -> None:
+        """It has."""
+
     @contextmanager
     def cursor(self) -> Iterator[Connection]:
         """A cursor to stream from."""

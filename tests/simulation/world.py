@@ -355,7 +355,12 @@ class World:
 
     def _do_sync(self, step: Step, number: int) -> None:
         machine = self._machine(step)
-        task = Task(f"{machine.name}/{number}", Random(step.seed), lambda task: self._round(machine, task, self._weather))
+        announced = step.seed % 2 == 0
+
+        def body(task: Task) -> None:
+            self._round(machine, task, self._weather, announced=announced)
+
+        task = Task(f"{machine.name}/{number}", Random(step.seed), body)
         machine.tasks.append(task)
         self._resume(machine, task)
 
@@ -378,12 +383,13 @@ class World:
             if task.error is not None:
                 raise Violation(f"a round failed: {type(task.error).__name__}: {task.error}") from task.error
 
-    def _round(self, machine: Machine, task: Task, weather: Weather) -> None:
+    def _round(self, machine: Machine, task: Task, weather: Weather, *, announced: bool) -> None:
+        """`announced`: a notice has told of something, or of what has come already."""
         disk = Disk(machine.store(), machine, task, weather, self._tell)
         wire = Wire(self._server, machine, task, weather, self._letters, self._tell)
         self._judge.decided.clear()
         try:
-            done = sync_round(disk, wire, machine, batch=self._plan.batch)  # type: ignore[arg-type]
+            done = sync_round(disk, wire, machine, batch=self._plan.batch, is_announced=announced)  # type: ignore[arg-type]
             restored = () if done.restored is None else ("restored", done.restored)
             self._tell(task.name, "round", *done[:4], done.head.seq, *restored)
         except (UnavailableError, HeldElsewhere, Fenced) as reason:
@@ -420,7 +426,7 @@ class World:
     def _one_round(self, machine: Machine, number: int) -> None:
         task = Task(f"{machine.name}/{number}", Random(number), lambda _: None)
         with machine.clock():
-            self._round(machine, task, CALM)
+            self._round(machine, task, CALM, announced=number % 2 == 0)
 
 
 def _cut_off(machine: Machine, within: int, dice: Random, number: int, elsewhere: list[str]) -> str:

@@ -14,6 +14,11 @@ class Collected:
         self.tables: dict[str, list[tuple[object, ...]]] = {}
         self.log: list[HistoryRow] = []
         self.batches = 0
+        self.expected: int | None = None
+
+    def expects(self, changes: int) -> None:
+        assert not self.batches, "it is said first"
+        self.expected = changes
 
     def rows(self, table: str, rows: Sequence[tuple[object, ...]]) -> None:
         self.batches += 1

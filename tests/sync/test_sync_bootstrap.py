@@ -118,9 +118,9 @@ class Cable(PostgresStore):
     def snapshot(self, staging: Staging) -> None:
         super().snapshot(Counted(staging, self.pages, self.cut_after))
 
-    def pull(self, cursor: Cursor, sink: PullSink, again: Again | None = None) -> Cursor:
+    def pull(self, cursor: Cursor, sink: PullSink, again: Again | None = None, known: Sequence[Cursor] = ()) -> Cursor:
         self.before_pull()
-        return super().pull(cursor, sink, again)
+        return super().pull(cursor, sink, again, known)
 
 
 def sync_until_cut(laptop: Laptop, pages: int) -> list[tuple[str, int]]:

@@ -21,10 +21,12 @@ from sync_sender import task
 from localfirst.replica.act import act
 from localfirst.replica.rows import find
 
+pytestmark = pytest.mark.lines
+
 
 @pytest.fixture
-def new_laptop(tmp_path: Path, database_url: str) -> Iterator[NewLaptop]:
-    with laptops(tmp_path, database_url) as make:
+def new_laptop(tmp_path: Path, far_url: str) -> Iterator[NewLaptop]:
+    with laptops(tmp_path, far_url) as make:
         yield make
 
 

@@ -22,6 +22,8 @@ from waiting import until
 
 from localfirst.replica.rows import find
 
+pytestmark = pytest.mark.lines
+
 
 class Outage:
     """Closes a database to everybody, and opens it again."""
@@ -39,15 +41,15 @@ class Outage:
 
 
 @pytest.fixture
-def laptop(tmp_path: Path, database_url: str) -> Iterator[Laptop]:
-    made = Laptop(tmp_path / "a", PROJECT_NAME, database_url)
+def laptop(tmp_path: Path, far_url: str) -> Iterator[Laptop]:
+    made = Laptop(tmp_path / "a", PROJECT_NAME, far_url)
     yield made
     made.close()
 
 
 @pytest.fixture
-def other(tmp_path: Path, database_url: str) -> Iterator[Laptop]:
-    made = Laptop(tmp_path / "b", PROJECT_NAME, database_url)
+def other(tmp_path: Path, far_url: str) -> Iterator[Laptop]:
+    made = Laptop(tmp_path / "b", PROJECT_NAME, far_url)
     yield made
     made.close()
 

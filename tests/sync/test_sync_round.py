@@ -32,10 +32,12 @@ from localfirst.replica.connection import connect
 from localfirst.replica.local_store import ReplicaStore
 from localfirst.replica.rows import find
 
+pytestmark = pytest.mark.lines
+
 
 @pytest.fixture
-def new_laptop(tmp_path: Path, database_url: str) -> Iterator[NewLaptop]:
-    with laptops(tmp_path, database_url) as make:
+def new_laptop(tmp_path: Path, far_url: str) -> Iterator[NewLaptop]:
+    with laptops(tmp_path, far_url) as make:
         yield make
 
 

@@ -96,7 +96,7 @@ def far(tmp_path: Path, database_url: str) -> Iterator[Callable[[str], Far]]:
         yield lambda name: stack.enter_context(closing(Far(tmp_path / name, database_url)))
 
 
-def test_start_first_fill_push_pull_and_read(far: Callable[[str], Far], database_url: str) -> None:
+def test_start_first_fill_push_pull_read_and_poll(far: Callable[[str], Far], database_url: str) -> None:
     said = trips_in_docs()
     ann, bob = far("ann"), far("bob")
     ann.start()
@@ -135,6 +135,74 @@ def test_start_first_fill_push_pull_and_read(far: Callable[[str], Far], database
     before = bob.settled()
     assert bob.ask("list_work_items")["data_source"] == "postgresql"
     assert bob.settled() - before == said["read"]
+
+    before = bob.settled()
+    bob.ask("sync_now")
+    assert bob.settled() - before == said["idle poll, or a sync that finds nothing"]
+
+
+def test_a_push_looks_at_parents_dependencies_and_children_with_its_first_question(far: Callable[[str], Far]) -> None:
+    said = trips_in_docs()
+    ann = far("ann")
+    ann.start()
+    for _ in range(2):
+        ann.ask("list_work_items")
+        ann.settled()  # the reader's own connection stands now
+    above = ann.ask("create_work_item", item_type="task", title="Above")["id"]
+    other = ann.ask("create_work_item", item_type="task", title="Other")["id"]
+
+    def trips_of(operation: str, **arguments: object) -> tuple[str, int]:
+        ann.settled()
+        [of_the_loop, *_of_the_reader] = ann.line.passages
+        before = of_the_loop.trips
+        done = ann.ask(operation, **arguments)
+        ann.settled()
+        after = of_the_loop.trips
+        assert not ann.session.replica.execute("SELECT count(*) FROM outbox").get
+        return str(done.get("id")), after - before
+
+    child, trips = trips_of("create_work_item", item_type="task", title="Child", parent_id=above)
+    assert trips == said["push"]
+    _, trips = trips_of("update_work_item", id=child, version=1, parent_id=other)
+    assert trips == said["push"]
+    _, trips = trips_of("link_work_items", source_id=child, target_id=above, dependency_type="depends_on")
+    assert trips == said["push"]
+    _, trips = trips_of("create_work_item", item_type="task", title="Leaf", parent_id=child)
+    assert trips == said["push"]
+    _, trips = trips_of("undo")
+    assert trips == said["push"], "what is deleted has no live children: that is asked at once too"
+    _, trips = trips_of("undo")
+    assert trips == said["push of an item that is revived below another one"]
+
+
+def test_a_push_that_ends_with_a_conflict(far: Callable[[str], Far], database_url: str) -> None:
+    said = trips_in_docs()
+    ann = far("ann")
+    ann.start()
+    item = ann.ask("create_work_item", item_type="task", title="Both change it")["id"]
+    before = ann.settled()
+    ann.line.freeze()
+    with psycopg.connect(database_url) as server:
+        server.execute("UPDATE localfirst.work_items SET title = 'psql'")
+    ann.ask("update_work_item", id=item, version=1, title="Ann")
+    ann.line.thaw()
+    until(lambda: ann.session.replica.execute("SELECT count(*) FROM conflicts").get, 20)
+    # The notice of what psql did came with the answers, and is followed once it is free to.
+    assert ann.settled() - before == said["push that ends with a conflict"] + said["pull after a notice"]
+
+
+def test_a_pull_of_many_changes_asks_for_none_of_them_twice(far: Callable[[str], Far], database_url: str) -> None:
+    said = trips_in_docs()
+    bob = far("bob")
+    bob.start()
+    before = bob.settled()
+    with psycopg.connect(database_url) as server:
+        server.execute(
+            "INSERT INTO localfirst.work_items (project_id, item_type, title)"
+            " SELECT p.project_id, 'task', 'Number ' || n FROM localfirst.project_heads AS p, generate_series(1, 600) AS n"
+        )
+    until(lambda: bob.session.replica.execute("SELECT count(*) FROM work_items").get == 600, 20)
+    assert bob.settled() - before == said["pull of 600 changes"]
 
 
 def test_a_client_that_is_connected_stops_pushing_when_the_server_asks_for_a_later_protocol(

@@ -297,6 +297,9 @@ class Tee:
     def __init__(self) -> None:
         self.batches: list[tuple[str, Any]] = []
 
+    def expects(self, changes: int) -> None:
+        """It is all the same."""
+
     def rows(self, table_name: str, rows: Any) -> None:
         """Keeps rows."""
         self.batches.append((table_name, rows))

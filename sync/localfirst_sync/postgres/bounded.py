@@ -10,6 +10,7 @@ them says how many are to come.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -68,6 +69,7 @@ class BoundedConnection(psycopg.Connection[tuple[object, ...]]):
         is_standby: whether it leads to a standby, which reads, and takes no `LISTEN`.
         pulse: told of every sign of life.
         knows_head_question: whether the question for the head is prepared.
+        is_mute: whether it was given up in a block of `word_within` before anything was heard.
     """
 
     pooled: bool = False
@@ -77,6 +79,23 @@ class BoundedConnection(psycopg.Connection[tuple[object, ...]]):
     def __init__(self, *given: object, **named: object) -> None:
         super().__init__(*given, **named)  # type: ignore[arg-type]  # whatever the driver makes it of
         self.pulse = _making.get((Pulse(), STEP_S))[0]
+        self.is_mute = False
+        self._word_by = math.inf
+
+    @contextmanager
+    def word_within(self, budget_s: float) -> Iterator[None]:
+        """The first question of the block is a small one, to be answered so soon; after that the usual bounds hold.
+
+        For a connection that was idle, and may be forgotten by somebody on the way: another connection would find the server
+        at work, and this one would be waited for in vain.
+        """
+        self.is_mute, self._word_by = True, time.monotonic() + budget_s
+        yield
+        self._heard()
+
+    def is_to_answer(self) -> None:
+        """Within a pipeline: what was asked so far is to be answered at once, as a sign of life; nothing waits for it here."""
+        self.pgconn.send_flush_request()
 
     @classmethod
     def _connect_gen(cls, conninfo: str = "") -> PQGenConn[Self]:
@@ -100,6 +119,9 @@ class BoundedConnection(psycopg.Connection[tuple[object, ...]]):
         results: list[PGresult] = self.wait(generators.execute(self.pgconn))
         return results[-1]
 
+    def _heard(self) -> None:
+        self.is_mute, self._word_by = False, math.inf
+
     def _watched(self, gen: PQGen[_Result]) -> PQGen[_Result]:
         """The generator, which ends with an error in a silence that nobody breaks."""
         silence_s = 0.0
@@ -113,6 +135,9 @@ class BoundedConnection(psycopg.Connection[tuple[object, ...]]):
                     silence_s, heard_at = 0.0, self.pulse.heard_at
                 elif ready != Ready.NONE:
                     silence_s, heard_at = 0.0, time.monotonic()
+                elif time.monotonic() >= self._word_by:
+                    self.pgconn.finish()
+                    raise errors.ConnectionTimeout("connection timeout expired: nothing comes over this connection any more")
                 elif time.monotonic() - heard_at >= (silence_s or self.pulse.budget_s(SILENCE_S, SILENCE_TRIPS)):
                     if not self._is_server_there():
                         self.pgconn.finish()
@@ -120,6 +145,8 @@ class BoundedConnection(psycopg.Connection[tuple[object, ...]]):
                     silence_s = min(2 * (silence_s or SILENCE_S), LONGEST_SILENCE_S)
                     silence_s, heard_at = self.pulse.budget_s(silence_s, SILENCE_TRIPS), time.monotonic()
                 wanted = gen.send(ready)
+                if ready & Ready.R:
+                    self._heard()  # not before the driver has taken it: the end of a connection is no word
         except StopIteration as end:
             result: _Result = end.value
             return result

@@ -83,8 +83,9 @@ def ask(connection: Connection, project_id: str, budget_ms: float) -> Cursor:
 
 
 def _wait(libpq: Any, deadline: float, *, for_writing: bool) -> None:
-    left_ms = (deadline - time.monotonic()) * 1000
-    if left_ms <= 0 or not _ready(libpq.socket, left_ms, for_writing=for_writing):
+    # Also where the time is up: on a crowded machine it may be this process that did not run, and the answer is here.
+    left_ms = max(0.0, (deadline - time.monotonic()) * 1000)
+    if not _ready(libpq.socket, left_ms, for_writing=for_writing):
         raise lost("asking for the head")
 
 

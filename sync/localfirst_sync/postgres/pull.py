@@ -2,7 +2,7 @@
 
 A small pull takes one round trip: the log, and the rows that it names, which PostgreSQL looks up itself. (Behind a pooler,
 where nothing is prepared and so large a statement would be planned anew each time, two: the rows are asked for by their ids.)
-A large one, and the bootstrap of a new replica, is streamed in batches. All values come as canonical text: parsing and printing
+A large one, and a recovery's of all there is, is streamed in batches. All values come as canonical text: parsing and printing
 them would cost four times as much.
 """
 
@@ -19,6 +19,7 @@ from localfirst_schema.limits import FIELDS_BYTES_MAX
 
 from localfirst_sync.conflict import CONFLICT
 from localfirst_sync.ports import BEGINNING, CONFLICT_TABLE, Again, Cursor, HistoryRow, PullSink, ServerWasRestored
+from localfirst_sync.postgres import log
 from localfirst_sync.postgres.columns import json_text, pull_list, time_text
 from localfirst_sync.postgres.conflicts import READ_LIST as CONFLICT_LIST
 from localfirst_sync.postgres.connection import Connection, begin, lost, taken_back_on_failure
@@ -77,33 +78,38 @@ def pull(
     cursor: Cursor,
     sink: PullSink,
     again: Again | None = None,
+    known: Sequence[Cursor] = (),
 ) -> Cursor:
     """Gives `sink` everything after `cursor`, and `again`, and returns the head.
 
     Raises `ServerWasRestored` or `UnavailableError`.
     """
     with taken_back_on_failure(connection):
-        if cursor != BEGINNING and again is None and not connection.pooled:
-            head = _pull_at_once(connection, project_id, cursor, sink)
-            if head is not None:
-                return head
-        return _pull(connection, project_id, cursor, sink, again)
+        if cursor == BEGINNING or again is not None or connection.pooled:
+            return _pull(connection, project_id, cursor, sink, again, known)
+        head, first = _pull_at_once(connection, project_id, cursor, sink, known)
+        return _pull_the_rest(connection, project_id, cursor, sink, head, first) if first else head
 
 
-def _pull_at_once(connection: Connection, project_id: str, cursor: Cursor, sink: PullSink) -> Cursor | None:
-    """The head, if there was so little that all of it has come; else None, and `sink` has nothing."""
+def _pull_at_once(
+    connection: Connection, project_id: str, cursor: Cursor, sink: PullSink, known: Sequence[Cursor]
+) -> tuple[Cursor, Sequence[HistoryRow]]:
+    """The head, and nothing if there was so little that all of it has come; else the first changes, and `sink` has nothing."""
     after = {"project": project_id, "seq": cursor.seq, "tag": cursor.tag}
     with connection.pipeline():
         begin(connection, BEGIN)
+        connection.is_to_answer()
         found = connection.execute(HEAD, after, prepare=True)
+        asked = [log.send_cursor(connection, project_id, one) for one in known]
         few = connection.execute(_FEW_OF_LOG, after, prepare=True)
         rows = connection.execute(rows_of_few(), after, prepare=True)
         connection.execute("COMMIT")
-    head = _checked(found.fetchone(), cursor)
+    head = _checked(found.fetchone(), cursor, asked)
     lines: list[Any] = few.fetchall()
-    if len(lines) > SMALL:
-        return None
     changes = [HistoryRow(*line) for line in lines if line[0] <= head.seq]
+    sink.expects(head.seq - cursor.seq)
+    if len(lines) > SMALL:
+        return head, changes
     by_table: dict[int, list[tuple[Any, ...]]] = {}
     found_rows: list[Any] = rows.fetchall()
     for place, values in found_rows:
@@ -113,16 +119,35 @@ def _pull_at_once(connection: Connection, project_id: str, cursor: Cursor, sink:
             sink.rows(table, by_table[place])
     if changes:
         sink.history(changes)
-    return head
+    return head, ()
 
 
-def _pull(connection: Connection, project_id: str, cursor: Cursor, sink: PullSink, again: Again | None) -> Cursor:
+def _pull_the_rest(
+    connection: Connection, project_id: str, cursor: Cursor, sink: PullSink, head: Cursor, first: Sequence[HistoryRow]
+) -> Cursor:
+    """All of a large pull, of which the first changes have come; those are true still where the log holds the head of then."""
+    with connection.pipeline():
+        begin(connection, BEGIN)
+        found = connection.execute(HEAD, {"project": project_id, "seq": head.seq, "tag": head.tag}, prepare=True)
+        connection.execute(PATIENT)
+    reached = _checked(found.fetchone(), head, ())
+    _many(connection, {"project": project_id, "seq": cursor.seq, "head": reached.seq}, first, sink)
+    connection.execute("COMMIT")
+    return reached
+
+
+def _pull(
+    connection: Connection, project_id: str, cursor: Cursor, sink: PullSink, again: Again | None, known: Sequence[Cursor]
+) -> Cursor:
     after = {"project": project_id, "seq": cursor.seq, "tag": cursor.tag}
     with connection.pipeline():
         begin(connection, BEGIN)
+        connection.is_to_answer()
         found = connection.execute(HEAD, after, prepare=True)
+        asked = [log.send_cursor(connection, project_id, one) for one in known]
         few = None if cursor == BEGINNING else connection.execute(_FEW_OF_LOG, after, prepare=True)
-    head = _checked(found.fetchone(), cursor)
+    head = _checked(found.fetchone(), cursor, asked)
+    sink.expects(head.seq - cursor.seq)
     found_lines: list[Any] = few.fetchall() if few is not None else []
     changes = [HistoryRow(*line) for line in found_lines if line[0] <= head.seq]
     if again is not None:
@@ -139,12 +164,14 @@ def _pull(connection: Connection, project_id: str, cursor: Cursor, sink: PullSin
     return head
 
 
-def _checked(found: tuple[Any, ...] | None, cursor: Cursor) -> Cursor:
+def _checked(found: tuple[Any, ...] | None, cursor: Cursor, known: Sequence[Any]) -> Cursor:
     if found is None:
         raise lost("the project is not there")
     head = Cursor(found[0], found[1])
     if cursor != BEGINNING and not found[2]:
         raise ServerWasRestored
+    for asked in known:
+        log.check_cursor(asked)
     return head
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Literal
+from typing import Literal, TypeVar
 
 import psycopg
 from localfirst_schema.errors import UnavailableError
@@ -23,7 +23,10 @@ HEAD_TRIPS = 6
 
 KEPT_BUDGET_S = 0.5
 KEPT_TRIPS = 4
-"""The same over a connection that has been idle: somebody on the way may have forgotten it, and a new one answers sooner."""
+"""The same over a connection that has been idle: somebody on the way may have forgotten it, and a new one answers sooner. So
+long the first word of a push or a pull may take there, too."""
+
+_Result = TypeVar("_Result")
 
 
 class PostgresStore:
@@ -78,13 +81,11 @@ class PostgresStore:
 
     def push(self, identity: Identity, pushed: Push) -> Pushed:
         """See `RemoteStore.push`."""
-        with self._server() as connection:
-            return push.push(connection, identity, pushed)
+        return self._soon(lambda connection: push.push(connection, identity, pushed))
 
-    def pull(self, cursor: Cursor, sink: PullSink, again: Again | None = None) -> Cursor:
+    def pull(self, cursor: Cursor, sink: PullSink, again: Again | None = None, known: Sequence[Cursor] = ()) -> Cursor:
         """See `RemoteStore.pull`."""
-        with self._server() as connection:
-            return pull.pull(connection, self._project_id, cursor, sink, again)
+        return self._soon(lambda connection: pull.pull(connection, self._project_id, cursor, sink, again, known))
 
     def snapshot(self, staging: Staging) -> None:
         """See `RemoteStore.snapshot`."""
@@ -124,6 +125,22 @@ class PostgresStore:
         """Closes the connection; the next call makes another."""
         connection, self._connection = self._connection, None
         close_quietly(connection)
+
+    def _soon(self, work: Callable[[Connection], _Result]) -> _Result:
+        """Work that begins with a small question. Over a connection that stood already the answer to that has to come soon, or
+        another connection is made, and the work is begun anew there: nothing was heard of it yet."""
+        kept = self._connection
+        try:
+            with self._server() as connection:
+                if connection is not kept:
+                    return work(connection)
+                with connection.word_within(self._pulse.budget_s(KEPT_BUDGET_S, KEPT_TRIPS)):
+                    return work(connection)
+        except UnavailableError:
+            if kept is None or not kept.is_mute:
+                raise
+        with self._server() as connection:
+            return work(connection)
 
     @contextmanager
     def _server(self) -> Iterator[Connection]:

@@ -5,8 +5,9 @@ Nothing here looks at the whole project: parents come with their `path`, subtree
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence, Set
+from itertools import chain
+from typing import Any, NamedTuple
 
 from localfirst_schema.entities import ENTITY, WORK_ITEM, WORK_ITEM_DEPENDENCY
 from localfirst_schema.wire import Row
@@ -86,40 +87,119 @@ SELECT e.id::text, reach.item::text, e.waited_for::text FROM reach {_WAITS}
 """
 
 
+class Asked(NamedTuple):
+    """What was asked, by kind of question, and the answers to be read.
+
+    Attributes:
+        keys: the rows of which is known then whether they are alive: those asked for, and those that the push itself reads.
+    """
+
+    keys: Set[Key]
+    deleted: Set[str]
+    moved: Set[str]
+    edges: Set[tuple[str, str]]
+    referenced: Sequence[tuple[str, Any]]
+    live_parents: Any
+    below: Any
+    dependencies: Any
+
+
+def send(connection: Connection, project_id: str, changes: Sequence[Change], named: Iterable[Key]) -> Asked | None:
+    """Asks, within the pipeline that locks and reads the rows `named`, for what the changes themselves tell to be needed."""
+    structural = _structural(changes)
+    if not structural:
+        return None
+    known = frozenset(named)
+    items = [c for c in structural if c.entity is WORK_ITEM and c.mutation.base_version > 0]
+    return _send(
+        connection,
+        project_id,
+        known,
+        {key for change in structural for key in _named(change, None)} - known,
+        [c.mutation.id for c in items if "deleted_at" in c.fields],
+        [c.mutation.id for c in items if "parent_id" in c.fields],
+        [edge(row) for c in structural if c.entity is WORK_ITEM_DEPENDENCY and (row := _dependency(c, {}))],
+        _touched(structural),
+    )
+
+
 def load_structure(
     connection: Connection,
     project_id: str,
     changes: Sequence[Change],
     rows: Mapping[Key, Row],
     kind: type[Structure] = Structure,
+    asked: Asked | None = None,
 ) -> Structure | None:
-    """What stands around the changes, or None when none of them touches the structure (then nothing is asked)."""
-    structural = [
-        c for c in changes if c.entity is not None and not c.unfit and concerns_structure(c.entity, c.mutation, c.fields)
-    ]
+    """What stands around the changes, or None when none of them touches the structure (then nothing is asked).
+
+    What was `asked` before the rows were known is mostly all that is needed: where a row has to be looked at first (a tombstone
+    that is revived names its parent), another question follows.
+    """
+    structural = _structural(changes)
     if not structural:
         return None
-    wanted = {key for change in structural for key in _named(change, rows.get(change.key))}
-    deleted = [c.mutation.id for c in structural if c.entity is WORK_ITEM and "deleted_at" in c.fields and c.key in rows]
-    moved = [c.mutation.id for c in structural if c.entity is WORK_ITEM and "parent_id" in c.fields and c.key in rows]
+    wanted = {key for change in structural for key in _named(change, rows.get(change.key))} - rows.keys()
+    items = [c for c in structural if c.entity is WORK_ITEM and c.key in rows]
+    deleted = [c.mutation.id for c in items if "deleted_at" in c.fields]
+    moved = [c.mutation.id for c in items if "parent_id" in c.fields]
     edges = [edge(row) for c in structural if c.entity is WORK_ITEM_DEPENDENCY and (row := _dependency(c, rows))]
-    touched = [c.mutation.id for c in structural if c.entity is WORK_ITEM]
-    referenced = _by_entity(wanted - rows.keys())
-    if not (referenced or deleted or moved or edges):
-        return kind({}, _parents(row["path"] for (name, _), row in rows.items() if name == WORK_ITEM.name), [], [])
-    with connection.pipeline():
-        asked = [(name, _ask_referenced(connection, project_id, name, ids)) for name, ids in referenced]
-        live_parents = _ask(connection, _LIVE_PARENTS, deleted, project=project_id, touched=touched)
-        below = _ask(connection, BELOW, moved, project=project_id)
-        dependencies = _ask_reachable(connection, project_id, edges)
+    if asked is not None:
+        wanted -= asked.keys
+        deleted = [item for item in deleted if item not in asked.deleted]
+        moved = [item for item in moved if item not in asked.moved]
+        edges = [] if asked.edges >= set(edges) else edges
+    answers = [] if asked is None else [asked]
+    if wanted or deleted or moved or edges:
+        with connection.pipeline():
+            answers.append(_send(connection, project_id, frozenset(), wanted, deleted, moved, edges, _touched(structural)))
+    return _read(answers, [row["path"] for (name, _), row in rows.items() if name == WORK_ITEM.name], kind)
+
+
+def _structural(changes: Sequence[Change]) -> list[Change]:
+    return [c for c in changes if c.entity is not None and not c.unfit and concerns_structure(c.entity, c.mutation, c.fields)]
+
+
+def _touched(structural: Sequence[Change]) -> list[str]:
+    return [change.mutation.id for change in structural if change.entity is WORK_ITEM]
+
+
+def _send(
+    connection: Connection,
+    project: str,
+    known: Set[Key],
+    wanted: Set[Key],
+    deleted: list[str],
+    moved: list[str],
+    edges: list[tuple[str, str]],
+    touched: list[str],
+) -> Asked:
+    return Asked(
+        known | wanted,
+        frozenset(deleted),
+        frozenset(moved),
+        frozenset(edges),
+        [(name, _ask_referenced(connection, project, name, ids)) for name, ids in _by_entity(wanted)],
+        _ask(connection, _LIVE_PARENTS, deleted, project=project, touched=touched),
+        _ask(connection, BELOW, moved, project=project),
+        _ask_reachable(connection, project, edges),
+    )
+
+
+def _read(answers: Sequence[Asked], paths: list[str], kind: type[Structure]) -> Structure:
     alive: dict[Key, bool] = {}
-    paths = [row["path"] for (name, _), row in rows.items() if name == WORK_ITEM.name]
-    for name, cursor in asked:
+    for name, cursor in chain.from_iterable(answer.referenced for answer in answers):
         for row_id, lives, *path in cursor.fetchall():
             alive[name, row_id] = lives
             paths += path
-    parents = _parents(paths) | dict(_rows(below))
-    return kind(alive, parents, [row[0] for row in _rows(live_parents)], _rows(dependencies))
+    parents = _parents(paths)
+    live_parents: list[str] = []
+    dependencies: dict[tuple[Any, ...], None] = {}
+    for answer in answers:
+        parents |= dict(_rows(answer.below))
+        live_parents += [row[0] for row in _rows(answer.live_parents)]
+        dependencies |= dict.fromkeys(_rows(answer.dependencies))
+    return kind(alive, parents, live_parents, list(dependencies))
 
 
 def _parents(paths: Iterable[str]) -> dict[str, str | None]:
@@ -134,11 +214,12 @@ def _parents(paths: Iterable[str]) -> dict[str, str | None]:
 
 
 def _named(change: Change, row: Row | None) -> Iterable[Key]:
-    """The rows that a change names in references, itself or by what it revives."""
+    """The rows that a change names in references, itself or by what it revives. What is deleted may refer to anything."""
     assert change.entity is not None
+    deletes = change.mutation.base_version > 0 and change.fields.get("deleted_at", {}).get("new") is not None
     for column, referenced in change.entity.references.items():
-        sides = change.fields.get(column) or {"new": row[column] if row is not None else None}
-        named = sides["new"]
+        stands = None if row is None or deletes else row[column]
+        named = (change.fields.get(column) or {"new": stands})["new"]
         if named is not None:
             yield referenced, named
 

@@ -20,7 +20,7 @@ from localfirst_sync.conflict import CONFLICT, Record
 from localfirst_sync.conflict_book import Booked, book, opened_by
 from localfirst_sync.pasts import says_the_same
 from localfirst_sync.ports import Cursor, Fenced, Identity, Line, Push
-from localfirst_sync.postgres import conflicts, log, rows
+from localfirst_sync.postgres import conflicts, log, rows, structure_facts
 from localfirst_sync.postgres.connection import Connection, begin
 from localfirst_sync.postgres.earlier_rounds import SIGN, signature
 from localfirst_sync.postgres.structure_facts import load_structure
@@ -78,6 +78,7 @@ class Transaction:
         named = [change.mutation.id for change in changes if change.mutation.entity == CONFLICT]
         with connection.pipeline():
             begin(connection, _BEGIN)
+            connection.is_to_answer()  # before any lock is waited for
             connection.execute(_OPEN, prepare=True)
             connection.execute(SIGN, (signature(self._identity),), prepare=True)
             locked = rows.send_locks(connection, self._project, keys)
@@ -90,6 +91,7 @@ class Transaction:
             doubtful = [change for change in changes if change.mutation.number <= push.doubtful]
             lines = log.send_lines(connection, self._project, [change.mutation.id for change in doubtful])
             named_conflicts = conflicts.send_by_id(connection, self._project, named)
+            self._around = structure_facts.send(connection, self._project, changes, keys)
         found = head.fetchone()
         if found is None:
             raise UnavailableError(
@@ -115,7 +117,7 @@ class Transaction:
     def load(self, changes: Sequence[Change]) -> None:
         """Makes ready to decide `changes`."""
         aside = misfit_keys(self._rows)
-        structure = load_structure(self._connection, self._project, changes, self._rows)
+        structure = load_structure(self._connection, self._project, changes, self._rows, asked=self._around)
         self._batch = Batch(self._rows, self._conflicts, structure, self._shown, self._versions, self._risen, aside)
 
     def decide(self, some: Sequence[Act], barred: str | None = None) -> Part:
