@@ -12,7 +12,7 @@ from localfirst_schema.json_merge import ABSENT, merge, same
 from localfirst_schema.results import History, WorkItemWritten
 from localfirst_schema.wire import Fields, Row, decode_fields, decode_json
 from localfirst_sync.ports import Line
-from localfirst_sync.shown_versions import Content, content, is_creation, nothing, replayed, told
+from localfirst_sync.shown_versions import Content, begins_with_creation, content, nothing, replayed, told
 
 from localfirst.operations.changing import check_not_deleted, check_version, require, require_still, written
 from localfirst.operations.operation import Operation
@@ -60,7 +60,7 @@ def past(session: Session, entity: Entity, row: Row) -> Past:
     found: list[Any] = session.replica.execute(_LINES, (row["id"], entity.name)).fetchall()
     lines = [Line(*values[:5]) for values in found]
     changes = [decode_fields(line.fields) for line in lines]
-    is_whole = not changes or is_creation(changes[0])
+    is_whole = begins_with_creation(lines) or all(line.outcome == "lost" for line in lines)
     now = content(entity, row)
     undone = _undone(entity, now, lines, changes)
     begin = nothing(entity) if is_whole else undone[0]

@@ -28,6 +28,7 @@ from localfirst_schema.json_merge import difference, merge, same
 from localfirst_schema.wire import Fields, Row, decode_fields, decode_json, encode_json
 
 from localfirst_sync.ports import Line
+from localfirst_sync.shown_versions import is_creation
 
 
 class Union(NamedTuple):
@@ -68,7 +69,7 @@ def unite(entity: Entity, mine: Row | None, my_lines: Sequence[Line], theirs: Ro
         return Union(missing, (), None, 0, False)
     if theirs is None:
         # With every change known to the server and no row there, its creation was refused, and stands in a conflict.
-        return Union((), missing, creation(entity, mine) if missing else None, 0, False)
+        return Union((), _from_the_creation(entity, mine, missing), creation(entity, mine) if missing else None, 0, False)
     common = _last_common(my_lines, counterparts, their_lines)
     place = -1 if common is None else common[0]
     branch = my_lines[place + 1 :]
@@ -99,6 +100,15 @@ def unite(entity: Entity, mine: Row | None, my_lines: Sequence[Line], theirs: Ro
     if begins == 0:
         base = dict.fromkeys(base)
     return Union(older, untold, changes(entity, base, mine), max(1, begins), True)
+
+
+def _from_the_creation(entity: Entity, mine: Row, missing: Sequence[Line]) -> Sequence[Line]:
+    """The changes that the server lacks of a row that is not there. If it tells the creation already, it has refused that: what
+    stands before these changes is told as one of nobody's, since it is in the row from now on."""
+    if not missing or is_creation(decode_fields(missing[0].fields)):
+        return missing
+    before = creation(entity, undone(entity, mine, missing))
+    return [Line(missing[0].version, None, mine["created_at"], "merged", encode_json(before)), *missing]
 
 
 def match(my_lines: Sequence[Line], their_lines: Sequence[Line]) -> list[Line | None]:

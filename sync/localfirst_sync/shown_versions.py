@@ -56,6 +56,12 @@ def is_creation(fields: Fields) -> bool:
     )
 
 
+def begins_with_creation(lines: Sequence[Line]) -> bool:
+    """Whether these lines, in their order, go back to where there was nothing. What was lost before has left nothing."""
+    first = next((line for line in lines if line.outcome != "lost"), None)
+    return first is not None and is_creation(decode_fields(first.fields))
+
+
 def replayed(entity: Entity, lines: Sequence[Line], begin: Content) -> Iterator[Content]:
     """The content after each line, in their order, from `begin` on."""
     now = begin

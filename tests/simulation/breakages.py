@@ -12,7 +12,7 @@ import msgspec
 from localfirst_schema.errors import UnavailableError
 from localfirst_schema.json_merge import ABSENT, Clash, merge_patch
 from localfirst_schema.wire import Row, Verdict, encode_json
-from localfirst_sync import batch, conflict_book, decision, recovery, round, shown_versions
+from localfirst_sync import batch, conflict_book, decision, pasts, recovery, round, shown_versions
 from localfirst_sync.batch import Batch
 from localfirst_sync.conflict import Draft, record
 from localfirst_sync.ports import Cursor, Push, Pushed, Restored
@@ -404,6 +404,9 @@ BREAKAGES: tuple[Breakage, ...] = (
     Breakage("the versions that a replica has shown are given again", _all(
         _instead(restore._Restoration, "_raise", _nothing), _set_back_often,
     ), 3),
+    Breakage("a row that was refused once is made again without its creation",
+        _instead(pasts, "_from_the_creation", lambda _, __, missing: missing),
+        case="a creation that was refused is brought by another"),
     Breakage("what waits when an id is used first is not doubtful", _instead(outbox, "last_number", lambda _: 0),
         case="a copy that waits for what was brought back"),
     # Settling, merging, going back

@@ -19,7 +19,7 @@ from localfirst_schema.entities import CONFIGURATION, ENTITIES, ENTITY, WORK_ITE
 from localfirst_schema.errors import UnavailableError
 from localfirst_schema.identifiers import new_id
 from localfirst_schema.json_merge import same
-from localfirst_schema.wire import Fields, Mutation, Row, decode_fields, encode_json
+from localfirst_schema.wire import Fields, Mutation, Row, encode_json
 
 from localfirst_sync.batch import Batch, Change, Settled
 from localfirst_sync.conflict import CONFLICT, SETTLING_FIELDS, Record
@@ -42,7 +42,7 @@ from localfirst_sync.postgres.bulk import BULK_ROWS
 from localfirst_sync.postgres.connection import Connection, begin, roll_back_quietly, writing
 from localfirst_sync.postgres.failure import blames_the_data, is_temporary, name_of_refusal, unavailable
 from localfirst_sync.postgres.structure_facts import load_structure
-from localfirst_sync.shown_versions import content, is_creation, nothing, replayed
+from localfirst_sync.shown_versions import begins_with_creation, content, nothing, replayed
 from localfirst_sync.structure import Key, RememberedStructure
 
 logger = logging.getLogger("localfirst.sync")
@@ -376,7 +376,7 @@ def _untold(entity: Entity, row: Row, lines: Sequence[Line]) -> Fields:
     """What the row has otherwise than its history says, if that begins with the creation: a branch is decided as one change,
     and told change by change."""
     ordered = sorted(lines, key=lambda line: line.version)
-    if not ordered or not is_creation(decode_fields(ordered[0].fields)):
+    if not begins_with_creation(ordered):
         return {}
     *_, said = replayed(entity, ordered, nothing(entity))
     stands = content(entity, row)

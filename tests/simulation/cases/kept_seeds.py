@@ -3,4 +3,4 @@
 What they broke is kept as a case too: a seed means another run once the plans change.
 """
 
-KEPT_SEEDS = (19, 64, 73, 109, 114, 130, 142, 151, 200, 221, 234, 268, 284, 312, 348, 357, 359, 5824, 6444, 41245)
+KEPT_SEEDS = (19, 64, 73, 109, 114, 130, 142, 151, 200, 221, 234, 268, 284, 312, 348, 357, 359, 539, 5824, 6444, 41245)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from localfirst_schema.entities import WORK_ITEM
+from localfirst_schema.identifiers import natural_id
 from localfirst_schema.wire import decode_json
 
 from simulation.stage import Stage
@@ -67,3 +68,27 @@ def a_conflict_with_what_was_rebased_on_is_forgotten(stage: Stage) -> None:
     stage.sync(1, 0, 1)
     hold(stage.conflict()["mine"] == {"title": "mine"}, "an acknowledged value is nowhere")
     hold(stage.shown(1, item)["title"] == "psql", "a value was silently overwritten")
+
+
+def a_creation_that_was_refused_is_brought_by_another(stage: Stage) -> None:
+    """A server that has lost an item refuses it to the first who brings it, and takes it from the next, who has changed it."""
+    dump = stage.dump()
+    parent = stage.item(0, "parent", id=natural_id("", "pool", "case"))
+    child = stage.item(0, "child", parent_id=parent)
+    stage.sync(0, 1)
+    stage.update(1, child, title="changed")
+    stage.sync(1)
+    stage.update(0, child, status="blocked")
+    stage.hold(child)
+    stage.sync(0)
+    stage.let_go()
+    stage.update(1, child, branch_name="main")
+    stage.sync(1)
+    stage.set_back(dump)
+    stage.psql(lambda sql: sql.insert(WORK_ITEM, id=parent, item_type="task", title="another", status="active", metadata={}))
+    stage.psql(lambda sql: sql.delete(WORK_ITEM, parent))
+    stage.sync(0)
+    stage.psql(lambda sql: sql.update(WORK_ITEM, parent, deleted_at=None))
+    stage.sync(1, 0)
+    hold(stage.shown(0, child)["title"] == "changed", "an acknowledged value is nowhere")
+    hold(not stage.do(0, "get_history", entity="work_item", id=child)["history_truncated"], "the creation is not told")
