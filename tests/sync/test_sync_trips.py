@@ -25,6 +25,9 @@ TRIP_S = 0.03
 SETTLED_S = 0.3
 """After so long nothing that belongs to an exchange is still under way."""
 
+GIVEN_UP_S = 5.0
+"""Half a second, a new connection, and what a crowded machine needs."""
+
 TABLE = Path(__file__).parents[2] / "docs" / "protocol.md"
 
 
@@ -189,6 +192,31 @@ def test_a_push_that_ends_with_a_conflict(far: Callable[[str], Far], database_ur
     until(lambda: ann.session.replica.execute("SELECT count(*) FROM conflicts").get, 20)
     # The notice of what psql did came with the answers, and is followed once it is free to.
     assert ann.settled() - before == said["push that ends with a conflict"] + said["pull after a notice"]
+
+
+@pytest.mark.parametrize("first", ["push", "pull"])
+def test_a_connection_that_somebody_forgot_is_given_up_with_the_first_question(
+    far: Callable[[str], Far], database_url: str, first: str
+) -> None:
+    ann = far("ann")
+    ann.start()
+    ann.ask("create_work_item", item_type="task", title="Before")
+    ann.settled()
+    [of_the_loop, *_of_the_reader] = ann.line.passages
+    assert not of_the_loop.is_forgotten
+    with psycopg.connect(database_url, autocommit=True) as server:
+        ann.line.forget()
+        began = time.monotonic()
+        if first == "push":
+            ann.ask("create_work_item", item_type="task", title="After")
+            until(lambda: server.execute("SELECT 1 FROM localfirst.work_items WHERE title = 'After'").fetchone(), 20)
+        else:
+            server.execute("UPDATE localfirst.work_items SET title = 'After'")
+            ann.session.link.pull(20)
+            assert ann.session.replica.execute("SELECT title FROM work_items").get == "After"
+        # By itself the driver would wait until TCP gives up, or another connection finds the server at work again and again.
+        assert time.monotonic() - began < GIVEN_UP_S
+    assert ann.session.link.last_error() is None
 
 
 def test_a_pull_of_many_changes_asks_for_none_of_them_twice(far: Callable[[str], Far], database_url: str) -> None:
