@@ -15,6 +15,7 @@ from localfirst_schema.wire import Row, decode_json
 from localfirst.operations.registry import BY_NAME
 from simulation import settlers
 from simulation.direct_sql import Psql
+from simulation.machine import Machine
 from simulation.model import told
 from simulation.network import CALM, Weather
 from simulation.plan import Plan, Step
@@ -112,7 +113,12 @@ class Stage(World):
             self._number += 1
             one = self._machines[machine]
             dice = Random(self._number)
-            task = Task(f"{one.name}/{self._number}", dice, lambda task, one=one: self._round(one, task, weather))  # type: ignore[misc]
+            announced = self._number % 2 == 0
+
+            def carry_out(task: Task, one: Machine = one, announced: bool = announced) -> None:
+                self._round(one, task, weather, announced=announced)
+
+            task = Task(f"{one.name}/{self._number}", dice, carry_out)
             one.tasks.append(task)
             self._resume(one, task)
             hold(bool(killed_at) or not one.tasks, "a round did not end", one.name)
