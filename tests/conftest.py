@@ -25,8 +25,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 NOT_LOOKED_THROUGH = {
-    "after_commit", "cli", "code_index", "contract", "end_to_end", "fuzz", "reading", "scenarios", "simulation", "sync",
-    "test_line.py",
+    "cli", "code_index", "contract", "end_to_end", "fuzz", "reading", "scenarios", "simulation",
 }  # fmt: skip
 """Directories in which warnings are no errors yet."""
 

@@ -27,6 +27,8 @@ class Gateway:
         self.delay_s = 0.0
         self.silent_before = b""
         self._sockets: list[socket.socket] = []
+        self._lock = threading.Lock()
+        self._is_closed = False
         port = self._listener.getsockname()[1]
         self.url = make_conninfo(url, host="127.0.0.1", port=port, sslmode="disable", gssencmode="disable")
         threading.Thread(target=self._accept, daemon=True).start()
@@ -38,8 +40,18 @@ class Gateway:
             except OSError:
                 return
             server = socket.socket(socket.AF_UNIX)
-            server.connect(self._target)
-            self._sockets += [client, server]
+            with self._lock:
+                self._sockets += [client, server]
+                if self._is_closed:
+                    client.close()
+                    server.close()
+                    return
+            try:
+                server.connect(self._target)
+            except OSError:  # the server is gone, or has too many who wait
+                client.close()
+                server.close()
+                continue
             threading.Thread(target=self._pass_on, args=(client, server, False), daemon=True).start()
             threading.Thread(target=self._pass_on, args=(server, client, True), daemon=True).start()
 
@@ -61,5 +73,7 @@ class Gateway:
         """Cuts every connection."""
         self._listener.close()
         self.flowing.set()
-        for each in self._sockets:
-            each.close()
+        with self._lock:
+            self._is_closed = True
+            for each in self._sockets:
+                each.close()

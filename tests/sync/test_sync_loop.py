@@ -232,6 +232,25 @@ def test_no_wake_up_is_lost_however_they_come() -> None:
     wake.set()
 
 
+def descriptors() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="descriptors are counted where the system lists them")
+def test_a_wake_up_call_comes_to_who_waits_later_and_nobody_holds_anything_before() -> None:
+    opened = descriptors()
+    wakes = [Wake() for _ in range(5)]
+    for wake in wakes:
+        wake.set()
+    assert descriptors() == opened
+    assert wakes[0].wait(0)
+    assert wakes[0].clear()
+    assert not wakes[0].wait(0)
+    for wake in wakes:
+        wake.close()
+    assert descriptors() == opened
+
+
 def test_the_loop_outlives_what_nobody_expected(laptop: Laptop, server: Connection) -> None:
     openings: list[int] = []
 
