@@ -17,9 +17,9 @@ from localfirst.replica.replica import open_replica
 from localfirst.settings import Settings
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def pool() -> Iterator[Pool]:
-    """Computing processes, warm after their first use."""
+    """Computing processes, warm after their first use; none of their threads outlives a file's tests."""
     with Pool(2) as pool:
         yield pool
 
