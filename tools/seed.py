@@ -13,8 +13,8 @@ import random
 from typing import Any
 
 from localfirst import settings
+from localfirst.client.session import Session
 from localfirst.operations.registry import BY_NAME
-from localfirst.session import Session
 
 _SUBJECTS = ("parser", "extractor", "remittance", "portal login", "ledger", "fixtures", "manifest", "retry queue", "report")
 _VERBS = ("Fix", "Extend", "Review", "Measure", "Document", "Replace", "Speed up", "Test", "Unify")

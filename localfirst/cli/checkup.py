@@ -16,10 +16,10 @@ from localfirst_schema.errors import LocalfirstError, UnavailableError
 from localfirst import settings
 from localfirst.cli import name_check, replica_check, rights_check, stray_replicas
 from localfirst.cli.finding import Finding
+from localfirst.client.session import Session
 from localfirst.log import log_path, wrong_level
 from localfirst.operations.registry import BY_NAME
 from localfirst.replica import access
-from localfirst.session import Session
 from localfirst.settings import Settings, file
 from localfirst.settings.untrusted import words_of_untrusted
 

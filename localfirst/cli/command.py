@@ -13,15 +13,15 @@ from localfirst_schema.entities import Entity
 from localfirst_schema.errors import LocalfirstError, VersionMismatchError
 from localfirst_schema.validation import checked
 
-from localfirst import settings
-from localfirst.acknowledgement import tried
-from localfirst.cli import ids, terminal, wording
+from localfirst import settings, terminal
+from localfirst.cli import ids, wording
+from localfirst.client.follow_up import tried
+from localfirst.client.opening import open_session
+from localfirst.client.session import Session
 from localfirst.log import log_to_file
 from localfirst.operations.registry import BY_NAME
-from localfirst.reading.without_replica import open_session
 from localfirst.replica import outbox
 from localfirst.replica.connection import connect, sqlite_errors
-from localfirst.session import Session
 
 Result: TypeAlias = dict[str, Any]
 

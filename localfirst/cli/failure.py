@@ -105,7 +105,8 @@ def _print_json(error: LocalfirstError) -> None:
 
 
 def _print_sentence(error: LocalfirstError) -> None:
-    from localfirst.cli import terminal, wording
+    from localfirst import terminal
+    from localfirst.cli import wording
 
     terminal.complain(wording.for_a_person(error.message))
 

@@ -7,10 +7,10 @@ from localfirst_schema.errors import NotFoundError, ValidationError
 from localfirst_schema.identifiers import canonical_uuid, is_uuid
 from localfirst_schema.refs import DIGITS_MIN, as_ref, beginning_of_id
 
+from localfirst.client.session import Session
 from localfirst.operations.naming import item_id
 from localfirst.replica.connection import sqlite_errors
 from localfirst.replica.refs import shown_refs
-from localfirst.session import Session
 
 SHORTEST_SHOWN = 8
 CANDIDATES_TOLD = 5

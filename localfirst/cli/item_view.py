@@ -7,9 +7,10 @@ from typing import TypeAlias
 
 from localfirst_schema.entities import WORK_ITEM, Entity
 
-from localfirst.cli import terminal, wording
+from localfirst import terminal
+from localfirst.cli import wording
 from localfirst.cli.command import Result
-from localfirst.cli.terminal import Column
+from localfirst.terminal import Column
 
 Shorten: TypeAlias = Callable[[Entity, str], str]
 

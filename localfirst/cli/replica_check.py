@@ -18,7 +18,7 @@ from localfirst.replica.connection import sqlite_errors
 from localfirst.replica.defences import defend
 from localfirst.replica.migrate import LATEST
 from localfirst.replica.planted import planted
-from localfirst.replica.reports import reports
+from localfirst.replica.recovery.reports import reports
 
 CLOUD_FOLDERS = {
     "dropbox": "Dropbox",

@@ -17,12 +17,12 @@ from localfirst_schema.errors import LocalfirstError
 from localfirst.cli import wording
 from localfirst.cli.finding import Finding
 from localfirst.git.mark import read_mark
-from localfirst.registry import Registry
 from localfirst.replica.connection import sqlite_errors
 from localfirst.replica.defences import defend
-from localfirst.replicas_folder import folder
 from localfirst.settings import Settings
 from localfirst.settings.projects import TABLE, Projects
+from localfirst.settings.registry import Registry
+from localfirst.settings.replicas_folder import folder
 
 BUSY_TIMEOUT_MS = 250
 

@@ -16,7 +16,7 @@ from localfirst_schema.errors import LocalfirstError
 
 from localfirst.cli import wording
 from localfirst.cli.finding import Finding
-from localfirst.session import Session
+from localfirst.client.session import Session
 from localfirst.settings import Settings
 
 SHOWN = 20

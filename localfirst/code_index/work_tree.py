@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from localfirst.code_index.file_name import as_bytes, as_text
 from localfirst.git.place import repository_at
-from localfirst.project import find_root
+from localfirst.git.project import find_root
 
 
 class WorkTree(NamedTuple):

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 def configured(settings: Settings, *, patience_s: float | None = None) -> EmbeddingProvider:
     """The provider of code's embeddings that the settings name; see `choice.provider_of`."""
-    from localfirst.embedding.choice import EmbeddingChoice, provider_of
+    from localfirst.embedding.choice import EmbeddingChoice
+    from localfirst.embedding.providers import provider_of
 
     return provider_of(EmbeddingChoice.of(settings), patience_s=patience_s)

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import msgspec
 from localfirst_schema.errors import LocalfirstError, UnavailableError
 
-from localfirst.acknowledgement import FOLLOW_UP_FAILED
+from localfirst.client.follow_up import FOLLOW_UP_FAILED
 from localfirst.mcp_server.wire import Payload, Payloads
 
 _encoder = msgspec.json.Encoder()

@@ -16,6 +16,9 @@ def main() -> NoReturn:
     from localfirst_schema.errors import LocalfirstError
 
     from localfirst import settings
+    from localfirst.client.opening import open_session
+    from localfirst.client.session import Session
+    from localfirst.client.without_replica import SessionWithoutReplica
     from localfirst.code_index.worker import keeper
     from localfirst.log import log_to_file
     from localfirst.mcp_server.process import run
@@ -23,8 +26,6 @@ def main() -> NoReturn:
     from localfirst.mcp_server.tool_choice import chosen
     from localfirst.operations import archiving_schedule
     from localfirst.operations.registry import BLOCKING, OPERATIONS
-    from localfirst.reading.without_replica import SessionWithoutReplica, open_session
-    from localfirst.session import Session
 
     # Whoever has named the directory is not contradicted by the client.
     roots = None if os.environ.get("LOCALFIRST_ROOT") else Roots()
@@ -36,7 +37,7 @@ def main() -> NoReturn:
     except LocalfirstError:
         early = None  # each call says what is wrong, until it is mended
 
-    def opened() -> Session | SessionWithoutReplica:
+    def opened() -> Session | SessionWithoutReplica[Session]:
         nonlocal early
         directory = None if roots is None else roots.directory
         present = settings.load(directory) if early is None or directory is not None else early
@@ -44,9 +45,9 @@ def main() -> NoReturn:
         chosen(OPERATIONS, present.tools)
         session = open_session(present)
         try:
-            session.held.callback(keeper.keep(session.settings).stop)
+            session.services.close_with(keeper.keep(session.settings).stop)
             schedule = archiving_schedule.keep(session.settings, lambda: None if session.link is None else session.link.wake())
-            session.held.callback(schedule.stop)
+            session.services.close_with(schedule.stop)
         except BaseException:
             session.close()
             raise

@@ -10,12 +10,12 @@ from localfirst_schema.entities import WORK_ITEM
 from localfirst_schema.errors import LocalfirstError
 from localfirst_schema.wire import decode_json
 
+from localfirst.client.session import Session
 from localfirst.markdown.source import read_source
 from localfirst.migration.gather import gather
 from localfirst.migration.report import Report
 from localfirst.replica.act import Act
 from localfirst.replica.rows import find
-from localfirst.session import Session
 from localfirst.settings import Settings
 
 WARNINGS_LIMIT = 500

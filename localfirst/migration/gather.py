@@ -9,7 +9,7 @@ from localfirst.markdown.document import StatusDocument
 from localfirst.markdown.parse import parse
 from localfirst.markdown.source import split_lines
 from localfirst.migration.prompts import add_prompts, find_folder
-from localfirst.migration.sources import Sources
+from localfirst.status_rows.sources import Sources
 
 
 class Gathered(NamedTuple):

@@ -19,20 +19,20 @@ from typing import Any, NamedTuple
 from localfirst_schema.errors import LocalfirstError, ValidationError
 
 from localfirst.checkout import file_named_by_user
+from localfirst.client.session import Session
 from localfirst.disk_words import in_words
 from localfirst.markdown.backup import back_up
 from localfirst.markdown.document import SECTIONS, StatusDocument
 from localfirst.markdown.source import read_source, split_lines
 from localfirst.migration.earlier import keep_report
 from localfirst.migration.gather import gather
-from localfirst.migration.plan import Surroundings, plan, span_of
 from localfirst.migration.reconcile import Reconciliation, reconcile
-from localfirst.migration.record import source_file
 from localfirst.migration.report import Report
-from localfirst.migration.write import Written, write_plan
 from localfirst.replica.connection import snapshot
-from localfirst.session import Session
 from localfirst.settings import Settings
+from localfirst.status_rows.plan import Surroundings, plan, span_of
+from localfirst.status_rows.record import source_file
+from localfirst.status_rows.write import Written, write_plan
 
 CLIENT_NAME = "migration"
 

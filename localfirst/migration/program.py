@@ -58,7 +58,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _show_earlier(path: Path | None, prompts: Path | None, *, as_json: bool) -> int:
     """Prints the report of an earlier migration; 1 if there is none, or the store cannot be read."""
-    from localfirst.cli import terminal
+    from localfirst import terminal
 
     failed = Report()
     try:

@@ -20,7 +20,7 @@ from localfirst_schema.errors import ValidationError
 from localfirst.markdown.document import Kept, Problem, Session, StatusDocument, entry_key
 from localfirst.markdown.session import read_session
 from localfirst.markdown.source import SIZE_LIMIT_BYTES, read_source, split_lines
-from localfirst.migration.sources import Sources
+from localfirst.status_rows.sources import Sources
 
 USUAL_FOLDERS = (
     "docs/session-prompts",

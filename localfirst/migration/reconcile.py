@@ -23,10 +23,10 @@ from localfirst.migration.agreement import (
     session_agrees,
     vendor_agreement,
 )
-from localfirst.migration.plan import span_of
-from localfirst.migration.planned import Plan, PlannedRow
-from localfirst.migration.write import Written, says, text_of
 from localfirst.replica.rows import find
+from localfirst.status_rows.plan import span_of
+from localfirst.status_rows.planned import Plan, PlannedRow
+from localfirst.status_rows.write import Written, says, text_of
 
 
 class Reconciliation(NamedTuple):

@@ -54,7 +54,7 @@ class Report:
 
 def print_report(report: Report, *, is_earlier: bool = False) -> None:
     """The report for a person, on standard output; of a migration that has just ended, or of an earlier one."""
-    from localfirst.cli import terminal
+    from localfirst import terminal
 
     if not is_earlier and report.reconciliation == nothing_reconciled():
         for warning in report.warnings:

@@ -11,10 +11,10 @@ from localfirst_schema.arguments import TriggerArchiving
 from localfirst_schema.entities import WORK_ITEM
 from localfirst_schema.results import Archived
 
+from localfirst.client.ports import Writer
 from localfirst.operations.operation import Operation
 from localfirst.replica.act import Act
 from localfirst.replica.rows import select
-from localfirst.session import Session
 
 _CANDIDATES = "created_at < ? AND archived_at IS NULL AND deleted_at IS NULL"
 _CURRENT_PARENTS = """
@@ -23,7 +23,7 @@ _CURRENT_PARENTS = """
 """
 
 
-def archive(session: Session, arguments: TriggerArchiving) -> dict[str, Any]:
+def archive(session: Writer, arguments: TriggerArchiving) -> dict[str, Any]:
     """Archives items created before the limit, but none that is above something current."""
     session.catch_up()
     with session.act() as act:

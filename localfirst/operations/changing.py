@@ -8,14 +8,14 @@ from localfirst_schema.entities import Entity
 from localfirst_schema.errors import InvalidStateError, NotFoundError, ValidationError, VersionMismatchError
 from localfirst_schema.wire import Row
 
+from localfirst.client.ports import Reader, Writer
 from localfirst.operations.present import present
 from localfirst.replica import set_aside
 from localfirst.replica.act import Act
 from localfirst.replica.rows import find
-from localfirst.session import Session
 
 
-def require(session: Session, entity: Entity, row_id: str) -> Row:
+def require(session: Reader, entity: Entity, row_id: str) -> Row:
     """The row, also a deleted one; an unknown id is sought on the server first.
 
     Raises NotFoundError, InvalidStateError for one that is set aside.
@@ -43,7 +43,7 @@ def _there(entity: Entity, row_id: str, row: Row | None) -> Row:
     return row
 
 
-def catch_up_with(session: Session, entity: Entity, row_id: str, version: int) -> None:
+def catch_up_with(session: Reader, entity: Entity, row_id: str, version: int) -> None:
     """Pulls first when the caller knows more than the replica: an unknown id, or a newer version."""
     row = find(session.replica, entity, row_id)
     if row is None or row["version"] < version:
@@ -84,6 +84,6 @@ def refuse_null(changes: dict[str, Any], *names: str) -> None:
             raise ValidationError(name, "must not be null", f"{name} must not be null: leave it out to keep it as it is.")
 
 
-def written(session: Session, entity: Entity, row: Row) -> dict[str, Any]:
+def written(session: Writer, entity: Entity, row: Row) -> dict[str, Any]:
     """The result of a write: the row, and where it stands."""
     return present(entity, row) | session.written(row["id"])

@@ -10,14 +10,14 @@ from localfirst_schema.errors import InvalidStateError, ValidationError
 from localfirst_schema.results import WorkItemWritten
 from localfirst_schema.wire import Row
 
+from localfirst.client.ports import Reader, Writer
 from localfirst.operations.changing import check_not_deleted, require, require_still, written
 from localfirst.operations.operation import Operation
-from localfirst.session import Session
 
 CONFIRM_BUDGET_S = 1.0
 
 
-def claim(session: Session, arguments: ClaimWorkItem) -> dict[str, Any]:
+def claim(session: Writer, arguments: ClaimWorkItem) -> dict[str, Any]:
     """Claims an item for one agent; with a server in reach the answer is certain, else `pending_sync` says it is not."""
     who = _claimant(session, arguments)
     require(session, WORK_ITEM, arguments.id)
@@ -38,7 +38,7 @@ def claim(session: Session, arguments: ClaimWorkItem) -> dict[str, Any]:
     return written(session, WORK_ITEM, row) | {"pending_sync": session.link is not None and not confirmed}
 
 
-def release(session: Session, arguments: ClaimWorkItem) -> dict[str, Any]:
+def release(session: Writer, arguments: ClaimWorkItem) -> dict[str, Any]:
     """Gives a claimed item back."""
     who = _claimant(session, arguments)
     require(session, WORK_ITEM, arguments.id)
@@ -51,7 +51,7 @@ def release(session: Session, arguments: ClaimWorkItem) -> dict[str, Any]:
     return written(session, WORK_ITEM, row)
 
 
-def _claimant(session: Session, arguments: ClaimWorkItem) -> str:
+def _claimant(session: Reader, arguments: ClaimWorkItem) -> str:
     who = session.who(arguments.claimed_by)
     if who is None:
         raise ValidationError("claimed_by", "is required where the client has no name")

@@ -9,12 +9,12 @@ from localfirst_schema.entities import WORK_ITEM, WORK_ITEM_COMMENT
 from localfirst_schema.identifiers import new_id
 from localfirst_schema.results import Comments, CommentWritten
 
+from localfirst.client.ports import Reader, Writer
 from localfirst.operations.changing import require, written
 from localfirst.operations.operation import Operation
 from localfirst.operations.present import present
 from localfirst.replica.rows import find, select
 from localfirst.replica.structure import require_alive
-from localfirst.session import Session
 
 LAST = 20
 """So many comments are shown beside an item."""
@@ -22,7 +22,7 @@ LAST = 20
 _OF_ITEM = "work_item_id = ? AND deleted_at IS NULL"
 
 
-def add(session: Session, arguments: AddComment) -> dict[str, Any]:
+def add(session: Writer, arguments: AddComment) -> dict[str, Any]:
     """Adds a comment to an item."""
     require(session, WORK_ITEM, arguments.id)
     with session.act(arguments.created_by) as act:
@@ -32,18 +32,18 @@ def add(session: Session, arguments: AddComment) -> dict[str, Any]:
     return written(session, WORK_ITEM_COMMENT, row)
 
 
-def comment_count(session: Session, item_id: str) -> int:
+def comment_count(session: Reader, item_id: str) -> int:
     """How many comments an item has."""
     return int(session.replica.execute(f"SELECT count(*) FROM work_item_comments WHERE {_OF_ITEM}", (item_id,)).get)
 
 
-def last_comments(session: Session, item_id: str) -> list[dict[str, Any]]:
+def last_comments(session: Reader, item_id: str) -> list[dict[str, Any]]:
     """The last comments of an item, oldest first."""
     last = f"{_OF_ITEM} ORDER BY created_at DESC, id DESC LIMIT ?"
     return [present(WORK_ITEM_COMMENT, row) for row in select(session.replica, WORK_ITEM_COMMENT, last, (item_id, LAST))][::-1]
 
 
-def list_comments(session: Session, arguments: ListComments) -> dict[str, Any]:
+def list_comments(session: Reader, arguments: ListComments) -> dict[str, Any]:
     """The comments of an item, oldest first."""
     source = session.read()
     require(session, WORK_ITEM, arguments.id)

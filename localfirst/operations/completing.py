@@ -11,16 +11,16 @@ from localfirst_schema.identifiers import new_id
 from localfirst_schema.results import WorkItemCompleted
 from localfirst_schema.wire import Row
 
+from localfirst.client.ports import Writer
 from localfirst.operations.changing import catch_up_with, check_not_deleted, check_version, require, require_still
 from localfirst.operations.operation import Operation
 from localfirst.operations.present import present
 from localfirst.operations.readiness import has_unfinished_children, ready, waiting_for
-from localfirst.session import Session
 
 UNBLOCKED_MAX = 10
 
 
-def complete(session: Session, arguments: CompleteWorkItem) -> dict[str, Any]:
+def complete(session: Writer, arguments: CompleteWorkItem) -> dict[str, Any]:
     """Completes an item and gives up the claim on it; one that is completed stays as it is."""
     if arguments.version is not None:
         catch_up_with(session, WORK_ITEM, arguments.id, arguments.version)

@@ -10,6 +10,8 @@ from localfirst_schema.errors import NotFoundError
 from localfirst_schema.identifiers import natural_id
 from localfirst_schema.results import ConfigurationRead, ConfigurationWritten
 
+from localfirst.client.ports import Reader, Writer
+from localfirst.client.where import place
 from localfirst.operations.changing import (
     catch_up_with,
     check_version,
@@ -22,32 +24,30 @@ from localfirst.operations.changing import (
 from localfirst.operations.operation import Operation
 from localfirst.operations.present import present
 from localfirst.replica.rows import find
-from localfirst.session import Session
-from localfirst.where import place
 
 _FIELDS = ("active_context_type", "current_session_id", "git_branch", "git_head_commit", "default_token_budget")
 _UNKNOWN_HEALTH = {"database_healthy": None, "last_health_check_at": None}
 
 
-def _id(session: Session) -> str:
+def _id(session: Reader) -> str:
     return natural_id(session.project_id, CONFIGURATION.name, "singleton")
 
 
-def _health(session: Session) -> dict[str, Any]:
+def _health(session: Reader) -> dict[str, Any]:
     """How the server was when this client last looked; it differs from client to client, so it is not stored."""
     if session.link is None:
         return _UNKNOWN_HEALTH
     return {"database_healthy": session.link.is_online(), "last_health_check_at": session.link.last_check_at()}
 
 
-def get(session: Session, arguments: Nothing) -> dict[str, Any]:
+def get(session: Reader, arguments: Nothing) -> dict[str, Any]:
     """The configuration."""
     source = session.read(_id(session))
     where = place(session.settings, session.replica)
     return present(CONFIGURATION, require(session, CONFIGURATION, _id(session))) | where | _health(session) | source
 
 
-def update(session: Session, arguments: UpdateProjectConfiguration) -> dict[str, Any]:
+def update(session: Writer, arguments: UpdateProjectConfiguration) -> dict[str, Any]:
     """Changes the configuration from the version that the caller read."""
     changes = arguments.given(*_FIELDS)
     require_some(changes, *_FIELDS, "clear")

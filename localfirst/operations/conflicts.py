@@ -10,13 +10,13 @@ from localfirst_schema.errors import InvalidStateError, NotFoundError, Validatio
 from localfirst_schema.results import ConflictResolved, Conflicts
 from localfirst_schema.wire import Row, decode_json, encode_json
 
+from localfirst.client.ports import Reader, Writer
 from localfirst.operations.lean import LEAN, shaped
 from localfirst.operations.operation import Operation
 from localfirst.operations.present import present
 from localfirst.operations.settled_fields import checked_given
 from localfirst.operations.settling import settled_row
 from localfirst.replica.rows import find
-from localfirst.session import Session
 
 _NAMES = (
     "conflict_id", "entity", "id", "fields", "base", "mine", "theirs", "base_version", "my_version", "their_version",
@@ -40,7 +40,7 @@ _COLUMNS = (*_NAMES, "act_id", "resolved_at", "resolved_by", "resolution")
 Conflict = dict[str, Any]
 
 
-def list_conflicts(session: Session, arguments: ListConflicts) -> dict[str, Any]:
+def list_conflicts(session: Reader, arguments: ListConflicts) -> dict[str, Any]:
     """Open conflicts, newest first."""
     source = session.read()
     asked_for = (_with_parts(arguments.entity), arguments.conflict_id)
@@ -55,7 +55,7 @@ def _with_parts(entity: str | None) -> str | None:
     return encode_json([entity, *(part for part, (whole, _) in PART_OF.items() if whole.name == entity)])
 
 
-def _told(session: Session, conflict: Conflict) -> Conflict:
+def _told(session: Reader, conflict: Conflict) -> Conflict:
     """A conflict under the name and id that users know; `part` and `part_id` say which row of it clashes, if not its own."""
     told = {name: conflict[name] for name in _NAMES} | {"part": None, "part_id": None}
     if conflict["entity"] in PART_OF:
@@ -67,7 +67,7 @@ def _told(session: Session, conflict: Conflict) -> Conflict:
     return told
 
 
-def _select(session: Session, query: str, *bindings: Any) -> list[Conflict]:
+def _select(session: Reader, query: str, *bindings: Any) -> list[Conflict]:
     found = []
     for values in session.replica.execute(query, bindings):
         conflict = dict(zip(_COLUMNS, values, strict=True))
@@ -77,7 +77,7 @@ def _select(session: Session, query: str, *bindings: Any) -> list[Conflict]:
     return found
 
 
-def resolve(session: Session, arguments: ResolveConflict) -> dict[str, Any]:
+def resolve(session: Writer, arguments: ResolveConflict) -> dict[str, Any]:
     """Settles a conflict for everyone; what was one act is settled as one."""
     session.catch_up()
     conflict = _require_open(session, arguments.conflict_id)
@@ -123,7 +123,7 @@ def _referenced_first(act: list[Conflict]) -> list[Conflict]:
     return sorted(act, key=place)
 
 
-def _require_open(session: Session, conflict_id: str) -> Conflict:
+def _require_open(session: Reader, conflict_id: str) -> Conflict:
     found = _select(session, _BY_ID, conflict_id)
     if not found:
         raise NotFoundError(f"there is no conflict {conflict_id}; list_conflicts shows the open ones.", id=conflict_id)

@@ -14,6 +14,7 @@ from localfirst_schema.results import WorkItemsCreated, WorkItemWritten
 from localfirst_schema.types import as_item_name
 from localfirst_schema.wire import Row
 
+from localfirst.client.ports import Reader, Writer
 from localfirst.operations.changing import written
 from localfirst.operations.naming import item_id
 from localfirst.operations.operation import Operation
@@ -22,13 +23,12 @@ from localfirst.replica.act import Act
 from localfirst.replica.refs import shown_refs
 from localfirst.replica.rows import find
 from localfirst.replica.structure import place_under, require_alive, require_no_circle
-from localfirst.session import Session
 
 _PLAIN = ("title", "status", "branch_name", "commit_hash", "pr_number")
 TOGETHER_BYTES_MAX = 8 * 1024 * 1024
 
 
-def create(session: Session, arguments: CreateWorkItem) -> dict[str, Any]:
+def create(session: Writer, arguments: CreateWorkItem) -> dict[str, Any]:
     """Creates one item; the same call again (with its `id`) answers with the item as it is."""
     values = _values(arguments, arguments.id or new_id(), arguments.parent_id)
     _pull_unknown(session, [arguments.parent_id, *arguments.depends_on])
@@ -38,7 +38,7 @@ def create(session: Session, arguments: CreateWorkItem) -> dict[str, Any]:
     return written(session, WORK_ITEM, row)
 
 
-def create_several(session: Session, arguments: CreateWorkItems) -> dict[str, Any]:
+def create_several(session: Writer, arguments: CreateWorkItems) -> dict[str, Any]:
     """Creates items that name each other by keys, all of them or none."""
     items = arguments.items
     _refuse_too_much(arguments)
@@ -109,7 +109,7 @@ def _wait_for(act: Act, project_id: str, row_id: str, others: Iterable[str]) -> 
         act.change(WORK_ITEM_DEPENDENCY, None, values)
 
 
-def _pull_unknown(session: Session, names: Iterable[str | None]) -> None:
+def _pull_unknown(session: Reader, names: Iterable[str | None]) -> None:
     if any(name is not None and find(session.replica, WORK_ITEM, name) is None for name in names):
         session.catch_up()
 
@@ -137,7 +137,7 @@ def _keys(items: list[PlannedWorkItem], ids: list[str]) -> dict[str, str]:
     return keys
 
 
-def _parent(session: Session, keys: dict[str, str], place: int, item: PlannedWorkItem) -> str | None:
+def _parent(session: Reader, keys: dict[str, str], place: int, item: PlannedWorkItem) -> str | None:
     if item.parent is None:
         return None if item.parent_id is None else item_id(session, f"items[{place}].parent_id", item.parent_id)
     if item.parent_id is not None:
@@ -145,7 +145,7 @@ def _parent(session: Session, keys: dict[str, str], place: int, item: PlannedWor
     return _named(session, keys, f"items[{place}].parent", item.parent)
 
 
-def _named(session: Session, keys: dict[str, str], field: str, name: str) -> str:
+def _named(session: Reader, keys: dict[str, str], field: str, name: str) -> str:
     """The id of an item that is named by a key of this call, by a ref or by an id."""
     if name in keys:
         return keys[name]

@@ -11,20 +11,20 @@ from localfirst_schema.identifiers import natural_id
 from localfirst_schema.results import LinkWritten
 from localfirst_schema.wire import Row
 
+from localfirst.client.ports import Reader, Writer
 from localfirst.operations.changing import require
 from localfirst.operations.operation import Operation
 from localfirst.operations.present import present
 from localfirst.replica.rows import find
 from localfirst.replica.structure import require_alive, require_no_circle
-from localfirst.session import Session
 
 
-def _link_id(session: Session, arguments: LinkWorkItems) -> str:
+def _link_id(session: Reader, arguments: LinkWorkItems) -> str:
     key = (arguments.source_id, arguments.target_id, arguments.dependency_type)
     return natural_id(session.project_id, WORK_ITEM_DEPENDENCY.name, *key)
 
 
-def link(session: Session, arguments: LinkWorkItems) -> dict[str, Any]:
+def link(session: Writer, arguments: LinkWorkItems) -> dict[str, Any]:
     """Links two items; linking again what is linked answers with the link as it is."""
     if arguments.source_id == arguments.target_id:
         raise CycleError("a work item cannot depend on itself; name two different items.", id=arguments.source_id)
@@ -50,7 +50,7 @@ def link(session: Session, arguments: LinkWorkItems) -> dict[str, Any]:
     return answer | session.written(found["id"])
 
 
-def unlink(session: Session, arguments: LinkWorkItems) -> dict[str, Any]:
+def unlink(session: Writer, arguments: LinkWorkItems) -> dict[str, Any]:
     """Takes a link away."""
     link_id = _link_id(session, arguments)
     if find(session.replica, WORK_ITEM_DEPENDENCY, link_id) is None:

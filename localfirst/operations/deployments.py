@@ -21,11 +21,11 @@ from localfirst_schema.metadata import DeploymentMetadata
 from localfirst_schema.results import DeploymentPage, DeploymentRead, DeploymentWritten
 from localfirst_schema.wire import Row, decode_json, encode_json
 
+from localfirst.client.ports import Reader, Writer
 from localfirst.operations.changing import require
 from localfirst.operations.operation import Operation
 from localfirst.operations.present import present
 from localfirst.replica.rows import find, select
-from localfirst.session import Session
 
 # The deployments are few, and each finds its links by the index: the cross joins keep that order.
 _VENDORS = """
@@ -42,7 +42,7 @@ _WORK_ITEMS = """
 """
 
 
-def record(session: Session, arguments: RecordDeployment) -> dict[str, Any]:
+def record(session: Writer, arguments: RecordDeployment) -> dict[str, Any]:
     """Records a deployment and its links as one act."""
     content = metadata.check(DeploymentMetadata, arguments.metadata)
     vendors, items = _distinct(arguments.vendor_ids), _distinct(arguments.work_item_ids)
@@ -76,7 +76,7 @@ def _link_of(entity: Entity) -> tuple[Entity, str]:
     return WORK_ITEM_DEPLOYMENT_LINK, "work_item_id"
 
 
-def _shown(session: Session, rows: list[Row]) -> list[dict[str, Any]]:
+def _shown(session: Reader, rows: list[Row]) -> list[dict[str, Any]]:
     """Deployments as results show them; what they touched is found for all of them at once."""
     asked = encode_json([row["id"] for row in rows])
     vendors, items = _touched(session, _VENDORS, asked), _touched(session, _WORK_ITEMS, asked)
@@ -96,7 +96,7 @@ def _of_content(row: Row) -> dict[str, Any]:
     return {"timestamp": row["deployed_at"], **{name: content.get(name) for name in ("commit_hash", "pr_number", "pr_title")}}
 
 
-def _touched(session: Session, sql: str, asked: str) -> dict[str, list[tuple[str, str]]]:
+def _touched(session: Reader, sql: str, asked: str) -> dict[str, list[tuple[str, str]]]:
     """The id and name of what each deployment touched."""
     touched: dict[str, list[tuple[str, str]]] = defaultdict(list)
     for deployment_id, row_id, name in session.replica.execute(sql, (asked,)):
@@ -104,20 +104,20 @@ def _touched(session: Session, sql: str, asked: str) -> dict[str, list[tuple[str
     return touched
 
 
-def query(session: Session, arguments: QueryDeployment) -> dict[str, Any]:
+def query(session: Reader, arguments: QueryDeployment) -> dict[str, Any]:
     """One deployment."""
     source = session.read(arguments.id)
     (shown,) = _shown(session, [require(session, DEPLOYMENT, arguments.id)])
     return shown | source
 
 
-def newest(session: Session, limit: int, offset: int = 0, since: str | None = None) -> list[dict[str, Any]]:
+def newest(session: Reader, limit: int, offset: int = 0, since: str | None = None) -> list[dict[str, Any]]:
     """Deployments as results show them, newest first."""
     where = "deleted_at IS NULL AND deployed_at >= ? ORDER BY deployed_at DESC, id DESC LIMIT ? OFFSET ?"
     return _shown(session, select(session.replica, DEPLOYMENT, where, (since or "", limit, offset)))
 
 
-def list_deployments(session: Session, arguments: ListDeployments) -> dict[str, Any]:
+def list_deployments(session: Reader, arguments: ListDeployments) -> dict[str, Any]:
     """A page of deployments, newest first."""
     source = session.read()
     count = "SELECT count(*) FROM deployment_events WHERE deleted_at IS NULL AND deployed_at >= ?"

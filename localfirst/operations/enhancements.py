@@ -9,6 +9,7 @@ from localfirst_schema.entities import ENHANCEMENT
 from localfirst_schema.identifiers import new_id
 from localfirst_schema.results import EnhancementPage, EnhancementWritten
 
+from localfirst.client.ports import Reader, Writer
 from localfirst.operations.changing import (
     catch_up_with,
     check_not_deleted,
@@ -22,7 +23,6 @@ from localfirst.operations.changing import (
 from localfirst.operations.operation import Operation
 from localfirst.operations.present import present
 from localfirst.replica.rows import select
-from localfirst.session import Session
 
 _FIELDS = ("title", "description", "priority", "status", "target_quarter", "requires_constitutional_principles")
 BY_URGENCY = """
@@ -31,7 +31,7 @@ BY_URGENCY = """
 """
 
 
-def create(session: Session, arguments: CreateEnhancement) -> dict[str, Any]:
+def create(session: Writer, arguments: CreateEnhancement) -> dict[str, Any]:
     """Adds an enhancement."""
     values = {"id": new_id(), **{name: getattr(arguments, name) for name in _FIELDS}}
     with session.act(arguments.created_by) as act:
@@ -39,7 +39,7 @@ def create(session: Session, arguments: CreateEnhancement) -> dict[str, Any]:
     return written(session, ENHANCEMENT, row)
 
 
-def update(session: Session, arguments: UpdateEnhancement) -> dict[str, Any]:
+def update(session: Writer, arguments: UpdateEnhancement) -> dict[str, Any]:
     """Changes an enhancement from the version that the caller read."""
     changes = arguments.given(*_FIELDS, "deleted")
     require_some(changes, *_FIELDS, "deleted", "clear")
@@ -57,7 +57,7 @@ def update(session: Session, arguments: UpdateEnhancement) -> dict[str, Any]:
     return written(session, ENHANCEMENT, row)
 
 
-def list_enhancements(session: Session, arguments: ListEnhancements) -> dict[str, Any]:
+def list_enhancements(session: Reader, arguments: ListEnhancements) -> dict[str, Any]:
     """A page of enhancements, most urgent first."""
     source = session.read()
     where, bindings = ["deleted_at IS NULL"], []

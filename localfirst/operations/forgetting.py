@@ -13,7 +13,8 @@ from localfirst_schema.arguments import ForgetIndex
 from localfirst_schema.errors import InvalidStateError, LocalfirstError, NotFoundError, UnavailableError, ValidationError
 from localfirst_schema.results import IndexForgotten
 
-from localfirst.acknowledgement import tried
+from localfirst.client.follow_up import tried
+from localfirst.client.ports import Reader
 from localfirst.code_index.file_name import as_text
 from localfirst.code_index.jobs import table
 from localfirst.code_index.jobs.target import known_root
@@ -22,7 +23,6 @@ from localfirst.code_index.store import forgetting
 from localfirst.code_index.store.transaction import writing
 from localfirst.operations.operation import Operation
 from localfirst.replica.connection import connect
-from localfirst.session import Session
 
 logger = logging.getLogger("localfirst.index")
 
@@ -33,7 +33,7 @@ _REPLICA_ID = "SELECT replica_id FROM replica"
 OnServer = Literal["none", "removed", "kept", "unreachable"]
 
 
-def forget_index(session: Session, arguments: ForgetIndex) -> dict[str, Any]:
+def forget_index(session: Reader, arguments: ForgetIndex) -> dict[str, Any]:
     """Takes one repository out of the index, with its jobs. Raises NotFoundError, InvalidStateError while a job is at it."""
     if not session.settings.replica.exists():
         raise UnavailableError("the replica's file is not in its place at the moment; try again.")
@@ -95,7 +95,7 @@ def _refuse_while_indexed(connection: apsw.Connection, root: str) -> None:
         )
 
 
-def _withdraw(session: Session, connection: apsw.Connection, key: str | None) -> OnServer:
+def _withdraw(session: Reader, connection: apsw.Connection, key: str | None) -> OnServer:
     """Takes this replica's claim back: a tree that it alone has published. One with a git remote is the team's.
 
     Work trees of one repository have one name there, which goes with the last of them.

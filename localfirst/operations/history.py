@@ -14,10 +14,10 @@ from localfirst_schema.wire import Fields, Row, decode_fields, decode_json
 from localfirst_sync.ports import Line
 from localfirst_sync.shown_versions import Content, begins_with_creation, content, nothing, replayed, told
 
+from localfirst.client.ports import Reader, Writer
 from localfirst.operations.changing import check_not_deleted, check_version, require, require_still, written
 from localfirst.operations.operation import Operation
 from localfirst.operations.work_items import apply_changes
-from localfirst.session import Session
 
 # What waits comes last: it was made on what was shown here, wherever the server puts it.
 _LINES = """
@@ -51,7 +51,7 @@ class Past(NamedTuple):
     is_whole: bool
 
 
-def past(session: Session, entity: Entity, row: Row) -> Past:
+def past(session: Reader, entity: Entity, row: Row) -> Past:
     """What this replica knows of a row's past, each version as it was shown (`localfirst_sync.shown_versions`).
 
     Where the beginning is missing (a new replica is given 90 days), it begins with what is left when all that is known is
@@ -89,7 +89,7 @@ def _undone(entity: Entity, now: Content, lines: Sequence[Line], changes: Sequen
     return contents[::-1]
 
 
-def get_history(session: Session, arguments: GetHistory) -> dict[str, Any]:
+def get_history(session: Reader, arguments: GetHistory) -> dict[str, Any]:
     """The changes of one thing, newest first."""
     source = session.read(arguments.id)
     entity = ENTITY[arguments.entity]
@@ -112,7 +112,7 @@ def _newest_first(step: Step) -> int:
     return -step.line.version
 
 
-def _row_or_nothing(session: Session, entity: Entity, row_id: str) -> Row:
+def _row_or_nothing(session: Reader, entity: Entity, row_id: str) -> Row:
     """The row; of one that is not there, or not yet, but of which changes were made, a row without content."""
     try:
         return require(session, entity, row_id)
@@ -138,7 +138,7 @@ def _old_and_new(entity: Entity, step: Step) -> Fields:
     return shown
 
 
-def revert(session: Session, arguments: RevertWorkItem) -> dict[str, Any]:
+def revert(session: Writer, arguments: RevertWorkItem) -> dict[str, Any]:
     """Makes a new version of an item with the content of an earlier one."""
     require(session, WORK_ITEM, arguments.id)
     if arguments.to_version >= arguments.version:
@@ -163,13 +163,13 @@ def revert(session: Session, arguments: RevertWorkItem) -> dict[str, Any]:
     return written(session, WORK_ITEM, row)
 
 
-def _is_unknown(session: Session, item_id: str, version: int) -> bool:
+def _is_unknown(session: Reader, item_id: str, version: int) -> bool:
     """Whether changes of others may lie before this version that have not come yet."""
     first: int | None = session.replica.execute(_FIRST_AWAITED, (item_id, WORK_ITEM.name)).get
     return first is not None and version >= first
 
 
-def _content_at(session: Session, row: Row, version: int) -> Content:
+def _content_at(session: Reader, row: Row, version: int) -> Content:
     """What somebody was shown as this version: what the server made of it, before what waits here alone."""
     steps = past(session, WORK_ITEM, row).steps
     newest_first = steps[::-1]

@@ -19,7 +19,8 @@ from localfirst_schema.results import (
     RepositoryIndexed,
 )
 
-from localfirst.acknowledgement import FOLLOW_UP_FAILED, tried
+from localfirst.client.follow_up import FOLLOW_UP_FAILED, tried
+from localfirst.client.ports import Reader
 from localfirst.code_index.file_name import shown
 from localfirst.code_index.jobs import estimate, file_list, table, words
 from localfirst.code_index.jobs.job import Job
@@ -30,9 +31,7 @@ from localfirst.code_index.skipped import TROUBLES
 from localfirst.code_index.store import repositories
 from localfirst.code_index.worker import start as worker
 from localfirst.operations.operation import Operation
-from localfirst.reading.without_replica import SessionWithoutReplica
 from localfirst.replica.connection import connect, immediate
-from localfirst.session import Session
 
 logger = logging.getLogger("localfirst")
 
@@ -48,7 +47,7 @@ SKIPPED_NAMED = 200
 """Files that a rule left out, named at most at a time; `skipped_by_rule` counts all."""
 
 
-def start_indexing(session: Session, arguments: StartIndexing) -> dict[str, Any]:
+def start_indexing(session: Reader, arguments: StartIndexing) -> dict[str, Any]:
     """Notes the job, and sees to it that a worker is there; returns without waiting for it."""
     root = repository_root(arguments.repo_path)
     seconds = estimate.duration_s(session.replica, root, force=arguments.force_reindex)
@@ -58,7 +57,7 @@ def start_indexing(session: Session, arguments: StartIndexing) -> dict[str, Any]
     return answer | {"warnings": _ensured(session, is_to_change=is_to_change)}
 
 
-def _ensured(session: Session, *, is_to_change: bool) -> list[str]:
+def _ensured(session: Reader, *, is_to_change: bool) -> list[str]:
     """Sees to it that a worker is there for a job that is noted. Returns warnings: without one the next client starts it."""
     warnings: list[str] = []
     tried(lambda: (worker.ensure_another if is_to_change else worker.ensure)(session.settings), None, warnings)
@@ -91,12 +90,11 @@ def _started(job: Job, arguments: StartIndexing, *, is_new: bool) -> dict[str, A
     }
 
 
-def status(session: Session | SessionWithoutReplica, arguments: IndexingStatusOf) -> dict[str, Any]:
+def status(session: Reader, arguments: IndexingStatusOf) -> dict[str, Any]:
     """How far a job is. Jobs are in the replica alone: where it cannot even be read, raises the error that says why."""
-    if isinstance(session, SessionWithoutReplica) and not session.has_copy():
-        raise session.refusal()
+    session.require_index()
     job = table.find(session.replica, arguments.job_id)
-    if job.status not in FINAL and isinstance(session, Session):
+    if job.status not in FINAL and not session.is_replica_away:
         worker.ensure(session.settings)
     skipped = {
         "skipped_by_rule": _by_rule(session.replica, job),
@@ -112,14 +110,14 @@ def _skipped_files(connection: apsw.Connection, job: Job, rule: str | None) -> l
     return [{"file_path": shown(one.path), "rule": one.rule.value, "detail": one.detail} for one in found]
 
 
-def _source(session: Session | SessionWithoutReplica) -> dict[str, Any]:
+def _source(session: Reader) -> dict[str, Any]:
     """The common fields of a result about jobs: the server knows nothing of them, so it makes none older."""
-    if isinstance(session, SessionWithoutReplica):
+    if session.is_replica_away:
         return session.of_replica()
     return {"success": True, "warnings": [], "data_source": "sqlite_cache"}
 
 
-def cancel(session: Session, arguments: OneIndexingJob) -> dict[str, Any]:
+def cancel(session: Reader, arguments: OneIndexingJob) -> dict[str, Any]:
     """Cancels a job: at once for everybody who asks; the worker stops at its next transaction."""
     with session.act() as act:
         job = move_within(act.connection, arguments.job_id, JobState.CANCELLED)
@@ -129,16 +127,16 @@ def cancel(session: Session, arguments: OneIndexingJob) -> dict[str, Any]:
     return answer
 
 
-def list_jobs(session: Session | SessionWithoutReplica, arguments: ListIndexingJobs) -> dict[str, Any]:
+def list_jobs(session: Reader, arguments: ListIndexingJobs) -> dict[str, Any]:
     """A page of jobs."""
     root = known_root(arguments.repo_path) if arguments.repo_path is not None else None
     jobs, total = table.page(session.replica, arguments.status, root, arguments.limit, arguments.offset)
-    if isinstance(session, Session) and table.has_active(session.replica):
+    if not session.is_replica_away and table.has_active(session.replica):
         worker.ensure(session.settings)
     return {"jobs": [_present(session.replica, job) for job in jobs], "total_count": total} | _source(session)
 
 
-def index_repository(session: Session, arguments: IndexRepository) -> dict[str, Any]:
+def index_repository(session: Reader, arguments: IndexRepository) -> dict[str, Any]:
     """Has a repository indexed and waits for it, unless that takes long: then the job goes on in the background.
 
     Runs in a thread of its own, and so on a connection of its own.
@@ -172,7 +170,7 @@ def _whole(connection: apsw.Connection, job: Job) -> dict[str, Any]:
     return {"success": True, "message": _outcome(job)} | _present(connection, job) | more
 
 
-def _wait(session: Session, connection: apsw.Connection, job: Job) -> Job:
+def _wait(session: Reader, connection: apsw.Connection, job: Job) -> Job:
     """Until the job ends, or turns out to take long. Raises InvalidStateError if it fails."""
     deadline = time.monotonic() + WAIT_S
     while job.status not in FINAL and (words.seconds_left(job) or 0.0) <= SMALL_S and time.monotonic() < deadline:

@@ -15,7 +15,7 @@ from localfirst_schema.entities import DEPLOYMENT, ENHANCEMENT, VENDOR, WORK_ITE
 from localfirst.replica.refs import shown_refs
 
 if TYPE_CHECKING:
-    from localfirst.session import Session
+    from localfirst.client.ports import Reader
 
 Shown: TypeAlias = dict[str, Any]
 
@@ -29,7 +29,7 @@ _SELDOM = frozenset({"path", "depth", "created_at", "created_by"})
 _LISTS = ("items", "parent_chain", "unblocked")
 
 
-def shaped(session: Session, entity: Entity, answer: Shown, *, is_read: bool, is_full: bool) -> Shown:
+def shaped(session: Reader, entity: Entity, answer: Shown, *, is_read: bool, is_full: bool) -> Shown:
     """An answer with rows of `entity`: refs in all of them, and lean unless `is_full`.
 
     Args:
@@ -50,7 +50,7 @@ def shaped(session: Session, entity: Entity, answer: Shown, *, is_read: bool, is
     return answer
 
 
-def _refs(session: Session, entity: Entity, answer: Shown) -> dict[str, str]:
+def _refs(session: Reader, entity: Entity, answer: Shown) -> dict[str, str]:
     ids = list(dict.fromkeys(_ids(entity, answer)))
     return dict(zip(ids, shown_refs(session.replica, ids), strict=True)) if ids else {}
 

@@ -13,10 +13,10 @@ from localfirst.replica import refs
 from localfirst.replica.rows import find
 
 if TYPE_CHECKING:
-    from localfirst.session import Session
+    from localfirst.client.ports import Reader
 
 
-def resolved(session: Session, arguments: Arguments) -> Arguments:
+def resolved(session: Reader, arguments: Arguments) -> Arguments:
     """The arguments with whole ids. One that is whole is taken as it is, known or not.
 
     Raises NotFoundError for what names nothing, also after a pull; ValidationError for what names several items.
@@ -33,7 +33,7 @@ def resolved(session: Session, arguments: Arguments) -> Arguments:
     return arguments.model_copy(update=changed) if changed else arguments
 
 
-def item_id(session: Session, field: str, name: str) -> str:
+def item_id(session: Reader, field: str, name: str) -> str:
     """The id of the item that `name` (as `types.ItemId` has it) names. Raises as `resolved` does."""
     if len(name) == UUID_LENGTH:
         return name
@@ -49,7 +49,7 @@ def item_id(session: Session, field: str, name: str) -> str:
     return found[0]
 
 
-def _ambiguous(session: Session, field: str, name: str, found: list[str]) -> ValidationError:
+def _ambiguous(session: Reader, field: str, name: str, found: list[str]) -> ValidationError:
     told = found[: refs.CANDIDATES_TOLD]
     candidates = [
         {"ref": ref, "id": one, "title": cast("dict[str, Any]", find(session.replica, WORK_ITEM, one))["title"]}

@@ -11,8 +11,8 @@ from localfirst_schema.refs import short_ref
 from localfirst_schema.values import check_json
 from localfirst_schema.wire import decode_json
 
+from localfirst.client.ports import Reader
 from localfirst.replica.act import Act
-from localfirst.session import Session
 
 _WAITING = """
     SELECT h.fields, h.version, h.at, h.by FROM history AS h JOIN outbox AS o USING (history_id)
@@ -20,7 +20,7 @@ _WAITING = """
 """
 
 
-def waiting_blind_update(session: Session, item_id: str) -> dict[str, Any] | None:
+def waiting_blind_update(session: Reader, item_id: str) -> dict[str, Any] | None:
     """What this replica has written of an item that it does not hold, until the server has decided; the rest is unknown."""
     shown: dict[str, Any] | None = None
     for fields, version, at, by in session.replica.execute(_WAITING, (WORK_ITEM.name, item_id)):
@@ -30,7 +30,7 @@ def waiting_blind_update(session: Session, item_id: str) -> dict[str, Any] | Non
     return shown
 
 
-def keep_blind_update(session: Session, act: Act, item_id: str, version: int, changes: dict[str, Any]) -> dict[str, Any]:
+def keep_blind_update(session: Reader, act: Act, item_id: str, version: int, changes: dict[str, Any]) -> dict[str, Any]:
     """Keeps the change for the server to decide against `version`; what the caller did not give is unknown (null).
 
     Raises NotFoundError when there is no server, or it is there and does not know the id; ValidationError for a version that no

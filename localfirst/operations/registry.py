@@ -1,10 +1,11 @@
-"""All operations, each carried out by the cascade: on the first layer that can do it (`localfirst.reading.cascade`)."""
+"""All operations, each carried out by the cascade: on the first layer that can do it (`localfirst.operations.cascade`)."""
 
 from __future__ import annotations
 
 import dataclasses
 from typing import Any
 
+from localfirst.client.ports import Source
 from localfirst.operations import (
     archiving,
     claims,
@@ -28,11 +29,10 @@ from localfirst.operations import (
     work_item_queries,
     work_items,
 )
+from localfirst.operations.cascade import Run, carry_out
 from localfirst.operations.lean import shaped
 from localfirst.operations.naming import resolved
 from localfirst.operations.operation import Operation
-from localfirst.reading.cascade import Run, carry_out
-from localfirst.session import Session
 
 
 def _in_the_callers_terms(operation: Operation) -> Run:
@@ -52,7 +52,7 @@ def _in_the_callers_terms(operation: Operation) -> Run:
 def _guarded(operation: Operation) -> Operation:
     run, reads = _in_the_callers_terms(operation), operation.effect == "read"
 
-    def guarded(session: Session, arguments: Any) -> dict[str, Any]:
+    def guarded(session: Source, arguments: Any) -> dict[str, Any]:
         return carry_out(operation.name, run, reads=reads, session=session, arguments=arguments)
 
     return dataclasses.replace(operation, run=guarded)

@@ -8,13 +8,13 @@ from localfirst_schema.arguments import SearchWorkItems
 from localfirst_schema.entities import WORK_ITEM
 from localfirst_schema.results import FoundItems
 
+from localfirst.client.ports import Reader
 from localfirst.operations.operation import Operation
 from localfirst.operations.present import present
 from localfirst.replica.connection import sqlite_errors
-from localfirst.session import Session
 
 
-def search(session: Session, arguments: SearchWorkItems) -> dict[str, Any]:
+def search(session: Reader, arguments: SearchWorkItems) -> dict[str, Any]:
     """Items by the words of the query and by its meaning, best first."""
     from localfirst.search.work_items import find  # the model's libraries are for those who search
 

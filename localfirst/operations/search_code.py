@@ -4,30 +4,25 @@ from __future__ import annotations
 
 import logging
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary
 
 from localfirst_schema.arguments import SearchCode
 from localfirst_schema.errors import InvalidStateError, UnavailableError
 from localfirst_schema.results import CodeSearched
 
+from localfirst.client.ports import Reader
 from localfirst.operations.operation import Operation
-from localfirst.reading.without_replica import SessionWithoutReplica
 from localfirst.replica.connection import sqlite_errors
-from localfirst.session import Session
 
 if TYPE_CHECKING:
     from localfirst.code_index.search.engine import CodeEngine
 
 logger = logging.getLogger("localfirst.search")
 
-engines: WeakKeyDictionary[Session | SessionWithoutReplica, CodeEngine] = WeakKeyDictionary()
-"""What each session keeps for its searches."""
 
-
-def search_code(session: Session | SessionWithoutReplica, arguments: SearchCode) -> dict[str, Any]:
+def search_code(session: Reader, arguments: SearchCode) -> dict[str, Any]:
     """Places in indexed files by words and by meaning, best first, and what the answer does not cover."""
     with sqlite_errors():
-        if isinstance(session, SessionWithoutReplica):
+        if session.is_replica_away:
             return _without_replica(session, arguments)
         if arguments.scope == "team":
             from localfirst.code_index.search.team import search_team
@@ -40,12 +35,12 @@ def search_code(session: Session | SessionWithoutReplica, arguments: SearchCode)
         return _engine_of(session).answer(session.replica, arguments)
 
 
-def _without_replica(session: SessionWithoutReplica, arguments: SearchCode) -> dict[str, Any]:
+def _without_replica(session: Reader, arguments: SearchCode) -> dict[str, Any]:
     """From a copy of the replica's index where there is one, else from the team's, else nothing; says which in any case."""
     from localfirst.code_index.search.engine import nothing_found
     from localfirst.code_index.search.team import search_team
 
-    if session.has_copy() and arguments.scope == "local":
+    if session.has_index() and arguments.scope == "local":
         return _engine_of(session).answer(session.replica, arguments) | _said_of(session)
     if session.link is not None and session.link.is_online():
         try:
@@ -58,12 +53,12 @@ def _without_replica(session: SessionWithoutReplica, arguments: SearchCode) -> d
                 if not found["results"]:
                     found["coverage"] = 0.0  # perhaps it is here, and was never shared
             return found
-    if session.has_copy():
+    if session.has_index():
         return _engine_of(session).answer(session.replica, arguments) | _said_of(session)
     return nothing_found("index_unavailable") | _said_of(session)
 
 
-def _said_of(session: SessionWithoutReplica) -> dict[str, Any]:
+def _said_of(session: Reader) -> dict[str, Any]:
     """Where an answer is from that is not the server's: what the server has of items says nothing of code."""
     source = session.of_replica()
     if session.link is not None and "database_unavailable" not in source["warnings"] and not session.link.is_online():
@@ -71,14 +66,10 @@ def _said_of(session: SessionWithoutReplica) -> dict[str, Any]:
     return source
 
 
-def _engine_of(session: Session | SessionWithoutReplica) -> CodeEngine:
-    engine = engines.get(session)
-    if engine is None:
-        from localfirst.code_index.search.engine import CodeEngine  # numpy and the model are for those who search
+def _engine_of(session: Reader) -> CodeEngine:
+    from localfirst.code_index.search.engine import CodeEngine  # numpy and the model are for those who search
 
-        engine = engines[session] = CodeEngine(session.settings)
-        session.held.callback(engine.close)
-    return engine
+    return session.services.of(CodeEngine, lambda: CodeEngine(session.settings))
 
 
 OPERATIONS = (

@@ -8,13 +8,13 @@ from typing import Any
 from localfirst_schema.arguments import GenerateFullStatus
 from localfirst_schema.results import FullStatus
 
+from localfirst.client.ports import Reader
+from localfirst.client.where import place
 from localfirst.operations.deployments import newest
 from localfirst.operations.enhancements import BY_URGENCY
 from localfirst.operations.operation import Operation
 from localfirst.operations.status_text import status_text
 from localfirst.replica.connection import snapshot
-from localfirst.session import Session
-from localfirst.where import place
 
 RECENT_DEPLOYMENTS = 10
 
@@ -30,7 +30,7 @@ _PENDING = f"""
 """
 
 
-def generate(session: Session, arguments: GenerateFullStatus) -> dict[str, Any]:
+def generate(session: Reader, arguments: GenerateFullStatus) -> dict[str, Any]:
     """Vendors, work items, deployments and enhancements, all of one moment."""
     source = session.read()
     with snapshot(session.replica):
@@ -49,7 +49,7 @@ def generate(session: Session, arguments: GenerateFullStatus) -> dict[str, Any]:
     return result | source
 
 
-def _vendor_health(session: Session) -> dict[str, Any]:
+def _vendor_health(session: Reader) -> dict[str, Any]:
     counts: list[Any] = session.replica.execute(_VENDORS).fetchall()
     total, operational = counts[0]
     return {
@@ -60,7 +60,7 @@ def _vendor_health(session: Session) -> dict[str, Any]:
     }
 
 
-def _work_items(session: Session) -> dict[str, Any]:
+def _work_items(session: Reader) -> dict[str, Any]:
     by_type = dict.fromkeys(("project", "session", "task", "research"), 0)
     by_status = dict.fromkeys(("active", "completed", "blocked"), 0)
     by_priority = dict.fromkeys(("high", "medium", "low", "none"), 0)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from localfirst.session import Session
+from localfirst.client.ports import Reader
 
 
-def status_text(session: Session) -> str:
+def status_text(session: Reader) -> str:
     """The whole project as a status file."""
     from localfirst.markdown.store import document_of  # parsing YAML is not needed before somebody asks
     from localfirst.markdown.write import render

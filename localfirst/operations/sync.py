@@ -8,16 +8,17 @@ from localfirst_schema.arguments import Nothing
 from localfirst_schema.errors import UnavailableError
 from localfirst_schema.results import Synced, SyncStatus
 
+from localfirst.client.ports import Reader
+from localfirst.client.where import place
 from localfirst.operations.operation import Operation
-from localfirst.replica import access, last_recovery, outbox, set_aside
-from localfirst.session import Session
+from localfirst.replica import access, outbox, set_aside
+from localfirst.replica.recovery import last_recovery
 from localfirst.settings.untrusted import WARNING
-from localfirst.where import place
 
 SYNC_TIMEOUT_S = 300.0
 
 
-def sync_now(session: Session, arguments: Nothing) -> dict[str, Any]:
+def sync_now(session: Reader, arguments: Nothing) -> dict[str, Any]:
     """Sends everything queued and pulls up to the server's head."""
     if session.link is None:
         raise UnavailableError("no server is configured; set LOCALFIRST_DATABASE_URL to synchronise with one.")
@@ -32,14 +33,14 @@ def sync_now(session: Session, arguments: Nothing) -> dict[str, Any]:
     return done | {"success": True, "warnings": _of_access(session)}
 
 
-def _of_access(session: Session) -> list[str]:
+def _of_access(session: Reader) -> list[str]:
     """What there is to say where the server takes no changes from this user, or none for the time being."""
     if not access.is_read_only(session.replica):
         return []
     return ["read_only"] if outbox.is_empty(session.replica) else ["pending_local_changes", "read_only"]
 
 
-def sync_status(session: Session, arguments: Nothing) -> dict[str, Any]:
+def sync_status(session: Reader, arguments: Nothing) -> dict[str, Any]:
     """How this replica stands to the server."""
     cursor, last_sync_at = session.replica.execute("SELECT cursor_seq, last_sync_at FROM replica").fetchall()[0]
     head = session.link.head() if session.link is not None else None

@@ -14,6 +14,7 @@ from localfirst_schema.errors import InvalidStateError, VersionMismatchError
 from localfirst_schema.results import Undone
 from localfirst_schema.wire import Row
 
+from localfirst.client.ports import Writer
 from localfirst.operations.inverse import inverse
 from localfirst.operations.operation import Operation
 from localfirst.operations.references import require_references
@@ -22,13 +23,12 @@ from localfirst.replica.act import Act
 from localfirst.replica.last_act import Step
 from localfirst.replica.rows import find
 from localfirst.replica.structure import derive_paths, has_live_children, place_under, require_alive
-from localfirst.session import Session
 
 SHOWN = 50
 """So many of the changes are shown in the answer; the count is of all."""
 
 
-def undo(session: Session, arguments: Undo) -> dict[str, Any]:
+def undo(session: Writer, arguments: Undo) -> dict[str, Any]:
     """Takes the last act of this session back."""
     session.catch_up()  # what others did to the rows is to be seen before, not to clash afterwards
     with session.act(arguments.updated_by) as act:

@@ -14,18 +14,18 @@ from localfirst_schema.metadata import VendorMetadata
 from localfirst_schema.results import VendorPage, VendorRead, VendorWritten
 from localfirst_schema.wire import Row, decode_json
 
+from localfirst.client.ports import Reader, Writer
 from localfirst.operations.changing import check_not_deleted, check_version, refuse_null, require_some, require_still, written
 from localfirst.operations.operation import Operation
 from localfirst.operations.present import present
 from localfirst.replica.rows import find, select
-from localfirst.session import Session
 
 
-def _id(session: Session, name: str) -> str:
+def _id(session: Reader, name: str) -> str:
     return natural_id(session.project_id, VENDOR.name, name)
 
 
-def create(session: Session, arguments: CreateVendor) -> dict[str, Any]:
+def create(session: Writer, arguments: CreateVendor) -> dict[str, Any]:
     """Creates a vendor; one that was deleted comes back with the new content."""
     content = metadata.check(VendorMetadata, arguments.metadata)
     vendor_id = _id(session, arguments.name)
@@ -58,7 +58,7 @@ def vendor_status(operational: bool) -> str:
     return "operational" if operational else "broken"
 
 
-def _require(session: Session, name: str, vendor_id: str) -> Row:
+def _require(session: Reader, name: str, vendor_id: str) -> Row:
     row = find(session.replica, VENDOR, vendor_id)
     if row is None and session.catch_up():
         row = find(session.replica, VENDOR, vendor_id)
@@ -69,14 +69,14 @@ def _require(session: Session, name: str, vendor_id: str) -> Row:
     return row
 
 
-def query(session: Session, arguments: QueryVendorStatus) -> dict[str, Any]:
+def query(session: Reader, arguments: QueryVendorStatus) -> dict[str, Any]:
     """One vendor by name."""
     vendor_id = _id(session, arguments.name)
     source = session.read(vendor_id)
     return present(VENDOR, _require(session, arguments.name, vendor_id)) | source
 
 
-def update(session: Session, arguments: UpdateVendorStatus) -> dict[str, Any]:
+def update(session: Writer, arguments: UpdateVendorStatus) -> dict[str, Any]:
     """Changes a vendor from the version that the caller read."""
     changes = arguments.given("operational", "metadata")
     require_some(changes, "operational", "metadata")
@@ -97,7 +97,7 @@ def update(session: Session, arguments: UpdateVendorStatus) -> dict[str, Any]:
     return written(session, VENDOR, row)
 
 
-def list_vendors(session: Session, arguments: ListVendors) -> dict[str, Any]:
+def list_vendors(session: Reader, arguments: ListVendors) -> dict[str, Any]:
     """A page of vendors, by name."""
     source = session.read()
     where, bindings = "deleted_at IS NULL", []

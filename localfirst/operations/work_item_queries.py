@@ -8,6 +8,7 @@ from localfirst_schema.arguments import ListWorkItems, QueryWorkItem, ReadyWorkI
 from localfirst_schema.entities import WORK_ITEM
 from localfirst_schema.results import ReadyItems, WorkItemPage, WorkItemRead
 
+from localfirst.client.ports import Reader
 from localfirst.operations import readiness
 from localfirst.operations.changing import require
 from localfirst.operations.comments import comment_count, last_comments
@@ -16,7 +17,6 @@ from localfirst.operations.partial import waiting_blind_update
 from localfirst.operations.present import present
 from localfirst.operations.work_item_tree import add_children, ancestors
 from localfirst.replica.rows import find, select
-from localfirst.session import Session
 
 LEVELS_MAX = 10
 """A tree has five; what came in otherwise may have more, and is shown so far."""
@@ -34,7 +34,7 @@ _DEPENDENCIES = """
 """
 
 
-def query(session: Session, arguments: QueryWorkItem) -> dict[str, Any]:
+def query(session: Reader, arguments: QueryWorkItem) -> dict[str, Any]:
     """One item, its ancestors, the tree below it, its dependencies and its last comments."""
     source = session.read(arguments.id)
     if find(session.replica, WORK_ITEM, arguments.id) is None and (partial := waiting_blind_update(session, arguments.id)):
@@ -53,7 +53,7 @@ def query(session: Session, arguments: QueryWorkItem) -> dict[str, Any]:
     return result | source
 
 
-def dependencies_of(session: Session, item_id: str) -> list[dict[str, Any]]:
+def dependencies_of(session: Reader, item_id: str) -> list[dict[str, Any]]:
     """The links at one item, seen from it."""
     return [
         {
@@ -65,7 +65,7 @@ def dependencies_of(session: Session, item_id: str) -> list[dict[str, Any]]:
     ]
 
 
-def list_items(session: Session, arguments: ListWorkItems) -> dict[str, Any]:
+def list_items(session: Reader, arguments: ListWorkItems) -> dict[str, Any]:
     """A page of items, newest change first."""
     source = session.read()
     where = ["1"]
@@ -92,7 +92,7 @@ def list_items(session: Session, arguments: ListWorkItems) -> dict[str, Any]:
     } | source
 
 
-def ready(session: Session, arguments: ReadyWorkItems) -> dict[str, Any]:
+def ready(session: Reader, arguments: ReadyWorkItems) -> dict[str, Any]:
     """What can be worked on now, most urgent first."""
     source = session.read()
     under = None if arguments.under is None else require(session, WORK_ITEM, arguments.under)["path"]

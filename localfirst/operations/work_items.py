@@ -12,6 +12,7 @@ from localfirst_schema.json_merge import merge_patch
 from localfirst_schema.results import WorkItemWritten
 from localfirst_schema.wire import Row, decode_json
 
+from localfirst.client.ports import Writer
 from localfirst.operations.changing import (
     catch_up_with,
     check_not_deleted,
@@ -25,12 +26,11 @@ from localfirst.operations.partial import keep_blind_update
 from localfirst.replica.act import Act
 from localfirst.replica.rows import find
 from localfirst.replica.structure import derive_paths, has_live_children, place_under, require_alive
-from localfirst.session import Session
 
 _PLAIN = ("title", "status", "branch_name", "commit_hash", "pr_number")
 
 
-def update(session: Session, arguments: UpdateWorkItem) -> dict[str, Any]:
+def update(session: Writer, arguments: UpdateWorkItem) -> dict[str, Any]:
     """Changes one item from the version that the caller read."""
     changes = arguments.given(*_PLAIN, "parent_id", "metadata", "deleted")
     require_some(changes, *_PLAIN, "parent_id", "metadata", "deleted", "clear")

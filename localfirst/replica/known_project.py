@@ -6,7 +6,7 @@ import apsw
 
 from localfirst.replica import bootstrap
 from localfirst.replica.naming import make_ids_anew
-from localfirst.replica.salvage import compare_everything
+from localfirst.replica.recovery.salvage import compare_everything
 
 
 def take_project(connection: apsw.Connection, project_id: str, name: str) -> None:

@@ -36,7 +36,7 @@ from localfirst.replica.act import upsert_sql, write_row, written_columns
 from localfirst.replica.bootstrap import Bootstrap
 from localfirst.replica.connection import immediate, sqlite_errors
 from localfirst.replica.known_server import KnownServer
-from localfirst.replica.recollection import Snapshot, forget_told, recollections
+from localfirst.replica.recovery.recollection import Snapshot, forget_told, recollections
 from localfirst.replica.rows import as_row, find
 from localfirst.replica.spool import HISTORY, Spool
 from localfirst.replica.structure import derive_paths

@@ -1,9 +1,8 @@
-"""Opening a project's replica: create it, migrate it, give it an identity, set a broken one aside."""
+"""The file of a project's replica, opened where it is sound: created, migrated, given an identity."""
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
 from pathlib import Path
 
 import apsw
@@ -12,7 +11,7 @@ from localfirst_schema.entities import CONFIGURATION
 from localfirst_schema.errors import UnavailableError
 from localfirst_schema.identifiers import natural_id, project_id
 
-from localfirst.replica.connection import BUSY_TIMEOUT_MS, ReplicaUnreadableError, connect, immediate, sqlite_errors
+from localfirst.replica.connection import BUSY_TIMEOUT_MS, connect, immediate, sqlite_errors
 from localfirst.replica.migrate import migrate
 from localfirst.replica.naming import give_name
 from localfirst.replica.planted import acting
@@ -21,33 +20,8 @@ DEFAULT_CONTEXT = "feature"
 DEFAULT_TOKEN_BUDGET = 200_000
 
 
-def open_replica(
-    path: Path,
-    project_name: str | None,
-    *,
-    busy_timeout_ms: int = BUSY_TIMEOUT_MS,
-    on_rebuilt: Callable[[str], None] | None = None,
-) -> apsw.Connection:
-    """Opens the replica at `path`; a project that has no name yet gets this one (None: local until named).
-
-    A project that has one keeps it: whether it is the right one is for the caller to say. A file that is no database, or a
-    damaged one, is renamed to ``NAME.corrupt-TIME``, a new one begun, and what can still be read of the old one saved into it
-    (`rebuild`); `on_rebuilt` is told so in words. Raises UnavailableError where the place cannot be written or is locked for
-    longer than `busy_timeout_ms`.
-    """
-    try:
-        return open_file(path, project_name, busy_timeout_ms=busy_timeout_ms)
-    except ReplicaUnreadableError:
-        from localfirst.replica.rebuild import rebuild  # rarely needed
-
-        words = rebuild(path, project_name, damaged=None)
-        if words is not None and on_rebuilt is not None:
-            on_rebuilt(words)
-        return open_file(path, project_name, busy_timeout_ms=busy_timeout_ms)
-
-
 def open_file(path: Path, project_name: str | None, *, busy_timeout_ms: int = BUSY_TIMEOUT_MS) -> apsw.Connection:
-    """The same for a file that is sound. Raises ReplicaUnreadableError for another."""
+    """The replica at `path`, as `opening.open_replica` has it. Raises ReplicaUnreadableError for a file that is not sound."""
     connection = connect(path, busy_timeout_ms=busy_timeout_ms)
     try:
         with sqlite_errors():

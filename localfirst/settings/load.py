@@ -11,8 +11,7 @@ import platformdirs
 from localfirst_schema.errors import UnavailableError, ValidationError
 
 from localfirst.git.place import Repository, repository_at
-from localfirst.project import find_root, name_of_repository
-from localfirst.registry import Registry
+from localfirst.git.project import find_root, name_of_repository
 from localfirst.settings import file
 from localfirst.settings.file import FILE_NAME, OWN_NAME, SettingsFile
 from localfirst.settings.finding import Names
@@ -20,6 +19,7 @@ from localfirst.settings.origin import KEYS, Origin, Said, chosen, may_name_proj
 from localfirst.settings.place import default_replica
 from localfirst.settings.placing import directory_of, placed
 from localfirst.settings.projects import TABLE, Projects
+from localfirst.settings.registry import Registry
 from localfirst.settings.settings import Settings
 from localfirst.settings.value import check, is_yes
 

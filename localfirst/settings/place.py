@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
 
-from localfirst.replicas_folder import folder
+from localfirst.settings.replicas_folder import folder
 
 
 def default_replica(root: Path, project: str | None) -> Path:

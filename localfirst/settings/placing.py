@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 from localfirst.git.mark import read_mark
 from localfirst.git.place import Repository
-from localfirst.replicas_folder import folder
 from localfirst.settings.finding import Directory, Folder, Found, Names, find, is_settled
 from localfirst.settings.place import name_in
 from localfirst.settings.projects import Projects
+from localfirst.settings.replicas_folder import folder
 
 
 class Placing(NamedTuple):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from localfirst_schema import timestamps
 
-from localfirst.registry import Registry
+from localfirst.settings.registry import Registry
 
 TABLE = "allowed"
 

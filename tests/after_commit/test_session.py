@@ -19,9 +19,9 @@ from reading.world import call, nobody_there
 
 from after_commit.steps import Steps
 from after_commit.writes import TOOLS, prepared
-from localfirst.acknowledgement import FOLLOW_UP_FAILED
+from localfirst.client.follow_up import FOLLOW_UP_FAILED
+from localfirst.client.session import Session
 from localfirst.operations.registry import BY_NAME
-from localfirst.session import Session
 from localfirst.settings import load
 
 # A step may fail between the opening of a file and the `with` that closes it.

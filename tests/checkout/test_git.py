@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 
 from localfirst.code_index.scan import scan
+from localfirst.fallback.git_history import GitHistory, read_history
 from localfirst.git.configuration import entries
 from localfirst.git.place import repository_at
+from localfirst.git.project import name_from_git, name_from_url
 from localfirst.git.runner import NoAnswerError, ask
-from localfirst.project import name_from_git, name_from_url
-from localfirst.reading.git_history import GitHistory, read_history
 
 WHO = {"GIT_AUTHOR_NAME": "Ann", "GIT_AUTHOR_EMAIL": "a@b.c", "GIT_COMMITTER_NAME": "Ann", "GIT_COMMITTER_EMAIL": "a@b.c"}
 

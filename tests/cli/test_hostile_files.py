@@ -19,13 +19,13 @@ from reading.world import call
 from waiting import until
 
 from cli.shell import Shell
+from localfirst.client.session import Session
 from localfirst.replica.backup import back_up, restore
 from localfirst.replica.bootstrap import Bootstrap
 from localfirst.replica.defences import defend_foreign
+from localfirst.replica.opening import open_replica
 from localfirst.replica.planted import acting, planted
-from localfirst.replica.rebuild import rebuild
-from localfirst.replica.replica import open_replica
-from localfirst.session import Session
+from localfirst.replica.recovery.rebuild import rebuild
 from localfirst.settings import load
 
 PROJECT = "team/board"

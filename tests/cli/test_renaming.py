@@ -13,7 +13,7 @@ from reading.world import call
 from waiting import until
 
 from cli.shell import Shell
-from localfirst.session import Session
+from localfirst.client.session import Session
 from localfirst.settings import load
 
 Server = psycopg.Connection[Any]

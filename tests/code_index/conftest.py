@@ -13,7 +13,7 @@ from code_index.workers import no_worker_left
 from localfirst import settings
 from localfirst.code_index.pipeline.pool import Pool
 from localfirst.replica.connection import connect
-from localfirst.replica.replica import open_replica
+from localfirst.replica.opening import open_replica
 from localfirst.settings import Settings
 
 

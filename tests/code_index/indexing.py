@@ -19,7 +19,7 @@ from localfirst.code_index.store import models
 from localfirst.code_index.store.compression import unpack
 from localfirst.embedding.provider import EmbeddingProvider
 from localfirst.embedding.static_code import load as load_for_code
-from localfirst.replica.replica import open_replica
+from localfirst.replica.opening import open_replica
 from localfirst.search.extension import ensure_loaded
 
 

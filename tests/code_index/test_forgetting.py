@@ -14,6 +14,7 @@ from waiting import until
 from code_index.indexing import Indexed, module, write
 from code_index.searching import FILES, Searched
 from code_index.workers import no_worker_left
+from localfirst.client.session import Session
 from localfirst.code_index.jobs import table
 from localfirst.code_index.jobs.states import JobState
 from localfirst.code_index.jobs.transition import move
@@ -21,10 +22,8 @@ from localfirst.code_index.store import repositories
 from localfirst.code_index.store.consistency import check
 from localfirst.code_index.store.files import LARGE
 from localfirst.code_index.store.forgetting import forget
-from localfirst.operations import search_code
 from localfirst.operations.registry import BY_NAME, OPERATIONS
 from localfirst.replica.connection import immediate
-from localfirst.session import Session
 from localfirst.settings import Settings, load
 
 
@@ -125,9 +124,6 @@ def session(tmp_path: Path, database_url: str) -> Iterator[Session]:
     opened = Session(settings)
     with no_worker_left(replica):
         yield opened
-    engine = search_code.engines.pop(opened, None)
-    if engine is not None:
-        engine.close()
     opened.close()
 
 

@@ -14,7 +14,7 @@ from localfirst.code_index.jobs.job import Job
 from localfirst.code_index.jobs.states import FINAL, TRANSITIONS, JobState
 from localfirst.code_index.jobs.transition import move
 from localfirst.replica.connection import immediate
-from localfirst.replica.replica import open_replica
+from localfirst.replica.opening import open_replica
 
 WAY_TO = {
     JobState.PENDING: (),

@@ -20,7 +20,7 @@ from localfirst.code_index.jobs.target import repository_root
 from localfirst.code_index.jobs.transition import move
 from localfirst.code_index.skipped import Skipped, SkipRule
 from localfirst.replica.connection import immediate
-from localfirst.replica.replica import open_replica
+from localfirst.replica.opening import open_replica
 
 
 @pytest.fixture

@@ -28,7 +28,7 @@ from localfirst.code_index.store.consistency import check
 from localfirst.embedding.static import load
 from localfirst.replica import set_aside
 from localfirst.replica.connection import connect as open_file
-from localfirst.replica.replica import open_replica
+from localfirst.replica.opening import open_replica
 from localfirst.settings import Settings
 
 REMOTE = "git@git.example:team/board.git"

@@ -15,7 +15,7 @@ from localfirst_schema.errors import UnavailableError
 
 from localfirst.code_index.store.transaction import prepare, writing
 from localfirst.replica.connection import be_patient, immediate
-from localfirst.replica.replica import open_replica
+from localfirst.replica.opening import open_replica
 from localfirst.replica.turn import Turn
 
 LONG_S = 20.0

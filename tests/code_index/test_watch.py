@@ -154,8 +154,8 @@ def test_a_process_that_watches_can_end(indexed: Indexed, root: Path) -> None:
 
 
 def test_the_thread_ends_with_the_session_that_searched(indexed: Indexed, root: Path, tmp_path: Path) -> None:
+    from localfirst.client.session import Session
     from localfirst.operations.registry import BY_NAME
-    from localfirst.session import Session
     from localfirst.settings import load
 
     write(root, a="def findable():\n    return 1\n")

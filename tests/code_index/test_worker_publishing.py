@@ -15,7 +15,7 @@ from localfirst import settings
 from localfirst.code_index.jobs import table
 from localfirst.code_index.worker import start
 from localfirst.replica.connection import connect, immediate
-from localfirst.replica.replica import open_replica
+from localfirst.replica.opening import open_replica
 from localfirst.settings import Settings
 
 Project = Callable[[str], Settings]

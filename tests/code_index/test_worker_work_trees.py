@@ -27,7 +27,7 @@ from localfirst.code_index.store import repositories
 from localfirst.code_index.store.consistency import check
 from localfirst.code_index.worker import start
 from localfirst.replica.connection import connect, immediate
-from localfirst.replica.replica import open_replica
+from localfirst.replica.opening import open_replica
 from localfirst.settings import Settings
 
 _PLACES = """

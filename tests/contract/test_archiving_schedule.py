@@ -17,9 +17,9 @@ from waiting import until
 from contract.agent import working
 from contract.laptop import Laptop
 from localfirst import settings
+from localfirst.client.session import Session
 from localfirst.operations import archiving_schedule
 from localfirst.operations.registry import BY_NAME
-from localfirst.session import Session
 
 
 def ago(days: float) -> str:

@@ -9,8 +9,9 @@ import pytest
 from localfirst_schema.errors import ValidationError
 
 from localfirst.embedding import configured, static_code
-from localfirst.embedding.choice import EmbeddingChoice, provider_of_model
+from localfirst.embedding.choice import EmbeddingChoice
 from localfirst.embedding.provider import EmbeddingUnavailableError
+from localfirst.embedding.providers import provider_of_model
 from localfirst.settings import Settings, load, trust
 
 

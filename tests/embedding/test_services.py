@@ -12,8 +12,9 @@ import pytest
 
 from embedding import misbehaving
 from embedding.misbehaving import Behaviour, Service
-from localfirst.embedding.choice import EmbeddingChoice, provider_of
+from localfirst.embedding.choice import EmbeddingChoice
 from localfirst.embedding.provider import EmbeddingProvider, EmbeddingUnavailableError
+from localfirst.embedding.providers import provider_of
 
 TOKEN = "sk-very-secret"
 

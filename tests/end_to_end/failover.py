@@ -40,7 +40,7 @@ from localfirst.replica.act import act
 from localfirst.replica.connection import connect
 from localfirst.replica.known_server import KnownServer
 from localfirst.replica.local_store import ReplicaStore
-from localfirst.replica.replica import open_replica
+from localfirst.replica.opening import open_replica
 from localfirst.replica.rows import find, select
 
 PROJECT = "example.org/team/failover"

@@ -9,8 +9,8 @@ import time
 
 from contract.laptop import PROGRAM, Laptop
 
+from localfirst.client.session import Session
 from localfirst.operations.registry import BY_NAME
-from localfirst.session import Session
 from localfirst.settings import load
 
 ITEMS = 500

@@ -25,8 +25,8 @@ import apsw
 from simulation import workload
 from simulation.album import Album
 
+from localfirst.client.session import Session
 from localfirst.replica.act import Act
-from localfirst.session import Session
 from localfirst.settings import load
 
 PAUSE_S = 0.03

@@ -14,8 +14,8 @@ from localfirst_schema.errors import UnavailableError
 from postgres import Server
 from reading.world import call
 
+from localfirst.client.session import Session
 from localfirst.replica.known_server import KnownServer
-from localfirst.session import Session
 from localfirst.settings import load
 
 Databases = Callable[[], str]

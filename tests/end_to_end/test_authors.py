@@ -15,7 +15,7 @@ from reading.world import call
 
 from end_to_end.conftest import NewLaptop
 from end_to_end.stores import replica_rows, server_rows
-from localfirst.session import Session
+from localfirst.client.session import Session
 from localfirst.settings import load
 
 

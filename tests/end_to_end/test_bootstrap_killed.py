@@ -14,7 +14,7 @@ from end_to_end.conftest import NewLaptop
 from end_to_end.killable_sync import start_sync, sync_whole
 from end_to_end.stores import one, replica_rows, server_rows
 from localfirst.replica import fulltext
-from localfirst.replica.replica import open_replica
+from localfirst.replica.opening import open_replica
 
 ITEMS = 6_000
 

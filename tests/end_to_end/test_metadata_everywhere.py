@@ -13,7 +13,7 @@ from localfirst_schema.errors import ValidationError
 from reading.world import call
 
 from end_to_end.conftest import NewLaptop
-from localfirst.session import Session
+from localfirst.client.session import Session
 from localfirst.settings import load
 
 NUMBERS: dict[str, Any] = {

@@ -11,8 +11,8 @@ from reading.world import call as calling
 
 from end_to_end.conftest import NewLaptop
 from end_to_end.stores import replica_rows, server_rows
+from localfirst.client.session import Session
 from localfirst.replica.rows import find
-from localfirst.session import Session
 from localfirst.settings import load
 
 AWAY = {"LOCALFIRST_DATABASE_URL": ""}

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from migration.project_on_disk import SAMPLE, Project, call
 
+from localfirst.client.session import Session
 from localfirst.markdown.parse import parse
-from localfirst.session import Session
 
 
 @pytest.fixture

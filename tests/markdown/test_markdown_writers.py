@@ -11,8 +11,8 @@ from cli.shell import Shell
 from migration.project_on_disk import Project, call
 from reading.world import nobody_there
 
+from localfirst.client.session import Session
 from localfirst.markdown.parse import parse
-from localfirst.session import Session
 
 ROUNDS = int(os.environ.get("LOCALFIRST_TEST_ROUNDS", "40"))
 """1 000 for a thorough run; a few are enough to meet an older state of the store."""

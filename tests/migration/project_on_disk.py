@@ -12,10 +12,10 @@ from localfirst_schema.entities import ENTITIES
 from localfirst_schema.wire import Row
 
 from localfirst import settings
+from localfirst.client.session import Session
 from localfirst.migration.migrate import migrate
 from localfirst.operations.registry import BY_NAME
 from localfirst.replica.rows import select
-from localfirst.session import Session
 
 TOOL = Path(__file__).parents[2] / "tools" / "migrate_project_status.py"
 SAMPLE = Path(__file__).parents[1] / "data" / "project_status.md"

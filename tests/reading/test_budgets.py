@@ -8,9 +8,9 @@ from pathlib import Path
 
 from gateway import Gateway
 
-from localfirst.reading.circuit import Circuit
+from localfirst.client.circuit import Circuit
+from localfirst.client.server_link import ServerLink
 from localfirst.replica import outbox
-from localfirst.server_link import ServerLink
 from reading.world import Reader, World, call
 
 

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from uuid import uuid4
 
-from localfirst.session import Session
+from localfirst.client.session import Session
 from localfirst.settings import load
 from reading.world import call
 

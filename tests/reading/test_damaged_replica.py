@@ -11,9 +11,9 @@ import pytest
 from localfirst_schema.errors import NotFoundError
 
 from localfirst.cli import replica_check
+from localfirst.client.session import Session
 from localfirst.replica import outbox
 from localfirst.replica.backup import back_up
-from localfirst.session import Session
 from localfirst.settings import Settings
 from reading.damage import checkpointed, destroy, pages_of
 from reading.world import Reader, World, call, nobody_there

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from localfirst.reading.git_history import read_history
-from localfirst.reading.merge_commits import merged_changes
+from localfirst.fallback.git_history import read_history
+from localfirst.fallback.merge_commits import merged_changes
 from reading.world import STATUS_FILE, Reader, World, git
 
 MERGES = (

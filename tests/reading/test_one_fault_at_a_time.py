@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from localfirst_schema.errors import NotFoundError, UnavailableError
 
-from localfirst.reading.cascade import ALONE_PATIENCE_S
+from localfirst.operations.cascade import ALONE_PATIENCE_S
 from reading.faults import FAULTS, STILL_READABLE, Fault, slow
 from reading.world import LAYERS, SOURCE, Reader, World
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from localfirst.session import Session
+from localfirst.client.session import Session
 from localfirst.settings import load
 from reading.world import call
 

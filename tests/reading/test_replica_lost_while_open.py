@@ -12,8 +12,8 @@ import psycopg
 import pytest
 from localfirst_schema.errors import UnavailableError
 
-from localfirst import session as sessions
-from localfirst.session import Session
+from localfirst.client import session as sessions
+from localfirst.client.session import Session
 from reading.world import Reader, World
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from localfirst_schema.errors import NotFoundError, UnavailableError
 
-from localfirst.session import Session
+from localfirst.client.session import Session
 from reading.world import STATUS_FILE, Reader, World, git, nobody_there
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import psycopg
 
-from localfirst.session import Session
+from localfirst.client.session import Session
 from localfirst.settings import load
 from reading.world import call
 

@@ -16,10 +16,9 @@ from typing import Any
 from code_index.workers import no_worker_left
 from waiting import until
 
-from localfirst.operations import search_code
+from localfirst.client.opening import open_session
+from localfirst.client.session import Session
 from localfirst.operations.registry import BY_NAME
-from localfirst.reading.without_replica import open_session
-from localfirst.session import Session
 from localfirst.settings import Settings, load
 from reading.damage import checkpointed
 
@@ -159,9 +158,6 @@ class Reader:
         return self
 
     def __exit__(self, *_: object) -> None:
-        engine = search_code.engines.pop(self.session, None)
-        if engine is not None:
-            engine.close()
         self.session.close()
 
     def ask(self, tool: str, **arguments: Any) -> Answer:

@@ -13,7 +13,7 @@ from localfirst_sync.postgres import migrate as engine
 from localfirst_sync.postgres.connection import connect
 from postgres import Server
 
-from localfirst.project import name_from_url
+from localfirst.git.project import name_from_url
 
 _ONE = [
     [

@@ -13,7 +13,7 @@ from localfirst_sync.ports import CONFLICT_COLUMNS
 
 from localfirst.replica.connection import connect
 from localfirst.replica.migrate import LATEST, migrate, migrations
-from localfirst.replica.replica import open_replica
+from localfirst.replica.opening import open_replica
 
 _SQLITE_TYPE = {Kind.INTEGER: "INTEGER", Kind.BOOLEAN: "INTEGER"}
 _POSTGRES_TYPES = {

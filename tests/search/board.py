@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from localfirst.client.session import Session
 from localfirst.operations.registry import BY_NAME
-from localfirst.session import Session
 from localfirst.settings import load
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from localfirst.session import Session
+from localfirst.client.session import Session
 from search.board import Board
 
 Open = Callable[[], Board]

@@ -13,7 +13,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from localfirst_schema.errors import ValidationError
 
-from localfirst.replica.replica import open_replica
+from localfirst.replica.opening import open_replica
 from localfirst.settings import KEYS, Settings, load, trust
 from localfirst.settings.file import SECRETS
 from localfirst.settings.origin import Origin, chosen

@@ -13,12 +13,12 @@ from localfirst_schema.entities import ENTITIES
 from localfirst_sync.lock import HeldElsewhere
 from localfirst_sync.ports import Identity
 
-from localfirst.reading.freshness import Freshness
+from localfirst.client.freshness import Freshness
+from localfirst.client.session import Session
 from localfirst.replica.local_store import ReplicaStore
 from localfirst.replica.migrate import migrate
 from localfirst.replica.refs import know_refs
 from localfirst.replica.replica import begin
-from localfirst.session import Session
 from localfirst.settings import Settings
 from simulation.album import Album
 from simulation.fate import SERVER_S, Fate

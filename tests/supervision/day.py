@@ -16,10 +16,10 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from reading.world import call
 from waiting import until
 
+from localfirst.client.server_link import ServerLink
+from localfirst.client.session import Session
 from localfirst.code_index.worker import keeper
 from localfirst.operations import archiving_schedule
-from localfirst.server_link import ServerLink
-from localfirst.session import Session
 from localfirst.settings import load
 
 PROJECT = "team/supervised"

@@ -21,9 +21,10 @@ from reading.damage import checkpointed, destroy, pages_of
 from reading.world import call, nobody_there
 from waiting import until
 
-from localfirst.reading.without_replica import SessionWithoutReplica, open_session
-from localfirst.server_link import ServerLink
-from localfirst.session import Session
+from localfirst.client.opening import open_session
+from localfirst.client.server_link import ServerLink
+from localfirst.client.session import Session
+from localfirst.client.without_replica import SessionWithoutReplica
 from localfirst.settings import Settings, load
 from supervision.failing import Calls, Failing
 
@@ -173,7 +174,7 @@ def test_a_damaged_replica_whose_rebuild_fails_again_and_again_piles_nothing_up(
         def cannot(*_: object, **__: object) -> None:
             raise OSError(28, "No space left on device")
 
-        monkeypatch.setattr("localfirst.replica.rebuild.rebuild", cannot)
+        monkeypatch.setattr("localfirst.replica.recovery.rebuild.rebuild", cannot)
         for _ in range(20):
             with pytest.raises(OSError, match="No space"):
                 session.rebuild()

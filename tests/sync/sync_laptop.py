@@ -17,7 +17,7 @@ from localfirst_sync.round import RoundResult, sync_round
 from localfirst.replica.act import act
 from localfirst.replica.connection import connect
 from localfirst.replica.local_store import ReplicaStore
-from localfirst.replica.replica import open_replica
+from localfirst.replica.opening import open_replica
 from localfirst.replica.rows import find, select
 from localfirst.replica.structure import derive_paths
 

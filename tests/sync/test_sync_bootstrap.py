@@ -22,7 +22,7 @@ from sync_laptop import PROJECT_NAME, Laptop, NewLaptop, laptops
 from sync_sender import task
 
 from localfirst.replica import fulltext
-from localfirst.replica.replica import open_replica
+from localfirst.replica.opening import open_replica
 from localfirst.replica.rows import find
 
 ITEMS = 60

@@ -30,9 +30,9 @@ from sync_looking import conflicts, misplaced
 from sync_sender import task
 
 from localfirst.replica import fulltext, outbox
-from localfirst.replica.replica import open_replica
+from localfirst.replica.opening import open_replica
+from localfirst.replica.recovery.take_in import take_in_file
 from localfirst.replica.rows import find, select
-from localfirst.replica.take_in import take_in_file
 
 New = Callable[..., Laptop]
 

@@ -17,8 +17,8 @@ from line import Line
 from localfirst_schema.errors import UnavailableError
 from waiting import until
 
+from localfirst.client.session import Session
 from localfirst.operations.registry import BY_NAME
-from localfirst.session import Session
 from localfirst.settings import load
 
 TRIP_S = 0.03

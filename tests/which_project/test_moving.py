@@ -13,7 +13,7 @@ import pytest
 from reading.world import call
 from waiting import until
 
-from localfirst.session import Session
+from localfirst.client.session import Session
 from localfirst.settings import load
 from which_project.conftest import NewMachine
 from which_project.machine import Machine

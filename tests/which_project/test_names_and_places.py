@@ -9,7 +9,7 @@ from pathlib import Path
 import apsw
 import pytest
 
-from localfirst.replica.replica import open_replica
+from localfirst.replica.opening import open_replica
 from which_project.machine import Machine
 
 REMOTE = "https://github.com/owner/name.git"

@@ -8,10 +8,10 @@ from localfirst_schema.arguments import Nothing
 from localfirst_schema.results import Result
 
 from localfirst import settings
+from localfirst.client.session import Session
 from localfirst.mcp_server.process import run
 from localfirst.operations.operation import Operation
 from localfirst.operations.registry import BLOCKING, OPERATIONS
-from localfirst.session import Session
 
 
 def nothing(session: Session, arguments: Nothing) -> dict[str, Any]:

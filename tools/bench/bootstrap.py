@@ -35,7 +35,7 @@ from localfirst.replica import bootstrap
 from localfirst.replica.connection import connect
 from localfirst.replica.local_store import ReplicaStore
 from localfirst.replica.migrate import migrate
-from localfirst.replica.replica import open_replica
+from localfirst.replica.opening import open_replica
 from sync import PROJECT, Side, seed
 
 _HISTORY = ("entity", "entity_id", "version", "by", "at", "outcome", "fields")

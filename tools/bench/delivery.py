@@ -20,8 +20,8 @@ from line import Line
 from measure import Figure, figure, table
 from place import own_folder, own_server
 
+from localfirst.client.session import Session
 from localfirst.operations.registry import BY_NAME
-from localfirst.session import Session
 from localfirst.settings import load
 
 PROJECT = "bench/delivery"

@@ -42,7 +42,7 @@ from localfirst.code_index.store.differences import content_hash
 from localfirst.code_index.store.transaction import prepare
 from localfirst.code_index.worker.__main__ import NICENESS
 from localfirst.embedding.static_code import load as load_for_code
-from localfirst.replica.replica import open_replica
+from localfirst.replica.opening import open_replica
 from localfirst.search.extension import ensure_loaded
 
 PROCESSES = 2
@@ -337,8 +337,8 @@ def _proportional_mb(pid: int) -> float:
 
 def update_until_told(replica: Path) -> None:
     """In a process of its own: updates a work item until its input ends, then prints the latencies."""
+    from localfirst.client.session import Session
     from localfirst.operations.registry import BY_NAME
-    from localfirst.session import Session
     from localfirst.settings import load
 
     environment = {"LOCALFIRST_REPLICA": str(replica), "LOCALFIRST_CLIENT": "bench"}

@@ -16,11 +16,11 @@ from localfirst_schema.entities import WORK_ITEM
 from measure import figure, interleaved, table
 from place import own_folder
 
+from localfirst.client.session import Session
 from localfirst.operations.registry import BY_NAME
 from localfirst.replica.act import act
 from localfirst.replica.connection import connect
 from localfirst.replica.rows import find
-from localfirst.session import Session
 from localfirst.settings import load
 
 NOTE = "Bring the extractor to green, start from the failing fixtures and read the manifest first. " * 3

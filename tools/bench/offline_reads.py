@@ -25,7 +25,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from seed import call, seed
 
-from localfirst.session import Session
+from localfirst.client.session import Session
 from localfirst.settings import Settings, load
 
 NOWHERE = "postgresql://nobody@127.0.0.1:1/nowhere"

@@ -29,7 +29,7 @@ from place import own_folder, own_server
 from localfirst.replica.act import act
 from localfirst.replica.connection import connect
 from localfirst.replica.local_store import ReplicaStore
-from localfirst.replica.replica import open_replica
+from localfirst.replica.opening import open_replica
 from localfirst.replica.rows import find
 from sync import PROJECT, Side, seed
 

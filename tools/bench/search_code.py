@@ -39,7 +39,7 @@ from localfirst.code_index.store.compression import pack
 from localfirst.code_index.words import embedding_text, words_of
 from localfirst.embedding import static_code
 from localfirst.replica.connection import immediate
-from localfirst.replica.replica import open_replica
+from localfirst.replica.opening import open_replica
 from localfirst.search.extension import ensure_loaded
 
 BATCH = 4_000

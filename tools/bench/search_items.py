@@ -23,11 +23,11 @@ from measure import figure, interleaved, table, timed
 from place import own_folder
 from search_corpus import ITEMS, MEANINGS, NOTHING, WORDS, Item, Question, fillers
 
+from localfirst.client.session import Session
 from localfirst.operations.registry import BY_NAME
 from localfirst.replica import fulltext
 from localfirst.replica.act import written_columns
 from localfirst.replica.connection import immediate
-from localfirst.session import Session
 from localfirst.settings import load
 
 SEARCH = BY_NAME["search_work_items"]

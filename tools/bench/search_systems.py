@@ -21,7 +21,7 @@ from localfirst.code_index.search.query import understood
 from localfirst.code_index.search.scope import Scope
 from localfirst.code_index.search.search import BY_MEANING, BY_WORDS, CodeSearch
 from localfirst.embedding import static, static_code
-from localfirst.replica.replica import open_replica
+from localfirst.replica.opening import open_replica
 
 Hit = tuple[str, int, int]
 System = Callable[[str], list[Hit]]

@@ -33,7 +33,7 @@ from localfirst.replica import fulltext
 from localfirst.replica.act import act, upsert_sql, written_columns
 from localfirst.replica.connection import connect, immediate
 from localfirst.replica.local_store import ReplicaStore
-from localfirst.replica.replica import open_replica
+from localfirst.replica.opening import open_replica
 from localfirst.replica.rows import find
 
 PROJECT = "bench"

@@ -23,7 +23,7 @@ from place import own_folder
 from localfirst.code_index.pipeline.pool import Pool
 from localfirst.code_index.search.engine import CodeEngine
 from localfirst.code_index.store.consistency import check
-from localfirst.replica.replica import open_replica
+from localfirst.replica.opening import open_replica
 from localfirst.settings import load
 
 PROCESSES = 2

@@ -141,8 +141,9 @@ def _left_out(path: str, rule: SkipRule, detail: str = "", seen: Seen | None = N
 def embed_chunks(request: EmbedChunks) -> ChunksEmbedded | Failed:
     """Embeds chunks with the built-in model."""
     from localfirst.code_index.search import quantised
-    from localfirst.embedding.choice import EmbeddingChoice, provider_of
+    from localfirst.embedding.choice import EmbeddingChoice
     from localfirst.embedding.provider import EmbeddingUnavailableError
+    from localfirst.embedding.providers import provider_of
 
     try:
         provider = provider_of(EmbeddingChoice())  # the built-in one

@@ -7,7 +7,7 @@ import apsw
 from localfirst.code_index.pipeline.plan import Plan
 from localfirst.code_index.pipeline.report import Report
 from localfirst.code_index.store import full_text, models, repositories, vectors
-from localfirst.code_index.store.models import Model
+from localfirst.code_index.store.model import Model
 from localfirst.code_index.store.transaction import prepare, writing
 
 MOVED_AT_ONCE = 64

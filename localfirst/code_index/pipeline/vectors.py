@@ -20,7 +20,7 @@ from localfirst.code_index.pipeline.messages import ChunksEmbedded, EmbedChunks,
 from localfirst.code_index.pipeline.pool import LOOK_S, CrashedError, Ordered, Pool, answers
 from localfirst.code_index.pipeline.report import Embedded, Report
 from localfirst.code_index.store import models, vectors
-from localfirst.code_index.store.models import Model
+from localfirst.code_index.store.model import Model
 from localfirst.code_index.store.pace import Pace
 from localfirst.code_index.store.transaction import prepare, writing
 from localfirst.embedding.provider import EmbeddingUnavailableError

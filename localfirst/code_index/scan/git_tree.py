@@ -19,8 +19,8 @@ from typing import NamedTuple
 
 from localfirst.code_index.scan.rules import FILLED_DIRECTORIES
 from localfirst.git.place import repository_at
+from localfirst.git.project import find_root
 from localfirst.git.runner import Hash, NoAnswerError, Question
-from localfirst.project import find_root
 
 _TIME_LIMIT_S = 30.0
 _TREE = ("-c", "core.bare=false")

@@ -72,7 +72,7 @@ class CodeEngine:
     def provider_of_model(self, model: str) -> EmbeddingProvider | None:
         """The provider whose vectors the index has: the configured one, or while that one's are being made, the one before."""
         if model not in self._providers:
-            from localfirst.embedding.choice import provider_of_model
+            from localfirst.embedding.providers import provider_of_model
 
             self._providers[model] = provider_of_model(model, self._settings, patience_s=QUERY_PATIENCE_S)
         return self._providers[model]

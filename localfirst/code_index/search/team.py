@@ -24,14 +24,13 @@ if TYPE_CHECKING:
     from localfirst_schema.arguments import SearchCode
     from localfirst_sync.postgres.code_search import Candidate
 
+    from localfirst.client.ports import Reader
     from localfirst.code_index.search.engine import CodeEngine
-    from localfirst.reading.without_replica import SessionWithoutReplica
-    from localfirst.session import Session
 
 _ACTIVE = "SELECT model FROM code_models WHERE active = 1"
 
 
-def search_team(session: Session | SessionWithoutReplica, arguments: SearchCode, engine: CodeEngine) -> dict[str, Any]:
+def search_team(session: Reader, arguments: SearchCode, engine: CodeEngine) -> dict[str, Any]:
     """The result of the tool. Raises UnavailableError where the server is away, InvalidStateError where there is none."""
     session.end_snapshot()  # a server that is met for the first time is noted in the replica
     shared = shared_index(session.settings, session.replica)
@@ -72,7 +71,7 @@ def _beside(path: str, globs: list[str]) -> tuple[str, ...]:
     return tuple(value for glob in globs for value in (path, glob))
 
 
-def _vector(session: Session | SessionWithoutReplica, query: str, engine: CodeEngine) -> tuple[str | None, bytes | None]:
+def _vector(session: Reader, query: str, engine: CodeEngine) -> tuple[str | None, bytes | None]:
     """The model whose vectors are asked, and the query's."""
     from localfirst_schema.errors import UnavailableError
 
@@ -89,12 +88,12 @@ def _vector(session: Session | SessionWithoutReplica, query: str, engine: CodeEn
     return (provider.model, quantised(vector)[0].tobytes()) if vector.any() else (None, None)
 
 
-def _repository(session: Session | SessionWithoutReplica, repo_path: str | None) -> str | None:
+def _repository(session: Reader, repo_path: str | None) -> str | None:
     """The name by which the team knows a repository; as it was given where nothing of that directory was shared."""
     return None if repo_path is None else key_at(session.replica, Path(repo_path)) or repo_path
 
 
-def _ranked(session: Session | SessionWithoutReplica, asked: CodeQuery, found: list[Candidate]) -> list[tuple[float, int]]:
+def _ranked(session: Reader, asked: CodeQuery, found: list[Candidate]) -> list[tuple[float, int]]:
     """As at home, with the words' weights taken from the candidates: the server does not count its words."""
     wanted = Wanted(asked.terms, Stems(session.replica))
     files: dict[tuple[str, str], int] = {}

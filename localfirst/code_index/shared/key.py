@@ -14,7 +14,7 @@ import apsw
 from localfirst_schema.project_key import project_key
 
 from localfirst.code_index.store.repositories import Repository, root_text
-from localfirst.project import find_root, name_from_git
+from localfirst.git.project import find_root, name_from_git
 
 _OWNER = 8
 """Characters of the replica's id that stand before the name."""

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from localfirst_sync.postgres.code_set import SharedChunk, SharedFile
     from localfirst_sync.postgres.connection import Connection
 
-    from localfirst.code_index.store.models import Model
+    from localfirst.code_index.store.model import Model
 
 FILES = 200
 """Per transaction on the server."""

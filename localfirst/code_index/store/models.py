@@ -8,9 +8,9 @@ The first model is active at once: a search with a part of the vectors, which sa
 from __future__ import annotations
 
 import apsw
-import msgspec
 
 from localfirst.code_index.store import vectors
+from localfirst.code_index.store.model import Model
 
 ACTIVE, COMING, RETIRED = 1, 0, -1
 
@@ -32,20 +32,6 @@ _UNQUEUE = """
         SELECT chunk_id FROM code_unembedded WHERE model_id = :model LIMIT :limit
     )
 """
-
-
-class Model(msgspec.Struct, frozen=True):
-    """A row of `code_models`."""
-
-    model_id: int
-    model: str
-    dimensions: int
-    active: int
-
-    @property
-    def table(self) -> str:
-        """Its sqlite-vec table."""
-        return f"code_vectors_{self.model_id}"
 
 
 def find(connection: apsw.Connection, model: str) -> Model | None:

@@ -14,7 +14,7 @@ import apsw
 from localfirst.search.extension import ensure_loaded
 
 if TYPE_CHECKING:
-    from localfirst.code_index.store.models import Model
+    from localfirst.code_index.store.model import Model
 
 BLOCK = 1024
 """Vectors per block: 256 KB of 256 dimensions are set aside at a time."""

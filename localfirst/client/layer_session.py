@@ -1,0 +1,68 @@
+"""A session over one layer that is only read: it has what reading operations need of a `Session`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from localfirst_schema.errors import UnavailableError
+
+from localfirst.client.services import Services
+from localfirst.fallback.layers import Layer
+from localfirst.replica.act import Act
+from localfirst.settings import Settings
+
+
+class LayerSession:
+    """Answers from one layer while the replica lacks what is asked for, or is away."""
+
+    def __init__(self, settings: Settings, layer: Layer, *, is_server_away: bool) -> None:
+        self.settings = settings
+        self.client_name: str | None = None
+        self.link = None
+        self.replica = layer.rows
+        self.project_id = str(layer.rows.execute("SELECT project_id FROM replica").get)
+        self.services = Services()
+        self._source = layer.source
+        self._warnings = [*(["database_unavailable"] if is_server_away else []), layer.warning]
+
+    def read(self, row_id: str | None = None) -> dict[str, Any]:
+        """The common fields of a read's result."""
+        return {"success": True, "data_source": self._source, "warnings": [*self._warnings]}
+
+    def of_replica(self) -> dict[str, Any]:
+        """The same."""
+        return self.read()
+
+    is_replica_away = False
+
+    def require_index(self) -> None:
+        """Raises UnavailableError: a layer of text knows nothing of code."""
+        raise UnavailableError("this copy of the project knows nothing of code and its index.")
+
+    def has_index(self) -> bool:
+        """A layer of text knows nothing of code."""
+        return False
+
+    def who(self, *given: str | None) -> str | None:
+        """Nobody writes here, and nothing is held."""
+        return None
+
+    @contextmanager
+    def one_read(self) -> Iterator[None]:
+        """Nobody writes to it, so there is one state."""
+        yield
+
+    def end_snapshot(self) -> None:
+        """There is none."""
+
+    def catch_up(self) -> bool:
+        """There is nothing to catch up with."""
+        return False
+
+    @contextmanager
+    def act(self, *by: str | None) -> Iterator[Act]:
+        """Nothing can be written here."""
+        raise UnavailableError("this copy of the project is for reading alone.")
+        yield  # makes it a generator, as a context manager has to be
