@@ -21,25 +21,6 @@ _WARNINGS = {
     "follow_up_failed": "it is stored, and something that follows a write was not done (see the log)",
     "untrusted_settings": "settings in .localfirst.toml do not count (see `localfirst trust --show`)",
 }
-_COMMANDS = {
-    "create_work_item": "item create",
-    "update_work_item": "item update",
-    "complete_work_item": "item update --status completed",
-    "query_work_item": "item show",
-    "list_work_items": "item list",
-    "ready_work_items": "item ready",
-    "get_history": "item history",
-    "create_vendor": "vendor create",
-    "update_vendor_status": "vendor update",
-    "list_vendors": "vendor list",
-    "list_conflicts": "conflicts list",
-    "start_indexing_background": "index",
-    "get_indexing_status": "jobs show",
-    "cancel_indexing_background": "jobs cancel",
-    "list_indexing_jobs": "jobs list",
-}
-"""Tools that the operations' errors speak of, and the commands that do the same."""
-
 _STEPS = ((60, "s", 1), (3600, "min", 60), (86_400, "h", 3600), (30 * 86_400, "d", 86_400))
 
 
@@ -49,7 +30,10 @@ def for_a_person(sentence: str) -> str:
 
 
 def _command_for(found: re.Match[str]) -> str:
-    return f"`localfirst {_COMMANDS[found[0]]}`" if found[0] in _COMMANDS else found[0]
+    from localfirst.operations.registry import BY_NAME  # a sentence of an operation's: it is there
+
+    operation = BY_NAME.get(found[0])
+    return found[0] if operation is None or operation.command is None else f"`localfirst {operation.command}`"
 
 
 def warnings(result: Mapping[str, Any]) -> str | None:

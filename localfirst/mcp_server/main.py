@@ -25,7 +25,7 @@ def main() -> NoReturn:
     from localfirst.mcp_server.roots import Roots
     from localfirst.mcp_server.tool_choice import chosen
     from localfirst.operations import archiving_schedule
-    from localfirst.operations.registry import BLOCKING, OPERATIONS
+    from localfirst.operations.registry import OPERATIONS
 
     # Whoever has named the directory is not contradicted by the client.
     roots = None if os.environ.get("LOCALFIRST_ROOT") else Roots()
@@ -54,4 +54,4 @@ def main() -> NoReturn:
         return session
 
     log_to_file()
-    run(opened, operations, blocking=BLOCKING & {operation.name for operation in operations}, roots=roots)
+    run(opened, operations, blocking=frozenset(operation.name for operation in operations if operation.blocks), roots=roots)

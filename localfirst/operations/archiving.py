@@ -62,5 +62,6 @@ OPERATIONS = (
         archive,
         "update",
         idempotent=True,
+        groups=("project",),
     ),
 )

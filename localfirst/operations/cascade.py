@@ -22,6 +22,7 @@ from localfirst.client.ports import Reader, Source
 from localfirst.client.session import Session
 from localfirst.client.without_replica import SessionWithoutReplica
 from localfirst.operations.acknowledgement import acknowledged
+from localfirst.operations.operation import Operation
 from localfirst.replica import set_aside
 from localfirst.replica.connection import ReplicaUnreadableError, sqlite_errors
 from localfirst.replica.rows import find
@@ -32,22 +33,14 @@ Run: TypeAlias = Callable[[Any, Any], Answer]
 ALONE_PATIENCE_S = 2.0
 """How long a read waits for a server that is slow to be reached, when there is no other layer."""
 
-LISTS: dict[str, tuple[Entity, ...]] = {
-    "list_work_items": (WORK_ITEM,),
-    "ready_work_items": (WORK_ITEM,),
-    "search_work_items": (WORK_ITEM,),
-    "list_vendors": (VENDOR,),
-    "list_deployments": (DEPLOYMENT,),
-    "list_enhancements": (ENHANCEMENT,),
-    "generate_full_status": (WORK_ITEM, VENDOR, DEPLOYMENT, ENHANCEMENT),
-}
-"""What an operation lists: a layer that has no row of it, not even a deleted one, lacks it."""
+STATUS: tuple[Entity, ...] = (WORK_ITEM, VENDOR, DEPLOYMENT, ENHANCEMENT)
+"""Whose rows a layer may hold."""
 
 
-def carry_out(name: str, run: Run, *, reads: bool, session: Source, arguments: Any) -> Answer:
+def carry_out(operation: Operation, run: Run, *, session: Source, arguments: Any) -> Answer:
     """Runs an operation on the first layer that can do it. An error of SQLite's never reaches a user as such."""
     try:
-        return _carry_out(name, run, reads, session, arguments)
+        return _carry_out(operation, run, session, arguments)
     except NotFoundError as error:
         # A row that came, and could not be taken, is not absent.
         entity, row_id = error.details.get("entity"), error.details.get("id")
@@ -56,19 +49,20 @@ def carry_out(name: str, run: Run, *, reads: bool, session: Source, arguments: A
         raise
 
 
-def _carry_out(name: str, run: Run, reads: bool, session: Source, arguments: Any) -> Answer:
+def _carry_out(operation: Operation, run: Run, session: Source, arguments: Any) -> Answer:
+    reads = operation.effect == "read"
     session = session.present(now=not reads)
     if not isinstance(session, Session):
         if not reads and isinstance(session, SessionWithoutReplica):
             raise session.refusal()
-        return _sought(name, run, session, arguments)
+        return _sought(operation, run, session, arguments)
     if not reads:
         return acknowledged(session, lambda: _mending(session, lambda: run(session, arguments)))
     try:
         with sqlite_errors():
             stand_in = session.stand_in()
         if stand_in is None:
-            answer = _mending(session, lambda: _sought(name, run, session, arguments))
+            answer = _mending(session, lambda: _sought(operation, run, session, arguments))
             stand_in = session.stand_in()  # the read may have been the first to see that the replica cannot be written
             if stand_in is None:
                 return answer
@@ -77,7 +71,7 @@ def _carry_out(name: str, run: Run, reads: bool, session: Source, arguments: Any
             raise
         stand_in = session.stand_in(error)
     assert stand_in is not None
-    return _sought(name, run, stand_in, arguments)
+    return _sought(operation, run, stand_in, arguments)
 
 
 def _mending(session: Session, work: Callable[[], Answer]) -> Answer:
@@ -94,7 +88,7 @@ def _mending(session: Session, work: Callable[[], Answer]) -> Answer:
         return work()
 
 
-def _sought(name: str, run: Run, session: Source, arguments: Any) -> Answer:
+def _sought(operation: Operation, run: Run, session: Source, arguments: Any) -> Answer:
     """The answer of the first layer that has it; else what the first one says.
 
     Where no layer holds anything at all, the server is waited for: what is missing then is the layers, not the row.
@@ -103,7 +97,7 @@ def _sought(name: str, run: Run, session: Source, arguments: Any) -> Answer:
     missing: NotFoundError | None = None
     holds_anything = False
     began = time.monotonic()
-    for layer in _layers(session, name):
+    for layer in _layers(session, operation):
         holds_anything = holds_anything or layer is session or _holds_anything(layer)
         try:
             answer = _read(layer, run, arguments)
@@ -112,10 +106,10 @@ def _sought(name: str, run: Run, session: Source, arguments: Any) -> Answer:
             if _knows(layer, error):
                 raise
         else:
-            if answer.get("items") or not _lacks_all(layer, name):
+            if answer.get("items") or not _lacks_all(layer, operation):
                 return answer
             nothing = nothing or answer
-    if isinstance(session, SessionWithoutReplica) and not holds_anything and name not in OF_REPLICAS_ALONE:
+    if isinstance(session, SessionWithoutReplica) and not holds_anything and not operation.of_replica_alone:
         if session.await_server(began + ALONE_PATIENCE_S - time.monotonic()):
             return _read(session, run, arguments)
         if missing is not None:
@@ -133,8 +127,8 @@ def _read(layer: Reader, run: Run, arguments: Any) -> Answer:
         return run(layer, arguments)
 
 
-def _layers(session: Source, name: str) -> Iterator[Reader]:
-    if name in OF_REPLICAS_ALONE:
+def _layers(session: Source, operation: Operation) -> Iterator[Reader]:
+    if operation.of_replica_alone:
         yield session
         return
     if session.has_answers():
@@ -142,19 +136,6 @@ def _layers(session: Source, name: str) -> Iterator[Reader]:
         if session.is_final():
             return
     yield from session.lower()
-
-
-OF_REPLICAS_ALONE = frozenset(
-    {
-        "sync_status",
-        "list_conflicts",
-        "get_project_configuration",
-        "get_indexing_status",
-        "list_indexing_jobs",
-        "search_code",
-    }
-)
-"""What layers of text know nothing of: these are answered by the replica, or by what stands for it."""
 
 
 def _knows(layer: Reader, error: NotFoundError) -> bool:
@@ -168,10 +149,10 @@ def _knows(layer: Reader, error: NotFoundError) -> bool:
 
 def _holds_anything(layer: Reader) -> bool:
     """Whether it can say that a row is not there: one that is empty, or never was filled, cannot."""
-    tables = [entity.table for entity in LISTS["generate_full_status"]]
+    tables = [entity.table for entity in STATUS]
     return any(layer.replica.execute(f"SELECT EXISTS (SELECT 1 FROM {table})").get for table in tables)
 
 
-def _lacks_all(layer: Reader, name: str) -> bool:
-    tables = [entity.table for entity in LISTS.get(name, ())]
+def _lacks_all(layer: Reader, operation: Operation) -> bool:
+    tables = [entity.table for entity in operation.lists]
     return bool(tables) and not any(layer.replica.execute(f"SELECT EXISTS (SELECT 1 FROM {t})").get for t in tables)

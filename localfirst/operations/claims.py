@@ -78,6 +78,7 @@ OPERATIONS = (
         "update",
         idempotent=True,
         rows=WORK_ITEM,
+        groups=("items",),
     ),
     Operation(
         "release_work_item",
@@ -89,5 +90,6 @@ OPERATIONS = (
         "update",
         idempotent=True,
         rows=WORK_ITEM,
+        groups=("items",),
     ),
 )

@@ -62,6 +62,7 @@ OPERATIONS = (
         CommentWritten,
         add,
         "create",
+        groups=("items",),
     ),
     Operation(
         "list_comments",
@@ -72,5 +73,6 @@ OPERATIONS = (
         list_comments,
         "read",
         idempotent=True,
+        groups=("items",),
     ),
 )

@@ -60,5 +60,10 @@ OPERATIONS = (
         "update",
         idempotent=True,
         rows=WORK_ITEM,
+        groups=(
+            "core",
+            "items",
+        ),
+        command="item update --status completed",
     ),
 )

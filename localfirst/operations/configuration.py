@@ -76,6 +76,8 @@ OPERATIONS = (
         get,
         "read",
         idempotent=True,
+        groups=("project",),
+        of_replica_alone=True,
     ),
     Operation(
         "update_project_configuration",
@@ -85,5 +87,6 @@ OPERATIONS = (
         ConfigurationWritten,
         update,
         "update",
+        groups=("project",),
     ),
 )

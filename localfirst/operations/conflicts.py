@@ -150,6 +150,12 @@ OPERATIONS = (
         list_conflicts,
         "read",
         idempotent=True,
+        groups=(
+            "core",
+            "sync",
+        ),
+        command="conflicts list",
+        of_replica_alone=True,
     ),
     Operation(
         "resolve_conflict",
@@ -161,5 +167,9 @@ OPERATIONS = (
         ConflictResolved,
         resolve,
         "update",
+        groups=(
+            "core",
+            "sync",
+        ),
     ),
 )

@@ -208,6 +208,8 @@ OPERATIONS = (
         create,
         "create",
         rows=WORK_ITEM,
+        groups=("items",),
+        command="item create",
     ),
     Operation(
         "create_work_items",
@@ -218,5 +220,9 @@ OPERATIONS = (
         WorkItemsCreated,
         create_several,
         "create",
+        groups=(
+            "core",
+            "items",
+        ),
     ),
 )

@@ -83,6 +83,7 @@ OPERATIONS = (
         link,
         "create",
         idempotent=True,
+        groups=("items",),
     ),
     Operation(
         "unlink_work_items",
@@ -92,5 +93,6 @@ OPERATIONS = (
         LinkWritten,
         unlink,
         "destroy",
+        groups=("items",),
     ),
 )

@@ -136,6 +136,7 @@ OPERATIONS = (
         record,
         "create",
         rows=DEPLOYMENT,
+        groups=("deployments",),
     ),
     Operation(
         "query_deployment",
@@ -147,6 +148,7 @@ OPERATIONS = (
         "read",
         idempotent=True,
         rows=DEPLOYMENT,
+        groups=("deployments",),
     ),
     Operation(
         "list_deployments",
@@ -158,5 +160,7 @@ OPERATIONS = (
         "read",
         idempotent=True,
         rows=DEPLOYMENT,
+        groups=("deployments",),
+        lists=(DEPLOYMENT,),
     ),
 )

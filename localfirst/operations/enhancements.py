@@ -82,6 +82,7 @@ OPERATIONS = (
         create,
         "create",
         rows=ENHANCEMENT,
+        groups=("enhancements",),
     ),
     Operation(
         "update_enhancement",
@@ -92,6 +93,7 @@ OPERATIONS = (
         update,
         "destroy",
         rows=ENHANCEMENT,
+        groups=("enhancements",),
     ),
     Operation(
         "list_enhancements",
@@ -103,5 +105,7 @@ OPERATIONS = (
         "read",
         idempotent=True,
         rows=ENHANCEMENT,
+        groups=("enhancements",),
+        lists=(ENHANCEMENT,),
     ),
 )

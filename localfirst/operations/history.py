@@ -196,6 +196,8 @@ OPERATIONS = (
         get_history,
         "read",
         idempotent=True,
+        groups=("items",),
+        command="item history",
     ),
     Operation(
         "revert_work_item",
@@ -206,5 +208,6 @@ OPERATIONS = (
         revert,
         "update",
         rows=WORK_ITEM,
+        groups=("items",),
     ),
 )

@@ -251,6 +251,8 @@ OPERATIONS = (
         start_indexing,
         "create",
         idempotent=True,
+        groups=("index",),
+        command="index",
     ),
     Operation(
         "get_indexing_status",
@@ -262,6 +264,9 @@ OPERATIONS = (
         status,
         "read",
         idempotent=True,
+        groups=("index",),
+        command="jobs show",
+        of_replica_alone=True,
     ),
     Operation(
         "cancel_indexing_background",
@@ -271,6 +276,8 @@ OPERATIONS = (
         IndexingCancelled,
         cancel,
         "update",
+        groups=("index",),
+        command="jobs cancel",
     ),
     Operation(
         "list_indexing_jobs",
@@ -281,6 +288,9 @@ OPERATIONS = (
         list_jobs,
         "read",
         idempotent=True,
+        groups=("index",),
+        command="jobs list",
+        of_replica_alone=True,
     ),
     Operation(
         "index_repository",
@@ -292,5 +302,7 @@ OPERATIONS = (
         index_repository,
         "create",
         idempotent=True,
+        groups=("index",),
+        blocks=True,
     ),
 )

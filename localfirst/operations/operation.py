@@ -19,12 +19,22 @@ from pydantic import BaseModel
 Effect = Literal["read", "create", "update", "destroy"]
 """`read` changes nothing; `create` adds; `update` changes what is there; `destroy` may take something away."""
 
+Group = Literal["core", "items", "vendors", "deployments", "enhancements", "project", "sync", "index"]
+"""Which tools go together; `core` is what an agent needs that plans, works and hands over."""
+
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One operation; `idempotent` says that repeating it with equal arguments changes nothing more.
+    """One operation, and all that others have to know of it.
 
-    `rows`: the entity whose rows it answers with, which are lean (`lean`) unless `detail` is ``full``.
+    Attributes:
+        idempotent: repeating it with equal arguments changes nothing more.
+        rows: the entity whose rows it answers with, which are lean (`lean`) unless `detail` is ``full``.
+        groups: those of `LOCALFIRST_TOOLS` that it is in; none for a command that is no tool.
+        command: the command line's command that does the same; None where there is none of its own.
+        lists: whose rows it lists: a layer that has no row of these, not even a deleted one, lacks the answer.
+        of_replica_alone: layers of text know nothing of what it answers; the replica does, or what stands in for it.
+        blocks: it may wait for the network, or for a job, for longer than a moment.
     """
 
     name: str
@@ -36,3 +46,8 @@ class Operation:
     effect: Effect
     idempotent: bool = False
     rows: Entity | None = None
+    groups: tuple[Group, ...] = ()
+    command: str | None = None
+    lists: tuple[Entity, ...] = ()
+    of_replica_alone: bool = False
+    blocks: bool = False

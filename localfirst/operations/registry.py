@@ -50,10 +50,10 @@ def _in_the_callers_terms(operation: Operation) -> Run:
 
 
 def _guarded(operation: Operation) -> Operation:
-    run, reads = _in_the_callers_terms(operation), operation.effect == "read"
+    run = _in_the_callers_terms(operation)
 
     def guarded(session: Source, arguments: Any) -> dict[str, Any]:
-        return carry_out(operation.name, run, reads=reads, session=session, arguments=arguments)
+        return carry_out(operation, run, session=session, arguments=arguments)
 
     return dataclasses.replace(operation, run=guarded)
 
@@ -89,6 +89,3 @@ FOR_PEOPLE: tuple[Operation, ...] = tuple(_guarded(operation) for operation in f
 """Operations that are commands and no tools."""
 
 BY_NAME: dict[str, Operation] = {operation.name: operation for operation in (*OPERATIONS, *FOR_PEOPLE)}
-
-BLOCKING = frozenset({"sync_now", "index_repository"})
-"""Operations that may wait for the network, or for a job, for longer than a moment."""

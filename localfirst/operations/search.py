@@ -36,5 +36,10 @@ OPERATIONS = (
         "read",
         idempotent=True,
         rows=WORK_ITEM,
+        groups=(
+            "core",
+            "items",
+        ),
+        lists=(WORK_ITEM,),
     ),
 )

@@ -83,5 +83,10 @@ OPERATIONS = (
         search_code,
         "read",
         idempotent=True,
+        groups=(
+            "core",
+            "index",
+        ),
+        of_replica_alone=True,
     ),
 )

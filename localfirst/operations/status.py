@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from localfirst_schema.arguments import GenerateFullStatus
+from localfirst_schema.entities import DEPLOYMENT, ENHANCEMENT, VENDOR, WORK_ITEM
 from localfirst_schema.results import FullStatus
 
 from localfirst.client.ports import Reader
@@ -91,5 +92,7 @@ OPERATIONS = (
         generate,
         "read",
         idempotent=True,
+        groups=("project",),
+        lists=(WORK_ITEM, VENDOR, DEPLOYMENT, ENHANCEMENT),
     ),
 )

@@ -77,6 +77,8 @@ OPERATIONS = (
         sync_now,
         "update",
         idempotent=True,
+        groups=("sync",),
+        blocks=True,
     ),
     Operation(
         "sync_status",
@@ -87,5 +89,7 @@ OPERATIONS = (
         sync_status,
         "read",
         idempotent=True,
+        groups=("sync",),
+        of_replica_alone=True,
     ),
 )

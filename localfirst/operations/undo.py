@@ -132,5 +132,6 @@ OPERATIONS = (
         Undone,
         undo,
         "destroy",
+        groups=("items",),
     ),
 )

@@ -119,6 +119,8 @@ OPERATIONS = (
         create,
         "create",
         rows=VENDOR,
+        groups=("vendors",),
+        command="vendor create",
     ),
     Operation(
         "query_vendor_status",
@@ -130,6 +132,7 @@ OPERATIONS = (
         "read",
         idempotent=True,
         rows=VENDOR,
+        groups=("vendors",),
     ),
     Operation(
         "update_vendor_status",
@@ -140,6 +143,8 @@ OPERATIONS = (
         update,
         "update",
         rows=VENDOR,
+        groups=("vendors",),
+        command="vendor update",
     ),
     Operation(
         "list_vendors",
@@ -151,5 +156,8 @@ OPERATIONS = (
         "read",
         idempotent=True,
         rows=VENDOR,
+        groups=("vendors",),
+        command="vendor list",
+        lists=(VENDOR,),
     ),
 )

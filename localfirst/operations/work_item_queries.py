@@ -120,6 +120,11 @@ OPERATIONS = (
         "read",
         idempotent=True,
         rows=WORK_ITEM,
+        groups=(
+            "core",
+            "items",
+        ),
+        command="item show",
     ),
     Operation(
         "list_work_items",
@@ -131,6 +136,12 @@ OPERATIONS = (
         "read",
         idempotent=True,
         rows=WORK_ITEM,
+        groups=(
+            "core",
+            "items",
+        ),
+        command="item list",
+        lists=(WORK_ITEM,),
     ),
     Operation(
         "ready_work_items",
@@ -143,5 +154,11 @@ OPERATIONS = (
         "read",
         idempotent=True,
         rows=WORK_ITEM,
+        groups=(
+            "core",
+            "items",
+        ),
+        command="item ready",
+        lists=(WORK_ITEM,),
     ),
 )

@@ -105,5 +105,10 @@ OPERATIONS = (
         update,
         "destroy",
         rows=WORK_ITEM,
+        groups=(
+            "core",
+            "items",
+        ),
+        command="item update",
     ),
 )
