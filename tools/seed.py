@@ -10,21 +10,14 @@ from __future__ import annotations
 
 import argparse
 import random
+from collections.abc import Callable
 from typing import Any
 
-from localfirst import settings
-from localfirst.client.session import Session
-from localfirst.operations.registry import BY_NAME
+import localfirst
 
 _SUBJECTS = ("parser", "extractor", "remittance", "portal login", "ledger", "fixtures", "manifest", "retry queue", "report")
 _VERBS = ("Fix", "Extend", "Review", "Measure", "Document", "Replace", "Speed up", "Test", "Unify")
 _LEVELS = ("project", "session", "task", "task", "research")
-
-
-def call(session: Session, operation: str, **arguments: Any) -> dict[str, Any]:
-    """Runs one operation as a tool call would."""
-    found = BY_NAME[operation]
-    return found.run(session, found.arguments.model_validate(arguments))
 
 
 def metadata_for(kind: str, rnd: random.Random) -> dict[str, Any]:
@@ -39,8 +32,8 @@ def metadata_for(kind: str, rnd: random.Random) -> dict[str, Any]:
     return {"research_questions": [words[:80]], "findings_summary": words}
 
 
-def seed(session: Session, *, vendors: int, items: int, deployments: int, enhancements: int) -> None:
-    """Creates the rows."""
+def seed(call: Callable[..., dict[str, Any]], *, vendors: int, items: int, deployments: int, enhancements: int) -> None:
+    """Creates the rows by `call(tool, **arguments)`."""
     rnd = random.Random(1)
     vendor_ids = []
     for number in range(vendors):
@@ -50,7 +43,7 @@ def seed(session: Session, *, vendors: int, items: int, deployments: int, enhanc
             "test_results": {"passing": passing, "total": passing + 2, "skipped": 2},
             "extractor_version": f"{rnd.randrange(5)}.{rnd.randrange(10)}.0",
         }
-        made = call(session, "create_vendor", name=f"vendor_{number + 1}", operational=rnd.random() < 0.9, metadata=content)
+        made = call("create_vendor", name=f"vendor_{number + 1}", operational=rnd.random() < 0.9, metadata=content)
         vendor_ids.append(made["id"])
     item_ids: list[str] = []
     chain: list[str] = []
@@ -61,7 +54,7 @@ def seed(session: Session, *, vendors: int, items: int, deployments: int, enhanc
         parent = chain[depth - 1] if depth else None
         status = rnd.choice(("active", "active", "completed", "blocked"))
         made = call(
-            session, "create_work_item", item_type=kind, title=title, parent_id=parent, status=status,
+            "create_work_item", item_type=kind, title=title, parent_id=parent, status=status,
             metadata=metadata_for(kind, rnd),
         )  # fmt: skip
         chain[depth:] = [made["id"]]
@@ -75,13 +68,13 @@ def seed(session: Session, *, vendors: int, items: int, deployments: int, enhanc
             "constitutional_compliance": True,
         }
         call(
-            session, "record_deployment", metadata=content,
+            "record_deployment", metadata=content,
             vendor_ids=rnd.sample(vendor_ids, min(3, len(vendor_ids))),
             work_item_ids=rnd.sample(item_ids, min(3, len(item_ids))),
         )  # fmt: skip
     for number in range(enhancements):
         call(
-            session, "create_enhancement", title=f"Enhancement {number + 1}",
+            "create_enhancement", title=f"Enhancement {number + 1}",
             priority=rnd.choice(("high", "medium", "low")), target_quarter=f"Q{rnd.randrange(1, 5)} 2026",
         )  # fmt: skip
 
@@ -92,11 +85,8 @@ def main() -> None:
     for name, default in (("vendors", 45), ("items", 1200), ("deployments", 50), ("enhancements", 12)):
         parser.add_argument(f"--{name}", type=int, default=default)
     arguments = parser.parse_args()
-    session = Session(settings.load())
-    try:
-        seed(session, **vars(arguments))
-    finally:
-        session.close()
+    with localfirst.open() as project:
+        seed(project.call, **vars(arguments))
     print(f"{arguments.vendors} vendors, {arguments.items} work items, {arguments.deployments} deployments")
 
 

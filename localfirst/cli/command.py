@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import logging
 import sys
 from collections.abc import Callable, Iterator
@@ -11,14 +10,15 @@ from typing import Any, TypeAlias, cast
 
 from localfirst_schema.entities import Entity
 from localfirst_schema.errors import LocalfirstError, VersionMismatchError
-from localfirst_schema.validation import checked
 
 from localfirst import settings, terminal
 from localfirst.cli import ids, wording
 from localfirst.client.follow_up import tried
 from localfirst.client.opening import open_session
 from localfirst.client.session import Session
+from localfirst.client.user import user_name
 from localfirst.log import log_to_file
+from localfirst.operations.call import call
 from localfirst.operations.registry import BY_NAME
 from localfirst.replica import outbox
 from localfirst.replica.connection import connect, sqlite_errors
@@ -45,9 +45,8 @@ class Command:
 
     def run(self, operation: str, **arguments: object) -> Result:
         """The result of an operation. Raises a `LocalfirstError`, also for arguments that break a rule."""
-        found = BY_NAME[operation]
-        result = found.run(self.session, checked(found.arguments, arguments))
-        self.wrote = self.wrote or found.effect != "read"
+        result = call(self.session, operation, arguments)
+        self.wrote = self.wrote or BY_NAME[operation].effect != "read"
         return result
 
     def run_on(self, version: int | None, present: Callable[[], int], operation: str, **arguments: object) -> Result:
@@ -135,14 +134,6 @@ def _close(opened: Command) -> None:
         if not opened.wrote:
             raise
         logger.error("the session did not close cleanly after a write; the write is stored", exc_info=error)
-
-
-def user_name() -> str | None:
-    """The name by which the system knows the user; None where it knows none."""
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError, ImportError):
-        return None
 
 
 def _tell_of_wait(session: Session) -> None:

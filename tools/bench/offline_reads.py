@@ -15,6 +15,7 @@ import socket
 import subprocess
 import sys
 import threading
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +24,10 @@ from place import own_folder
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from seed import call, seed
+from seed import seed
 
 from localfirst.client.session import Session
+from localfirst.operations import call as by_name
 from localfirst.settings import Settings, load
 
 NOWHERE = "postgresql://nobody@127.0.0.1:1/nowhere"
@@ -37,6 +39,11 @@ READS: dict[str, dict[str, Any]] = {
     "generate_full_status": {},
 }
 PROGRAM = Path(sys.executable).with_name("localfirst")
+
+
+def call(session: Session, tool: str, **arguments: Any) -> dict[str, Any]:
+    """What a tool answers."""
+    return by_name.call(session, tool, arguments)
 
 
 def main() -> None:
@@ -58,7 +65,7 @@ def seeded(folder: Path) -> Settings:
     settings = load(folder, {"LOCALFIRST_REPLICA": str(folder / "replica.sqlite3"), "LOCALFIRST_PROJECT": "bench/reads"})
     settings = settings._replace(root=folder, markdown=folder / ".project_status.md")
     session = Session(settings)
-    seed(session, vendors=45, items=1200, deployments=50, enhancements=12)
+    seed(partial(call, session), vendors=45, items=1200, deployments=50, enhancements=12)
     # As a replica that has sent everything: what waits would be told of in every answer.
     session.replica.execute("DELETE FROM outbox")
     session.replica.execute("UPDATE replica SET last_sync_at = created_at")

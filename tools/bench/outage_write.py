@@ -13,6 +13,7 @@ import random
 import shutil
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +22,18 @@ from place import own_folder
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from seed import call, seed
+from seed import seed
 
 from localfirst.client.session import Session
+from localfirst.operations import call as by_name
 from localfirst.settings import load
 
 NOWHERE = "postgresql://nobody@127.0.0.1:1/nowhere"
+
+
+def call(session: Session, tool: str, **arguments: Any) -> dict[str, Any]:
+    """What a tool answers."""
+    return by_name.call(session, tool, arguments)
 
 
 def main() -> None:
@@ -64,7 +71,7 @@ def seeded(folder: Path) -> Session:
     """A session on a new project of the usual size."""
     folder.mkdir()
     session = opened(folder, None)
-    seed(session, vendors=45, items=1200, deployments=50, enhancements=12)
+    seed(partial(call, session), vendors=45, items=1200, deployments=50, enhancements=12)
     return session
 
 
