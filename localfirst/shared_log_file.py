@@ -12,7 +12,7 @@ import logging
 import os
 from pathlib import Path
 
-from localfirst.private_files import create_folder
+from localfirst.disk import create_folder
 
 
 class SharedLogFile(logging.Handler):

@@ -13,7 +13,7 @@ from contextlib import suppress
 import typer
 from localfirst_schema.errors import LocalfirstError, UnavailableError, ValidationError
 
-from localfirst.disk_words import in_words
+from localfirst.disk import in_words
 
 FAILED, MISUSED, INTERRUPTED = 1, 2, 130
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from localfirst_schema.errors import InvalidStateError, UnavailableError, ValidationError
 
 from localfirst.checkout import file_of_checkout
-from localfirst.disk_words import in_words
+from localfirst.disk import in_words
 from localfirst.settings import FILE_NAME, file, load, trust
 from localfirst.settings.file import SettingsFile
 from localfirst.settings.origin import Origin, may_say

@@ -24,7 +24,7 @@ from typing import IO, Literal
 import platformdirs
 from localfirst_sync.supervised import Supervised
 
-from localfirst.private_files import create_folder
+from localfirst.disk import create_folder
 
 TIME_LIMIT_S = 5.0
 SIZE_LIMIT_BYTES = 64 * 1024 * 1024

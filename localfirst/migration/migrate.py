@@ -20,7 +20,7 @@ from localfirst_schema.errors import LocalfirstError, ValidationError
 
 from localfirst.checkout import file_named_by_user
 from localfirst.client.session import Session
-from localfirst.disk_words import in_words
+from localfirst.disk import in_words
 from localfirst.markdown.backup import back_up
 from localfirst.markdown.document import SECTIONS, StatusDocument
 from localfirst.markdown.source import read_source, split_lines

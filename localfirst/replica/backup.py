@@ -19,9 +19,7 @@ from localfirst_schema import timestamps
 from localfirst_schema.errors import InvalidStateError, NotFoundError, UnavailableError, ValidationError
 from localfirst_schema.project_key import is_one_project
 
-from localfirst.disk_words import in_words
-from localfirst.durability import flush_file, flush_folder
-from localfirst.private_files import create_folder
+from localfirst.disk import create_folder, flush_file, flush_folder, in_words
 from localfirst.replica.connection import BUSY_TIMEOUT_MS, ReplicaUnreadableError, connect, sqlite_errors
 from localfirst.replica.connection import in_words as words_of
 from localfirst.replica.defences import reading_foreign

@@ -17,8 +17,8 @@ from pathlib import Path
 import apsw
 from localfirst_schema.errors import LocalfirstError, UnavailableError
 
-from localfirst.disk_words import in_words as disk_words
-from localfirst.private_files import create_file
+from localfirst import disk
+from localfirst.disk import create_file
 from localfirst.replica.defences import defend
 from localfirst.replica.refs import know_refs
 from localfirst.replica.turn import Turn
@@ -120,7 +120,7 @@ def create_private(path: Path) -> None:
         create_file(path)
     except OSError as error:
         raise UnavailableError(
-            f"the replica cannot be created at {path}: {disk_words(error)}; set LOCALFIRST_REPLICA to a writable place.",
+            f"the replica cannot be created at {path}: {disk.in_words(error)}; set LOCALFIRST_REPLICA to a writable place.",
             cause="replica",
         ) from None
     if not path.is_file():  # SQLite would wait for the other end of a pipe for ever

@@ -11,7 +11,7 @@ from pathlib import Path
 import apsw
 from localfirst_schema.errors import UnavailableError
 
-from localfirst.private_files import create_folder
+from localfirst.disk import create_folder
 from localfirst.replica.connection import sqlite_errors
 
 

@@ -17,8 +17,7 @@ from typing import Any
 
 from localfirst_schema.errors import UnavailableError
 
-from localfirst.disk_words import in_words
-from localfirst.private_files import create_folder
+from localfirst.disk import create_folder, in_words
 from localfirst.settings.replicas_folder import folder
 
 logger = logging.getLogger("localfirst.settings.registry")

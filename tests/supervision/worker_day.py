@@ -26,7 +26,7 @@ from localfirst.code_index.store import repositories
 from localfirst.code_index.store.consistency import check
 from localfirst.code_index.worker import process
 from localfirst.replica.connection import immediate
-from localfirst.replica.replica import open_replica
+from localfirst.replica.opening import open_replica
 from localfirst.settings import load
 
 GOES_ON_WITHIN_S = 60.0

@@ -17,7 +17,7 @@ from localfirst import terminal
 from localfirst.cli import options, wording
 from localfirst.cli.command import Command, command, print_json
 from localfirst.cli.dump import Counts, dump
-from localfirst.disk_words import in_words
+from localfirst.disk import in_words
 from localfirst.operations.status_text import status_text
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from localfirst_schema.errors import ValidationError
 
-from localfirst.disk_words import in_words
+from localfirst.disk import in_words
 
 FIELD = "repo_path"
 
