@@ -25,8 +25,8 @@ MESSAGE_MAX = 1 << 18
 END_S = 10.0
 
 LOADED = (
-    "localfirst.client.session", "localfirst.client.moving", "localfirst.operations.registry", "localfirst.client.without_replica",
-    "localfirst.replica.local_store", "localfirst.replica.recovery.take_in", "localfirst.replica.backup", "localfirst.log",
+    "localfirst.client.opening", "localfirst.client.moving", "localfirst.operations.registry", "localfirst.log",
+    "localfirst.replica.local_store", "localfirst.replica.recovery.take_in", "localfirst.replica.backup",
     "localfirst_sync.loop", "localfirst_sync.postgres.store", "localfirst_sync.postgres.probe", "rich.table", "filelock",
 )  # fmt: skip
 """Beside the commands themselves."""
