@@ -80,7 +80,7 @@ def tried(function: Function, calls: int, dice: random.Random, folder: Path, boa
         with Failing(function, number, dice.choice(FAILURES)) as failing, Told().listening() as log:
             try:
                 Day(folder, board, line).pass_by()
-            except BaseException as error:
+            except Exception as error:
                 raise AssertionError(f"call {number} of {function} raised {failing.failure!r}: {error}") from error
     what = (number, function, failing.failure, said.last_errors)
     assert not said.online_with_error, what

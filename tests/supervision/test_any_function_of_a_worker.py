@@ -51,7 +51,7 @@ def tried(function: Function, calls: int, dice: random.Random, folder: Path, boa
     with Failing(function, number, dice.choice(FAILURES)) as failing, Told().listening() as log:
         try:
             day.pass_by()
-        except BaseException as error:
+        except Exception as error:
             raise AssertionError(f"call {number} of {function} raised {failing.failure!r}: {error}") from error
     told = log.words_of(failing.failure)
     what = (number, function, failing.failure, day.failed, log.errors)
