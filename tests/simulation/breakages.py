@@ -12,7 +12,7 @@ import msgspec
 from localfirst_schema.errors import UnavailableError
 from localfirst_schema.json_merge import ABSENT, Clash, merge_patch
 from localfirst_schema.wire import Row, Verdict, encode_json
-from localfirst_sync import batch, conflict_book, decision, pasts, recovery, round, shown_versions
+from localfirst_sync import batch, conflict_book, decision, pasts, recovery, round
 from localfirst_sync.batch import Batch
 from localfirst_sync.conflict import Draft, record
 from localfirst_sync.ports import Cursor, Push, Pushed, Restored
@@ -322,14 +322,6 @@ def _back_from_the_present(entity: Any, lines: Any, begin: Any) -> Iterator[Any]
     yield from [None] * len(lines)
 
 
-_original_value_after = shown_versions._value_after
-
-
-def _the_first_time_stands(entity: Any, name: str, change: dict[str, Any], there: Any, outcome: str) -> Any:
-    is_time = name == "deleted_at" and outcome == "merged" and there is not None and change["new"] is not None
-    return there if is_time else _original_value_after(entity, name, change, there, outcome)
-
-
 def _as_it_was_settled(theirs: Any, mine: Any) -> Any:
     return theirs if mine is None else mine
 
@@ -414,8 +406,6 @@ BREAKAGES: tuple[Breakage, ...] = (
         case="a deleted row is settled with theirs"),
     Breakage("a version is what is left when later changes are undone", _instead(history, "replayed", _back_from_the_present),
         case="both set a field alike and go back"),
-    Breakage("of two deletions the history tells the first, whatever stands",
-        _instead(shown_versions, "_value_after", _the_first_time_stands), 312),
     Breakage("an item goes back to a version before what lies before that has come",
         _instead(history, "_is_unknown", lambda *_: False), 348),
     Breakage("of a row that is nowhere no history is told", _instead(history, "_row_or_nothing", history.require),

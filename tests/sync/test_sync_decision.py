@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 from localfirst_schema.entities import VENDOR, WORK_ITEM
-from localfirst_schema.wire import Fields, Mutation, Row
+from localfirst_schema.wire import Fields, Mutation, Row, encode_json
 from localfirst_sync.conflict import Draft, joined, record
 from localfirst_sync.decision import decide, rebase, refused
+from localfirst_sync.ports import Line
+from localfirst_sync.shown_versions import nothing, replayed
 
 AT = "2026-01-02T03:04:05.000006Z"
 LATER = "2026-02-02T03:04:05.000006Z"
@@ -220,3 +222,10 @@ def test_a_joined_conflict_has_both_changes_of_an_object(first: Any, second: Any
         drafts.append(Draft(mutation, WORK_ITEM, {"metadata": base}, {"metadata": mine}, row(), "fields"))
     after = joined(record("p", "r", drafts[0], "a"), drafts[1], "a")
     assert (after["base"], after["mine"]) == ({"metadata": together[0]}, {"metadata": together[1]})
+
+
+@pytest.mark.parametrize(("old", "stands"), [(None, AT), (AT, LATER)])
+def test_the_history_tells_the_deletion_that_stands(old: str | None, stands: str) -> None:
+    second = Line(6, None, AT, "merged", encode_json(change(deleted_at=(old, LATER))))
+    *_, after = replayed(WORK_ITEM, [second], nothing(WORK_ITEM) | {"deleted_at": AT})
+    assert after["deleted_at"] == stands
