@@ -31,7 +31,9 @@ lint: $(INSTALLED)
 	@$(RUN)/ruff format --check --quiet .
 
 types: $(INSTALLED)
-	@MYPYPATH=schema:sync:. $(RUN)/mypy
+	@$(RUN)/mypy
+	@$(RUN)/mypy --exclude '^tests/sync/' tests examples
+	@$(RUN)/mypy tests/sync tools
 
 imports: $(INSTALLED)
 	@$(RUN)/lint-imports --no-cache >/dev/null || $(RUN)/lint-imports --no-cache

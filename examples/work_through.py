@@ -3,12 +3,14 @@
 python examples/work_through.py
 """
 
+from typing import Any
+
 import localfirst
 
 NAME = "bot"
 
 
-def work_on(item: dict) -> str:
+def work_on(item: dict[str, Any]) -> str:
     """Here goes what the bot can do; it says what it did."""
     return f"Read “{item['title']}” and found nothing left to do."
 

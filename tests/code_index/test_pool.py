@@ -9,7 +9,7 @@ import pytest
 from waiting import until
 
 from localfirst.code_index.pipeline import pool as pool_module
-from localfirst.code_index.pipeline.messages import CutFiles, FilesCut
+from localfirst.code_index.pipeline.messages import CutFiles, FilesCut, decode_answer
 from localfirst.code_index.pipeline.pool import CrashedError, Pool
 
 NOTHING_TO_CUT = CutFiles(b"/", [])
@@ -48,7 +48,7 @@ def test_a_request_is_begun_while_runs_wait_for_the_claims_of_others(pool: Pool)
 
 
 def test_an_answer_that_makes_no_sense_ends_the_request_and_not_the_feeder(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
-    decode, odd = pool_module.decode_answer, threading.Event()
+    decode, odd = decode_answer, threading.Event()
 
     def decode_once_wrongly(frame: bytes) -> object:
         if not odd.is_set():

@@ -208,7 +208,7 @@ def test_what_an_interrupted_publication_had_sent_is_not_sent_again(
     ann.index()
     monkeypatch.setattr(publish, "FILES", 5)
     whole = publish._send_files
-    sent = []
+    sent: list[Any] = []
 
     def cut_off(*arguments: Any) -> None:
         if len(sent) == 1:
@@ -353,4 +353,5 @@ def _vectors(laptop: Laptop) -> dict[bytes, bytes]:
 
     ensure_loaded(laptop.replica)
     query = "SELECT c.chunk_hash, v.embedding FROM code_chunks AS c JOIN code_vectors_1 AS v ON v.rowid = c.chunk_id"
-    return dict(laptop.replica.execute(query).fetchall())
+    found: list[Any] = laptop.replica.execute(query).fetchall()
+    return dict(found)

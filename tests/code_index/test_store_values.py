@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from localfirst.code_index.file_name import as_bytes, as_text
 from localfirst.code_index.store import pace
 from localfirst.code_index.store.compression import pack, unpack
+from localfirst.code_index.store.transaction import TARGET_S
 
 NAMES = st.binary(min_size=1, max_size=40).filter(
     lambda name: b"\0" not in name and b"\xee\xbe" not in name and b"\xee\xbf" not in name
@@ -38,7 +39,7 @@ def test_slow_writing_makes_transactions_smaller_and_fast_writing_larger() -> No
     amounts = pace.Pace(first=64)
     for _ in range(30):
         with amounts.measuring(1):
-            time.sleep(pace.TARGET_S)  # each unit takes as long as a whole transaction should
+            time.sleep(TARGET_S)  # each unit takes as long as a whole transaction should
     assert amounts.amount == pace.LEAST
     for _ in range(60):
         with amounts.measuring(1_000_000):

@@ -33,7 +33,12 @@ def test_the_index_waits_while_somebody_asks_and_goes_on_when_the_turn_was_taken
     index.give_way(LONG_S)  # makes the file
     person.ask()
     passed = threading.Event()
-    waiting = threading.Thread(target=lambda: (index.give_way(LONG_S), passed.set()))
+
+    def give_way() -> None:
+        index.give_way(LONG_S)
+        passed.set()
+
+    waiting = threading.Thread(target=give_way)
     waiting.start()
     assert not passed.wait(0.2)
     person.take()

@@ -162,7 +162,7 @@ def test_the_thread_ends_with_the_session_that_searched(indexed: Indexed, root: 
     indexed.run(root)
     session = Session(load(root, {"LOCALFIRST_REPLICA": str(tmp_path / "replica.sqlite3")}))
     search = BY_NAME["search_code"]
-    search.run(session, search.arguments(query="findable"))
+    search.run(session, search.arguments.model_validate({"query": "findable"}))
     assert [thread for thread in threading.enumerate() if thread.name.startswith("localfirst-watch ")]
     session.close()
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("localfirst-watch ")]

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,10 @@ def client(indexed: Indexed, here: Path) -> Iterator[Searched]:
         yield searched
     finally:
         searched.close()
+
+
+def has_reached(count: int, record: Record) -> bool:
+    return len(record.paths) >= count
 
 
 def hits(indexed: Indexed, here: Path, query: str, **more: Any) -> list[tuple[str, str, str]]:
@@ -413,7 +418,7 @@ def test_any_changes_in_three_trees_leave_each_as_if_it_were_alone(
                     write(root, {str(path.relative_to(root)): chance.choice(texts)})
         if chance.random() < 0.25:
             stop_at = chance.randint(0, 3)
-            record = Record(stop_when=lambda record, stop_at=stop_at: len(record.paths) >= stop_at)
+            record = Record(stop_when=partial(has_reached, stop_at))
             index_files(indexed.connection, indexed.pool, indexed.plan(root), record)
         else:
             indexed.run(root, force=chance.random() < 0.2)

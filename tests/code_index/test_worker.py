@@ -203,7 +203,8 @@ class Service:
         if not self.is_on:
             raise EmbeddingUnavailableError("the embedding service does not answer.")
         vectors = np.array([[hash((text, n)) % 1000 for n in range(8)] for text in texts], dtype=np.float32)
-        return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+        unit: Vectors = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+        return unit
 
 
 def test_an_embedding_service_that_is_away_blocks_a_job_and_text_is_searchable_meanwhile(

@@ -7,7 +7,7 @@ passed that check. `call` also holds every result to what the contract says of a
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
@@ -94,11 +94,14 @@ class Agent:
         return checked(self.raw(tool, **arguments))
 
     def raw(self, tool: str, /, **arguments: Any) -> CallToolResult:
-        return self._portal.call(self.client.call_tool, tool, arguments)
+        result: CallToolResult = self._portal.call(self.client.call_tool, tool, arguments)
+        return result
 
     def call_anew(self, number: int, tool: str, /, **arguments: Any) -> Answer:
         """The same with an envelope that the server has not seen yet: the call goes through the SDK's session logic."""
-        return checked(self._portal.call(partial(self.client.call_tool, tool, arguments, meta={"example.org/call": number})))
+        meta: Any = {"example.org/call": number}  # the SDK's type has the protocol's own keys alone
+        call: Callable[[], Awaitable[CallToolResult]] = partial(self.client.call_tool, tool, arguments, meta=meta)
+        return checked(self._portal.call(call))
 
     def refused(self, tool: str, /, **arguments: Any) -> Refusal:
         try:

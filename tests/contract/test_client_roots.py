@@ -11,7 +11,7 @@ from typing import Any
 import anyio
 import pytest
 from anyio.from_thread import start_blocking_portal
-from mcp.client import Client
+from mcp.client import Client, ClientRequestContext
 from mcp.client.stdio import StdioServerParameters, stdio_client
 from mcp.types import ErrorData, Implementation, ListRootsResult, Root, RootsListChangedNotification
 from pydantic import FileUrl
@@ -19,7 +19,7 @@ from pydantic import FileUrl
 from contract.agent import Agent, working
 from contract.laptop import PROGRAM, Laptop
 
-Naming = Callable[[Any], Awaitable[ListRootsResult | ErrorData]]
+Naming = Callable[[ClientRequestContext], Awaitable[ListRootsResult | ErrorData]]
 
 
 @pytest.fixture
@@ -43,6 +43,9 @@ def naming(*uris: str) -> Naming:
 
 @contextmanager
 def agent(laptop: Laptop, roots: Naming, *arguments: str, mode: str = "legacy", **environment: str) -> Iterator[Agent]:
+    async def asked(context: ClientRequestContext) -> ListRootsResult | ErrorData:
+        return await roots(context)
+
     parameters = StdioServerParameters(
         command=str(PROGRAM),
         args=["mcp", *arguments],
@@ -53,7 +56,7 @@ def agent(laptop: Laptop, roots: Naming, *arguments: str, mode: str = "legacy", 
         stdio_client(parameters),
         mode=mode,
         client_info=Implementation(name="rooted", version="1"),
-        list_roots_callback=roots,
+        list_roots_callback=asked,
         read_timeout_seconds=60,
     )
     with start_blocking_portal() as portal, portal.wrap_async_context_manager(client):

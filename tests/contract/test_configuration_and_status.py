@@ -98,8 +98,8 @@ def test_the_full_status_counts_what_is_there(start: Start) -> None:
             metadata={"pr_number": number + 1, "pr_title": f"PR {number + 1}", "commit_hash": COMMIT},
             deployed_at=f"2025-01-{number + 1:02}T00:00:00Z",
         )
-    for status in ("planned", "approved", "implementing", "completed"):
-        agent.call("create_enhancement", title=status, priority="low", status=status, target_quarter="2026-Q1")
+    for state in ("planned", "approved", "implementing", "completed"):
+        agent.call("create_enhancement", title=state, priority="low", status=state, target_quarter="2026-Q1")
     status = agent.call("generate_full_status")
     assert status["vendor_health"] == {
         "total_vendors": 4,

@@ -77,7 +77,7 @@ def test_a_new_item_has_every_field(agent: Agent, name: str) -> None:
 
 
 def test_what_was_created_is_what_is_read(agent: Agent, name: str) -> None:
-    given = {
+    given: dict[str, Any] = {
         "id": str(uuid4()),
         "status": "blocked",
         "metadata": {"priority": "high", "estimated_hours": 1.5, "mine": [1, None, {"deep": "é"}]},
@@ -220,7 +220,7 @@ def test_a_number_that_readers_could_not_take_is_refused(agent: Agent, name: str
 
 
 def test_a_repeated_create_with_equal_content_answers_again(agent: Agent, name: str) -> None:
-    call = {"id": str(uuid4()), "metadata": {"a": 1, "priority": "high"}, "branch_name": "b"}
+    call: dict[str, Any] = {"id": str(uuid4()), "metadata": {"a": 1, "priority": "high"}, "branch_name": "b"}
     first, second = agent.create(name, **call), agent.create(name, **call)
     assert {key: second[key] for key in FIELDS} == {key: first[key] for key in FIELDS}
     assert len(agent.call("get_history", entity="work_item", id=first["id"])["changes"]) == 1
@@ -283,7 +283,10 @@ def test_a_repeated_create_answers_again_after_the_item_was_changed(agent: Agent
     assert agent.read(item) == agent.read(edited)
     deleted = agent.update(edited, deleted=True)
     assert agent.create(name, **given)["deleted_at"] == deleted["deleted_at"]
-    for other in ({"pr_number": 8}, {"metadata": {}}, {"created_at": "2025-01-02T00:00:00Z"}, {"status": "blocked"}):
+    others: list[dict[str, Any]] = [
+        {"pr_number": 8}, {"metadata": {}}, {"created_at": "2025-01-02T00:00:00Z"}, {"status": "blocked"},
+    ]  # fmt: skip
+    for other in others:
         refusal = agent.refused("create_work_item", item_type="task", title=name, **{**given, **other})
         assert (refusal.kind, refusal.details["field"]) == ("DuplicateError", next(iter(other)))
     assert agent.refused("create_work_item", item_type="research", title=name, **given).details["field"] == "item_type"

@@ -10,7 +10,7 @@ import pytest
 from localfirst_schema.results import Warning_
 from mcp.shared.exceptions import MCPError
 
-from contract.agent import WARNINGS, Agent
+from contract.agent import WARNINGS, Agent, text_of
 from contract.conftest import Start
 from contract.laptop import Laptop
 
@@ -243,8 +243,9 @@ def test_both_eras_of_the_protocol_are_spoken(start: Start, era: str, name: str)
 
 def test_the_text_is_compact(agent: Agent, name: str) -> None:
     result = agent.raw("create_work_item", item_type="task", title=name)
-    assert '": ' not in result.content[0].text
-    assert "\n" not in result.content[0].text
+    text = text_of(result)
+    assert '": ' not in text
+    assert "\n" not in text
 
 
 def test_text_beyond_ascii_is_itself_in_text_and_structure(agent: Agent) -> None:

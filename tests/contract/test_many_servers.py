@@ -152,7 +152,7 @@ def test_mixed_operations_of_ten_servers_lose_nothing_and_are_never_busy(wires: 
                 call("search_work_items", query="item")
         return told
 
-    told = sum(at_once(wires, work), Counter())
+    told = sum(at_once(wires, work), Counter[str]())
     after = {tool: structured(wires[0].call(tool))["total_count"] for tool in lists}
     assert after["list_work_items"] - before["list_work_items"] == told["create_work_item"]
     assert after["list_deployments"] - before["list_deployments"] == told["record_deployment"]

@@ -101,7 +101,7 @@ def test_a_plan_nests_at_most_five_levels(agent: Agent, name: str) -> None:
 
 
 def test_a_repeated_plan_with_its_ids_answers_again(agent: Agent, name: str) -> None:
-    plan = [
+    plan: list[dict[str, Any]] = [
         {"item_type": "project", "title": name, "id": str(uuid4()), "key": "a"},
         {"item_type": "task", "title": name, "id": str(uuid4()), "parent": "a"},
         {"item_type": "task", "title": name, "id": str(uuid4()), "depends_on": ["a"]},

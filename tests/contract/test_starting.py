@@ -10,11 +10,17 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from mcp.types import CallToolResult, TextContent
 
 from contract.agent import Agent, working
 from contract.conftest import Start
 from contract.laptop import PROGRAM, Laptop
 from contract.wire import Wire
+
+
+def _text(result: CallToolResult) -> str:
+    """All that a result says in words."""
+    return " ".join(part.text for part in result.content if isinstance(part, TextContent))
 
 
 def mode(path: Path) -> str:
@@ -239,10 +245,10 @@ def test_what_a_checkout_says_and_may_not_is_told_once_and_by_the_status(plain: 
         first = agent.raw("create_work_item", item_type="task", title="x")
         assert first.structured_content["updated_by"] != "mallory"
         assert first.structured_content["warnings"] == ["untrusted_settings"]
-        assert "client, replica" in " ".join(part.text for part in first.content)
+        assert "client, replica" in _text(first)
         second = agent.raw("list_work_items")
         assert second.structured_content["warnings"] == []
-        assert "client, replica" not in " ".join(part.text for part in second.content)
+        assert "client, replica" not in _text(second)
         status = agent.call("sync_status")
         assert status["untrusted_settings"] == ["client", "replica"]
         assert status["warnings"] == ["untrusted_settings"]

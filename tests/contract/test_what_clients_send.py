@@ -19,6 +19,7 @@ def test_null_is_absence_in_every_argument_of_every_tool(agent: Agent) -> None:
         plain, nulls = agent.raw(name, **given), agent.raw(name, **given, **optional)
         if nulls.is_error:
             assert nulls.structured_content["error"] != "ValidationError" or plain.is_error, (name, nulls.structured_content)
+        assert tool.annotations is not None
         if tool.annotations.read_only_hint:
             assert plain.structured_content == nulls.structured_content, name
 

@@ -65,7 +65,8 @@ class Wire:
         return self.reply(number)
 
     def call(self, tool: str, /, **arguments: Any) -> dict[str, Any]:
-        return self.request("tools/call", {"name": tool, "arguments": arguments})["result"]
+        result: dict[str, Any] = self.request("tools/call", {"name": tool, "arguments": arguments})["result"]
+        return result
 
     def call_text(self, tool: str, arguments: str) -> dict[str, Any]:
         return self.request_text("tools/call", f'{{"name": "{tool}", "arguments": {arguments}}}')

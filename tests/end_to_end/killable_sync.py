@@ -43,8 +43,9 @@ def queue_changes(laptop: Laptop) -> None:
     session.replica.pragma("synchronous", "normal")  # the kill is of a process, not of the power
     create, update = BY_NAME["create_work_item"], BY_NAME["update_work_item"]
     for number in range(ITEMS):
-        item = create.run(session, create.arguments(item_type="task", title=f"Item {number}"))
-        update.run(session, update.arguments(id=item["id"], version=1, status="completed", metadata={"n": number}))
+        item = create.run(session, create.arguments.model_validate({"item_type": "task", "title": f"Item {number}"}))
+        changed = {"id": item["id"], "version": 1, "status": "completed", "metadata": {"n": number}}
+        update.run(session, update.arguments.model_validate(changed))
     session.close()
 
 

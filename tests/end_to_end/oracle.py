@@ -101,7 +101,8 @@ def judge(url: str, laptops: Sequence[Laptop], journals: Iterable[Path]) -> dict
 def _server(url: str) -> tuple[dict[str, str | None], Counter[Line], int]:
     """Conflicts with how they were settled, the history of the rows, and the head; the numbers must have no gap."""
     with psycopg.connect(url) as server:
-        conflicts = dict(server.execute("SELECT id::text, resolution FROM localfirst.conflicts").fetchall())
+        settled: list[Any] = server.execute("SELECT id::text, resolution FROM localfirst.conflicts").fetchall()
+        conflicts: dict[str, str | None] = dict(settled)
         lines = server.execute(
             "SELECT entity_id::text, by, to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'), fields::text"
             " FROM localfirst.history WHERE entity <> 'conflict'"
@@ -120,11 +121,12 @@ def _judge_replica(laptop: Laptop, conflicts: dict[str, str | None], told: Count
     connection = apsw.Connection(str(laptop.replica), flags=apsw.SQLITE_OPEN_READWRITE)
     try:
         connection.set_busy_timeout(5000)
-        here: dict[Any, Any] = dict(connection.execute("SELECT id, resolution FROM conflicts").fetchall())
+        settled: list[Any] = connection.execute("SELECT id, resolution FROM conflicts").fetchall()
+        here: dict[str, str | None] = dict(settled)
         different = {*here.items()} ^ {*conflicts.items()}
         hold(not different, f"the conflicts of {name} are not PostgreSQL's", list(different)[:3])
         lines = connection.execute("SELECT entity_id, by, at, fields FROM history WHERE entity <> 'conflict'")
-        mine: Counter[Line] = Counter((str(row), by, str(at), _plain(str(fields))) for row, by, at, fields in lines)  # type: ignore[misc]
+        mine: Counter[Line] = Counter((str(row), by, str(at), _plain(str(fields))) for row, by, at, fields in lines)
         hold(mine == told, f"the history of {name} is not PostgreSQL's", _some(mine - told), _some(told - mine))
         hold(fulltext.is_consistent(connection), f"the full text of {name} is not that of its rows")
     finally:

@@ -169,7 +169,7 @@ class Run:
         self.database = Database(server)
         self.level_s: list[float] = []
         self.counts: dict[str, int] = {}
-        socket = Path(psycopg.conninfo.conninfo_to_dict(self.database.url)["host"] or "") / ".s.PGSQL.5432"
+        socket = Path(str(psycopg.conninfo.conninfo_to_dict(self.database.url)["host"] or "")) / ".s.PGSQL.5432"
         self.clients = []
         for number in range(replicas):
             proxy = Proxy(socket, seed + number)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from contract.agent import Answer, Refusal, working
 from contract.laptop import Laptop
@@ -15,7 +17,7 @@ from localfirst.client.session import Session
 from localfirst.replica.rows import find
 from localfirst.settings import load
 
-AWAY = {"LOCALFIRST_DATABASE_URL": ""}
+AWAY: dict[str, Any] = {"LOCALFIRST_DATABASE_URL": ""}
 
 
 def clash(a: Laptop, b: Laptop, *, of_a: Answer, of_b: Answer) -> Answer:

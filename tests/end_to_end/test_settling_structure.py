@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 from contract.agent import Agent, Answer, working
@@ -13,7 +13,7 @@ from contract.laptop import Laptop
 from end_to_end.conftest import NewLaptop
 from end_to_end.stores import replica_rows, server_rows
 
-AWAY = {"LOCALFIRST_DATABASE_URL": ""}
+AWAY: dict[str, Any] = {"LOCALFIRST_DATABASE_URL": ""}
 Ids = list[str]
 
 

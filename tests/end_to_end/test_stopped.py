@@ -9,6 +9,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -161,15 +162,22 @@ def test_who_holds_the_lock_is_said_within_five_seconds(new_laptop: NewLaptop, d
 def test_whenever_one_is_stopped_nothing_is_lost_and_nothing_doubled(new_laptop: NewLaptop, database_url: str) -> None:
     laptop, dice = new_laptop("a"), random.Random(20)
     expected = set()
+
+    def is_enough(wire: Wire) -> bool:
+        return dice.random() < 0.3 or bool(held_by(laptop, wire))
+
+    def is_at_server(title: str) -> bool:
+        return title in titles(database_url)
+
     with Wire(laptop) as first, Wire(laptop) as second:
         for turn in range(12):
             held_up, other = dice.sample((first, second), 2)
             for number in range(dice.randint(1, 4)):
                 expected.add(title := f"{turn}: {number}")
                 made(held_up, title)
-            until(lambda held_up=held_up: dice.random() < 0.3 or held_by(laptop, held_up), WITHIN_S)
+            until(partial(is_enough, held_up), WITHIN_S)
             with stopped(held_up):
                 if is_made(other, title := f"{turn}: the other's"):
                     expected.add(title)
-                    until(lambda title=title: title in titles(database_url), IDLE_S)
+                    until(partial(is_at_server, title), IDLE_S)
         assert_once_each(laptop, database_url, expected)

@@ -49,8 +49,8 @@ class Worker(threading.Thread):
             changed = self.agent.call("update_work_item", id=item, version=self.mine[item], title=f"{self.name} again {number}")
             self.mine[item] = changed["version"]
         elif dice < 0.8:
-            item = self.agent.call("query_work_item", id=self.shared)
-            self.agent.call("update_work_item", id=self.shared, version=item["version"], metadata={self.name: number})
+            shared = self.agent.call("query_work_item", id=self.shared)
+            self.agent.call("update_work_item", id=self.shared, version=shared["version"], metadata={self.name: number})
         elif dice < 0.9:
             self.agent.call("list_work_items", limit=5)
         else:

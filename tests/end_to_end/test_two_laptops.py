@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial
+from typing import Any
+
 import psycopg
 import pytest
 from contract.agent import Agent, Answer, Refusal, working
@@ -23,6 +26,10 @@ def vendor_version_in(laptop: Laptop) -> int:
     return one(laptop, "SELECT coalesce(max(version), 0) FROM vendor_extractors") or 0
 
 
+def has_version(laptop: Laptop, version: int) -> bool:
+    return vendor_version_in(laptop) == version
+
+
 def test_a_change_reaches_the_other_replica_by_itself_within_a_second_both_ways(new_laptop: NewLaptop) -> None:
     a, b = new_laptop("a"), new_laptop("b")
     with working(a) as on_a, working(b) as on_b:
@@ -33,7 +40,7 @@ def test_a_change_reaches_the_other_replica_by_itself_within_a_second_both_ways(
             version = writer.call("update_vendor_status", name="Alder", version=version, operational=version % 2 == 0)[
                 "version"
             ]
-            until(lambda file=other, wanted=version: vendor_version_in(file) == wanted, A_SECOND)
+            until(partial(has_version, other, version), A_SECOND)
 
 
 def test_an_update_typed_into_psql_raises_the_version_and_reaches_every_replica(
@@ -47,7 +54,7 @@ def test_an_update_typed_into_psql_raises_the_version_and_reaches_every_replica(
         with psycopg.connect(database_url, autocommit=True) as psql:
             psql.execute("UPDATE localfirst.vendor_extractors SET operational = false WHERE name = 'Alder'")
         for laptop in (a, b):
-            until(lambda file=laptop: vendor_version_in(file) == 2, A_SECOND)
+            until(partial(has_version, laptop, 2), A_SECOND)
         for agent in (on_a, on_b):
             assert (vendor(agent)["status"], vendor(agent)["version"]) == ("broken", 2)
             assert vendor(agent)["data_source"] == "postgresql"
@@ -104,7 +111,7 @@ def test_the_same_row_changed_on_both_laptops_while_apart_is_merged_or_kept_whol
         task = on_a.call("create_work_item", item_type="task", title="Base", metadata={"priority": "low", "k": 1})
         on_a.call("sync_now")
         on_b.call("sync_now")
-    away = {"LOCALFIRST_DATABASE_URL": ""}
+    away: dict[str, Any] = {"LOCALFIRST_DATABASE_URL": ""}
     with working(a, "ann", **away) as on_a, working(b, "bob", **away) as on_b:
         on_a.call("update_work_item", id=task["id"], version=1, title="From A", metadata={"priority": "high"})
         on_b.call("update_work_item", id=task["id"], version=1, title="From B", metadata={"k": 2})
@@ -158,7 +165,7 @@ def test_the_last_change_is_pushed_on_exit(new_laptop: NewLaptop, database_url: 
 
 def test_two_laptops_that_create_the_same_vendor_offline_end_with_one(new_laptop: NewLaptop, database_url: str) -> None:
     a, b = new_laptop("a"), new_laptop("b")
-    away = {"LOCALFIRST_DATABASE_URL": ""}
+    away: dict[str, Any] = {"LOCALFIRST_DATABASE_URL": ""}
     with working(a, **away) as on_a, working(b, **away) as on_b:
         on_a.call("create_vendor", name="Züri Re", metadata={"extractor_version": "1"})
         on_b.call("create_vendor", name="Züri Re", metadata={"manifest_compliant": True})

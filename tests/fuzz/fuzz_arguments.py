@@ -177,7 +177,7 @@ def _made_to_fit(board: Board, tool: str, given: dict[str, Any]) -> None:
         given["entity"] = given["entity"] if given["entity"] in ("deployment", "enhancement") else "work_item"
     if "version" in given and kind is not None:
         named = given.get("id") or given.get("name") or next(iter(board.known["configuration"]), None)
-        given["version"] = board.known[kind].get(named, 1)
+        given["version"] = board.known[kind].get(named or "", 1)
     if tool == "revert_work_item":
         given["to_version"] = max(1, given["version"] - 1)
     if "current_session_id" in given and dice.random() < 0.8:

@@ -54,7 +54,8 @@ def frames(dice: random.Random) -> Iterator[bytes]:
     number = 0
     while True:
         number += 1
-        message = _seed(dice, dice.choice([number, f"id-{number}"]))
+        request_id: int | str = dice.choice((number, f"id-{number}"))
+        message = _seed(dice, request_id)
         if dice.random() < 0.5:
             for _ in range(dice.randint(1, 3)):
                 message = _changed(dice, message)

@@ -190,8 +190,13 @@ def test_every_tool(trapped: Trapped, environment: dict[str, str], tmp_path: Pat
     assert server.stderr is not None
     answers: queue.Queue[str] = queue.Queue()
     errors: list[str] = []
+
+    def put_answers() -> None:
+        for line in server.stdout or ():
+            answers.put(line)
+
     readers = [
-        threading.Thread(target=lambda: [answers.put(line) for line in server.stdout or ()]),
+        threading.Thread(target=put_answers),
         threading.Thread(target=lambda: errors.extend(server.stderr or ())),
     ]
     for reader in readers:

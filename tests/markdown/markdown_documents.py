@@ -33,7 +33,7 @@ json_values = st.recursive(
 objects: st.SearchStrategy[dict[str, Any]] = st.dictionaries(texts, json_values, max_size=4)
 counts = st.integers(0, 500) | st.integers(0, 2**62)
 days = st.dates(date(1, 1, 1))
-maybe_objects = st.just({}) | objects
+maybe_objects: st.SearchStrategy[dict[str, Any]] = st.just({}) | objects
 
 
 def optional(strategy: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:

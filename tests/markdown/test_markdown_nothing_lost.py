@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from markdown_documents import HOSTILE, documents, words
+from markdown.markdown_documents import HOSTILE, documents, words
 
 from localfirst.markdown.document import SECTIONS, StatusDocument, accounted_lines, entries
 from localfirst.markdown.parse import parse

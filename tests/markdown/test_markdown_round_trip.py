@@ -9,7 +9,7 @@ import pytest
 from fuzz.round_trip import assert_round_trip
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from markdown_documents import (
+from markdown.markdown_documents import (
     HOSTILE,
     deployments,
     documents,
@@ -49,7 +49,8 @@ def test_a_document_written_and_read_again_is_the_same(document: StatusDocument)
 @given(data=st.data())
 @slow
 def test_an_entry_written_and_read_again_is_the_same(section: str, entries: Any, data: st.DataObject) -> None:
-    assert_round_trip(StatusDocument(**{section: (data.draw(entries),)}))
+    sections: dict[str, Any] = {section: (data.draw(entries),)}
+    assert_round_trip(StatusDocument(**sections))
 
 
 @given(st.lists(st.builds(Session, date=st.dates(), prompt=texts), max_size=5).map(tuple))

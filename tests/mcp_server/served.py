@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+from localfirst_schema import types
 from localfirst_schema.errors import DuplicateError, VersionMismatchError
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -19,8 +20,8 @@ from localfirst.mcp_server.process import run
 from localfirst.operations.operation import Operation
 
 
-class Arguments(BaseModel):
-    model_config = ConfigDict(extra="forbid", defer_build=True)
+class Arguments(types.Arguments):
+    model_config = ConfigDict(strict=False)
 
 
 class Nothing(Arguments):
@@ -145,7 +146,7 @@ def name(session: Any, __: Any) -> dict[str, Any]:
     return ok(client_name=session.client_name)
 
 
-def operation(tool: Any, arguments: type[BaseModel] = Nothing, result: type[BaseModel] = Result, **more: Any) -> Operation:
+def operation(tool: Any, arguments: type[Arguments] = Nothing, result: type[BaseModel] = Result, **more: Any) -> Operation:
     return Operation(
         name=more.pop("name", tool.__name__),
         title=tool.__name__.title(),
@@ -178,16 +179,16 @@ if __name__ == "__main__":
         # As on a system whose event loop cannot read the standard input.
         from localfirst.mcp_server import server
 
-        server.watchable = lambda _: False
+        server.watchable = lambda descriptor: False  # type: ignore[attr-defined]  # in place of what the module imports
     if os.environ.get("TEST_TELL_SESSION_LOGIC"):
         # A word for each message that is on its way to the session logic.
-        from localfirst.mcp_server import transport
+        from localfirst.mcp_server import transport, wire
 
-        decode = transport.decode
+        decode = wire.decode
 
         def told(line: bytes | bytearray) -> Any:
             print("for the session logic", file=sys.stderr, flush=True)
             return decode(line)
 
-        transport.decode = told
+        transport.decode = told  # type: ignore[attr-defined]  # in place of what the module imports
     run(Session, OPERATIONS, blocking=frozenset({"wait_in_thread", "hang_in_thread"}))

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from localfirst_schema.errors import UnavailableError
-from pydantic import BaseModel
+from pydantic import ConfigDict
 
 from localfirst.mcp_server.one_session import OneSession
 from localfirst.mcp_server.roots import Roots
@@ -72,8 +72,10 @@ def test_operations_that_cannot_be_served_are_refused_at_the_start() -> None:
     session = OneSession(served.Session)
     noop = served.operation(served.noop)
 
-    class Loose(BaseModel):
+    class Loose(served.Arguments):
         """Lets unknown arguments pass."""
+
+        model_config = ConfigDict(extra="ignore")
 
     with pytest.raises(ValueError, match="two operations are called noop"):
         Tools(session, [noop, noop], frozenset())

@@ -14,6 +14,7 @@ import pytest
 from mcp.client.client import Client
 from mcp.client.stdio import StdioServerParameters, stdio_client
 from mcp.shared.exceptions import MCPError
+from mcp.types import TextContent, Tool
 from mcp_types import Implementation
 
 from mcp_server.pipe_client import ENVELOPE, SERVER, PipeClient, call, environment
@@ -38,6 +39,13 @@ def talk(mode: str, conversation: Callable[[Client], Awaitable[None]], **env: st
     anyio.run(main)
 
 
+def hints_of(tool: Tool) -> tuple[bool | None, ...]:
+    """What a tool says of its effect: reads only, destroys, idempotent, open world."""
+    hints = tool.annotations
+    assert hints is not None
+    return hints.read_only_hint, hints.destructive_hint, hints.idempotent_hint, hints.open_world_hint
+
+
 def refused(result: Any) -> dict[str, Any]:
     """The error of a tool result, which has the contract's form."""
     assert result.is_error
@@ -53,6 +61,7 @@ def test_a_result_is_structured_content_and_the_same_json_as_compact_text(mode: 
         assert not result.is_error
         assert result.structured_content["total_count"] == len(result.structured_content["items"]) == 50
         [content] = result.content
+        assert isinstance(content, TextContent)
         assert json.loads(content.text) == result.structured_content
         assert content.text.startswith('{"success":true,"warnings":[],"items":[{"id":')
 
@@ -74,15 +83,7 @@ def test_each_tool_has_schemas_and_annotations(mode: str) -> None:
         assert typed.output_schema is not None
         names = typed.output_schema["properties"]
         assert list(names) == ["success", "warnings", "text"]
-        hints = {
-            name: (
-                tools[name].annotations.read_only_hint,
-                tools[name].annotations.destructive_hint,
-                tools[name].annotations.idempotent_hint,
-                tools[name].annotations.open_world_hint,
-            )
-            for name in ("noop", "echo", "typed", "stray")
-        }
+        hints = {name: hints_of(tools[name]) for name in ("noop", "echo", "typed", "stray")}
         assert hints == {
             "noop": (True, False, True, False),
             "echo": (False, False, False, False),
@@ -170,7 +171,9 @@ def test_the_announcement_comes_once_in_the_first_success(mode: str) -> None:
         refused(await client.call_tool("crash", {}))
         first = await client.call_tool("noop", {})
         announced = {"success": True, "warnings": [], "announcement": "Two conflicts await you."}
-        assert first.structured_content == json.loads(first.content[0].text) == announced
+        text = first.content[0]
+        assert isinstance(text, TextContent)
+        assert first.structured_content == json.loads(text.text) == announced
         assert (await client.call_tool("noop", {})).structured_content == {"success": True, "warnings": []}
 
     talk(mode, conversation, TEST_ANNOUNCEMENT="Two conflicts await you.")
@@ -243,6 +246,7 @@ def test_an_error_agrees_with_the_output_schema_too(mode: str) -> None:
         schemas = {tool.name: tool.output_schema for tool in (await client.list_tools()).tools}
         answer = await client.call_tool("noop", {"unknown": 1})
         assert answer.is_error
+        assert schemas["noop"] is not None
         jsonschema.validate(answer.structured_content, schemas["noop"])
 
     talk(mode, conversation)

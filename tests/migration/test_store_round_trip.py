@@ -59,7 +59,7 @@ def metadata(**known: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any
     return st.tuples(st.fixed_dictionaries({}, optional=known), unknown).map(lambda parts: parts[0] | parts[1])
 
 
-vendors = st.fixed_dictionaries(
+vendors: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
     {"name": names, "operational": st.booleans()},
     optional={
         "metadata": metadata(
@@ -71,7 +71,7 @@ vendors = st.fixed_dictionaries(
         )
     },
 )
-deployments = st.fixed_dictionaries(
+deployments: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
     {
         "metadata": metadata(
             pr_number=st.integers(1, 2**62),
@@ -88,7 +88,7 @@ deployments = st.fixed_dictionaries(
         "deployed_at": st.sampled_from(["2025-10-01", "2025-10-01T00:00:00.000001Z", "0001-01-01", "2025-10-01T23:59:59-05:00"])
     },
 )
-enhancements = st.fixed_dictionaries(
+enhancements: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
     {"title": lines},
     optional={
         "description": storable,
@@ -116,7 +116,7 @@ columns = {
     "pr_number": st.integers(1, 2**62),
     "created_at": st.sampled_from(["2025-10-01", "2025-10-01T12:00:00Z"]),
 }
-sessions = st.fixed_dictionaries(
+sessions: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
     {"item_type": st.just("session"), "title": lines},
     optional={
         **columns,
@@ -132,7 +132,7 @@ sessions = st.fixed_dictionaries(
         ),
     },
 )
-tasks = st.fixed_dictionaries(
+tasks: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
     {"item_type": st.sampled_from(["project", "task", "research"]), "title": lines},
     optional={**columns, "metadata": unknown},
 )

@@ -152,7 +152,7 @@ def locked(world: World, settings: Settings) -> Iterator[Settings]:
     other.close()
 
 
-class _Disk(apsw.VFS):  # type: ignore[misc]
+class _Disk(apsw.VFS):
     """The disk, on which writing fails in one folder."""
 
     def __init__(self, name: str, folder: Path, error: type[apsw.Error]) -> None:
@@ -167,7 +167,7 @@ class _Disk(apsw.VFS):  # type: ignore[misc]
         return _File(self, name, flags, self._error)
 
 
-class _File(apsw.VFSFile):  # type: ignore[misc]
+class _File(apsw.VFSFile):
     def __init__(self, vfs: _Disk, name: Any, flags: list[int], error: type[apsw.Error]) -> None:
         self._error = error
         super().__init__("unix", name, flags)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
+from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
@@ -14,13 +15,23 @@ from localfirst_schema.errors import NotFoundError
 from postgres import Server
 from waiting import until
 
+from localfirst.settings import Settings
 from reading.world import Reader, World
 
 TRIPS_S = (0.0, 0.06, 0.1, 0.15)
 LINES = pytest.mark.parametrize("trip_s", TRIPS_S, ids=lambda trip_s: f"{1000 * trip_s:.0f} ms")
 WAYS = pytest.mark.parametrize("tls", [False, True], ids=["plain", "tls"])
 
-NewReader = Callable[..., Reader]
+
+class FarReader(Reader):
+    """A reader at the end of a line of its own."""
+
+    def __init__(self, world: World, settings: Settings, line: Line) -> None:
+        super().__init__(world, settings)
+        self.line = line
+
+
+NewReader = Callable[..., FarReader]
 
 
 @pytest.fixture(scope="module")
@@ -35,14 +46,12 @@ def far(world: World, tmp_path: Path) -> Iterator[NewReader]:
     """Makes laptops at the end of a line of their own, with the replica of the world's project or a new one."""
     with ExitStack() as stack:
 
-        def make(name: str, trip_s: float, *, tls: bool = False, is_new: bool = False) -> Reader:
+        def make(name: str, trip_s: float, *, tls: bool = False, is_new: bool = False) -> FarReader:
             line = stack.enter_context(closing(Line(world.url, trip_s=trip_s, tls=tls)))
             settings = world.place(tmp_path / name, ("replica",), url=line.url)
             if is_new:
                 settings.replica.unlink()
-            reader = stack.enter_context(Reader(world, settings))
-            reader.line = line
-            return reader
+            return stack.enter_context(FarReader(world, settings, line))
 
         yield make
 
@@ -66,6 +75,10 @@ def test_a_new_laptops_first_list_is_whole(far: NewReader, world: World, trip_s:
     assert listed["data_source"] == "postgresql"
 
 
+def has_sent_all(reader: Reader) -> bool:
+    return not reader.ask("sync_status")["pending_mutations"]
+
+
 @LINES
 def test_what_another_laptop_has_just_made_can_be_changed(far: NewReader, trip_s: float) -> None:
     ann, bob = far("ann", trip_s), far("bob", trip_s)
@@ -73,7 +86,7 @@ def test_what_another_laptop_has_just_made_can_be_changed(far: NewReader, trip_s
         reader.ask("list_vendors")
     item = ann.ask("create_work_item", item_type="task", title="Ann's")
     for version, (one, other) in enumerate([(ann, bob), (bob, ann), (ann, bob)], 1):
-        until(lambda one=one: not one.ask("sync_status")["pending_mutations"], 5)
+        until(partial(has_sent_all, one), 5)
         changed = other.ask("update_work_item", id=item["id"], version=version, title=f"Version {version}")
         assert changed["version"] == version + 1
 

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
-from localfirst_schema.errors import NotFoundError, UnavailableError
+from localfirst_schema.errors import LocalfirstError, NotFoundError, UnavailableError
 
 from localfirst.operations.cascade import ALONE_PATIENCE_S
 from reading.faults import FAULTS, STILL_READABLE, Fault, slow
@@ -49,12 +49,11 @@ def test_alone_it_answers_if_it_can(world: World, tmp_path: Path, layer: str, fa
     settings = world.place(tmp_path / "place", (layer,))
     with fault(world, settings) as faulty, Reader(world, faulty) as reader:
         for tool, arguments in reader.questions().items():
+            refusal: type[LocalfirstError] | None = None
             try:
                 answer = reader.ask(tool, **arguments)
             except (NotFoundError, UnavailableError) as error:
                 refusal = type(error)
-            else:
-                refusal = None
             if refusal is not None:
                 assert fault not in STILL_READABLE, tool
                 assert "id" in arguments or "name" in arguments, f"{tool} knows an empty answer"

@@ -17,7 +17,7 @@ from localfirst.client.session import Session
 from reading.world import Reader, World
 
 
-class Disk(apsw.VFS):  # type: ignore[misc]
+class Disk(apsw.VFS):
     """A disk whose sectors can no longer be read, or written, once `error` is set."""
 
     def __init__(self, folder: Path) -> None:
@@ -31,7 +31,7 @@ class Disk(apsw.VFS):  # type: ignore[misc]
         return File(self, name, flags) if found.startswith(self._folder) else super().xOpen(name, flags)
 
 
-class File(apsw.VFSFile):  # type: ignore[misc]
+class File(apsw.VFSFile):
     def __init__(self, disk: Disk, name: Any, flags: list[int]) -> None:
         self._disk = disk
         super().__init__("unix", name, flags)

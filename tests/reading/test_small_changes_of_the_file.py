@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -26,16 +27,16 @@ def both(text: str) -> Refreshed:
     return refreshed(read, read)
 
 
-def changed(before: Refreshed, **sections: object) -> Refreshed:
+def changed(before: Refreshed, **sections: Any) -> Refreshed:
     return refreshed(before.document, replace(before.document, **sections))
 
 
-def vendors(document: StatusDocument, **values: object) -> tuple[Vendor, ...]:
+def vendors(document: StatusDocument, **values: Any) -> tuple[Vendor, ...]:
     first, *rest = document.vendors
     return (replace(first, **values), *rest)
 
 
-def items(document: StatusDocument, **values: object) -> tuple[WorkItem, ...]:
+def items(document: StatusDocument, **values: Any) -> tuple[WorkItem, ...]:
     first, *rest = document.work_items
     return (replace(first, **values), *rest)
 

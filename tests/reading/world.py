@@ -11,7 +11,7 @@ import socket
 import subprocess
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from code_index.workers import no_worker_left
 from waiting import until
@@ -154,7 +154,7 @@ class Reader:
         self.world = world
         self.session = open_session(settings)
 
-    def __enter__(self) -> Reader:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -13,8 +13,8 @@ def test_full_status(new_laptop: NewLaptop, join: Join) -> None:
         for n in range(1, 5)
     ]
     project = agent.create("The portal", "project")
-    for number, (status, priority) in enumerate((("active", "high"), ("blocked", "low"), ("completed", "high"))):
-        agent.create(f"Task {number}", parent_id=project["id"], status=status, metadata={"priority": priority})
+    for number, (state, priority) in enumerate((("active", "high"), ("blocked", "low"), ("completed", "high"))):
+        agent.create(f"Task {number}", parent_id=project["id"], status=state, metadata={"priority": priority})
     agent.create("A morning", "session", metadata={"prompt": "Begin.\n\n## Not a heading of the file\n---\n"})
     agent.create("Of long ago", created_at="2020-01-01T00:00:00Z", status="completed")
     agent.call("trigger_archiving")

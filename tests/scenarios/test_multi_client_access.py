@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
+from contract.agent import Agent
 from waiting import until
 
 from scenarios.conftest import Join, NewLaptop
+
+
+def has_items(agent: Agent, count: int) -> bool:
+    return bool(agent.call("list_work_items", limit=100)["total_count"] == count)
 
 
 def test_multi_client_access(new_laptop: NewLaptop, join: Join, database_url: str) -> None:
@@ -31,6 +37,6 @@ def test_multi_client_access(new_laptop: NewLaptop, join: Join, database_url: st
     ids = {item for chunk in made for item in chunk}
     assert len(ids) == 30
     for agent in agents:
-        until(lambda asked=agent: asked.call("list_work_items", limit=100)["total_count"] == 30, 15, "everybody has all of it")
+        until(partial(has_items, agent, 30), 15, "everybody has all of it")
         assert {item["id"] for item in agent.call("list_work_items", limit=100)["items"]} == ids
         assert agent.call("sync_status")["open_conflicts"] == 0

@@ -42,7 +42,7 @@ def documents(model: Any) -> Callable[[Any], Any]:
     return lambda value: metadata.check(model, value)
 
 
-HOLDABLE = st.characters(exclude_characters="\x00", exclude_categories=("Cs",))
+HOLDABLE = st.characters(exclude_characters="\x00", exclude_categories=["Cs"])
 LONG_TEXTS = ["x" * length for length in (99, 100, 101, 200, 201, 250, 251, 10_001)]
 BLANKS = ["", " ", "\n", "a\nb", "\t", "\x7f", "\x85", "\xa0", "\u2003", "\u2028", " x "]
 ODD_TEXTS = st.one_of(

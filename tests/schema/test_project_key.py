@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import unicodedata
 import uuid
+from typing import Any
 
 import psycopg
 import pytest
@@ -141,6 +142,12 @@ def test_a_key_is_its_own_key_and_normal() -> None:
         assert unicodedata.is_normalized("NFC", key)
 
 
+def _keys(connection: psycopg.Connection[Any]) -> dict[str, str | None]:
+    """What each project is found by, by its name."""
+    found: list[Any] = connection.execute("SELECT name, name_key FROM localfirst.projects").fetchall()
+    return dict(found)
+
+
 def test_names_that_were_two_projects_before_there_were_keys_stay_two(postgres_server: Server) -> None:
     spellings = ["github.com/O/N", "github.com/o/n", "www.github.com/o/n", "team/board"]
     ids = {name: str(uuid.uuid4()) for name in spellings}
@@ -162,7 +169,7 @@ def test_names_that_were_two_projects_before_there_were_keys_stay_two(postgres_s
             )
         connection = connect(url)
         assert engine.migrate(connection) >= 1
-        found = dict(connection.execute("SELECT name, name_key FROM localfirst.projects").fetchall())
+        found = _keys(connection)
         # The one in which more was done has the key.
         assert found == {
             "github.com/O/N": None,
@@ -173,6 +180,6 @@ def test_names_that_were_two_projects_before_there_were_keys_stay_two(postgres_s
         with pytest.raises(psycopg.errors.UniqueViolation):
             connection.execute("INSERT INTO localfirst.projects (id, name) VALUES (gen_random_uuid(), 'github.com:443/O/n')")
         connection.execute("UPDATE localfirst.projects SET name = 'github.com/o/other' WHERE id = %s", (ids["github.com/O/N"],))
-        found = dict(connection.execute("SELECT name, name_key FROM localfirst.projects").fetchall())
+        found = _keys(connection)
         assert found["github.com/o/other"] == "github.com/o/other"
         connection.close()

@@ -37,9 +37,11 @@ ITEMS = (
 class Interrupting(EmbeddingProvider):
     """The built-in provider, with something done by others while it embeds."""
 
+    is_remote = False
+
     def __init__(self, model: str = "interrupted") -> None:
         self.model_name = model
-        self.meanwhile: Callable[[], None] = lambda: None
+        self.meanwhile: Callable[[], object] = lambda: None
 
     @property
     def model(self) -> str:

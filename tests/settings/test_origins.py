@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Callable
+from operator import attrgetter
 from pathlib import Path
 
 import pytest
@@ -37,7 +38,7 @@ NEW = {
 """A value for every setting of a checkout that is not the default (of a server that is supported)."""
 
 HARMLESS = {"archiving", "read_from", "share_code", "project"}
-IN_FORCE: dict[str, Callable[[Settings], object]] = {name: (lambda loaded, name=name: getattr(loaded, name)) for name in NEW}
+IN_FORCE: dict[str, Callable[[Settings], object]] = {name: attrgetter(name) for name in NEW}
 
 
 def test_every_setting_is_held_to_the_rules() -> None:

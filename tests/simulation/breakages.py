@@ -19,7 +19,7 @@ from localfirst_sync.ports import Cursor, Push, Pushed, Restored
 from localfirst_sync.postgres import log, pull, restore, transaction
 from localfirst_sync.receipts import Known, _decode
 
-from localfirst.operations import history, undo, work_item_queries
+from localfirst.operations import changing, history, undo, work_item_queries
 from localfirst.operations.inverse import inverse
 from localfirst.replica import act, fulltext, local_store, outbox, postponing, set_aside, settlement
 from localfirst.replica.connection import immediate
@@ -408,7 +408,7 @@ BREAKAGES: tuple[Breakage, ...] = (
         case="both set a field alike and go back"),
     Breakage("an item goes back to a version before what lies before that has come",
         _instead(history, "_is_unknown", lambda *_: False), 348),
-    Breakage("of a row that is nowhere no history is told", _instead(history, "_row_or_nothing", history.require),
+    Breakage("of a row that is nowhere no history is told", _instead(history, "_row_or_nothing", changing.require),
         case="a blind change of what is nowhere can be read"),
     Breakage("of a blind change the newest alone is kept", _instead(conflict_book, "joined", _newest_alone),
         case="two blind changes are both kept"),

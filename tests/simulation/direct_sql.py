@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 from localfirst_schema import timestamps
@@ -30,6 +29,12 @@ class _Pending(NamedTuple):
     structural: bool
 
 
+class _Answer:
+    """What the server says of a transaction."""
+
+    is_yes = True
+
+
 class Psql:
     """One transaction of a direct writer. Statements fail with `psycopg` errors; then nothing of it stays.
 
@@ -43,7 +48,7 @@ class Psql:
         self._pending: list[_Pending] = []
         self.written: dict[Key, Row] = {}
 
-    def run(self, statements: Callable[[Psql], None]) -> bool:
+    def run(self, statements: Callable[[Psql], object]) -> bool:
         """Runs and commits; False if a constraint said no, or a row that it refers to is held: who types that gives up."""
         with self._asked() as answer:
             statements(self)
@@ -67,9 +72,9 @@ class Psql:
         return self.run(lambda _: None)
 
     @contextmanager
-    def _asked(self) -> Iterator[SimpleNamespace]:
+    def _asked(self) -> Iterator[_Answer]:
         """The transaction as it stands on what is committed by now; what a constraint refuses leaves nothing."""
-        answer = SimpleNamespace(is_yes=True)
+        answer = _Answer()
         self._connection.begin()
         for (name, row_id), row in self.written.items():
             self._tables.rows[name][row_id] = row

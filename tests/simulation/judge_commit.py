@@ -326,6 +326,7 @@ def _judge_conflict(name: str, some: list[Decided], earlier: Row | None, later: 
     # What clashes leaves the row as it was there; what goes on from mine is in the row.
     row = content(entity, last.after if last.settled.draft is None else last.before)
     for column, theirs in parsed(later["theirs"]).items() if row is not None else ():
+        assert row is not None
         if column in row and column not in entity.json_columns:
             hold(equal(theirs, row[column]), "theirs of a conflict is not what the row had", name, column)
     if earlier is None:
@@ -378,7 +379,7 @@ def _leaves(tree: Any, path: Path = ()) -> Iterator[Path]:
 def _put(tree: Row, path: Path, value: Any) -> None:
     for key in path[:-1]:
         inner = tree.get(key)
-        tree[key] = tree = dict(inner) if isinstance(inner, dict) else {}  # type: ignore[assignment]
+        tree[key] = tree = dict(inner) if isinstance(inner, dict) else {}
     if value is ABSENT:
         tree.pop(path[-1], None)
     else:

@@ -59,7 +59,8 @@ def judge_undo(machine: Machine, act: list[Write]) -> None:
 def judge_pull(machine: Machine, tables: Tables, contents: dict[tuple[str, str, int], Any], *, was_set_back: bool) -> None:
     """Just after a pull: rows are the server's, those with waiting changes carry them, and the cursor is not ahead."""
     connection = machine.connection
-    cursor_seq, cursor_tag = connection.execute("SELECT cursor_seq, cursor_tag FROM replica").fetchall()[0]
+    cursor: Any = connection.execute("SELECT cursor_seq, cursor_tag FROM replica").fetchall()[0]
+    cursor_seq, cursor_tag = cursor
     if was_set_back and not any(e.seq == cursor_seq and e.tag == cursor_tag for e in tables.history):
         return  # it was set back after it had answered and before the replica was done; the next round notices
     hold(0 < cursor_seq <= tables.head, "the cursor is beyond the log", machine.name)

@@ -173,7 +173,7 @@ class OddRows:
     def _round(self, machine: Machine, lost: float) -> None:
         local = ReplicaStore(machine.connection)
         try:
-            sync_round(local, _Line(self.server, self.fate.dice, lost), ReplicaLock(None))  # type: ignore[arg-type]  # its calls
+            sync_round(local, _Line(self.server, self.fate.dice, lost), ReplicaLock(None))
         except UnavailableError:
             hold(lost > 0, "a round failed with a line that loses nothing", machine.name)
         except Exception as error:

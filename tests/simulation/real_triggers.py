@@ -203,14 +203,18 @@ class Twins:
                 return Statement("insert", WORK_ITEM_DEPENDENCY.name, made, values)
             case 5:
                 item = self._some(session, WORK_ITEM.name, held=True)
-                return item and Statement("insert", WORK_ITEM_COMMENT.name, self._new(), {"work_item_id": item, "body": "said"})
+                return (
+                    Statement("insert", WORK_ITEM_COMMENT.name, self._new(), {"work_item_id": item, "body": "said"})
+                    if item
+                    else None
+                )
             case 6:
                 name = dice.choice((WORK_ITEM.name, WORK_ITEM.name, VENDOR.name, WORK_ITEM_DEPENDENCY.name))
                 row_id = self._some(session, name)
-                return row_id and Statement("delete", name, row_id, {})
+                return Statement("delete", name, row_id, {}) if row_id else None
             case 7 | 8 | 9:
                 item = self._some(session, WORK_ITEM.name)
-                return item and Statement("update", WORK_ITEM.name, item, {"parent_id": dice.choice(parents)})
+                return Statement("update", WORK_ITEM.name, item, {"parent_id": dice.choice(parents)}) if item else None
             case 10:
                 item = self._some(session, WORK_ITEM.name)
                 options: list[dict[str, Any]] = [
@@ -218,13 +222,13 @@ class Twins:
                     {"metadata": {"n": self._made, "deep": {"list": [1, None, "é"]}}}, {"deleted_at": None},
                     {"claimed_by": dice.choice((None, "psql"))},
                 ]  # fmt: skip
-                return item and Statement("update", WORK_ITEM.name, item, dice.choice(options))
+                return Statement("update", WORK_ITEM.name, item, dice.choice(options)) if item else None
             case _:
                 vendor = self._some(session, VENDOR.name)
                 changes: list[dict[str, Any]] = [
                     {"operational": False}, {"operational": True, "deleted_at": None}, {"metadata": {"a": 1}},
                 ]  # fmt: skip
-                return vendor and Statement("update", VENDOR.name, vendor, dice.choice(changes))
+                return Statement("update", VENDOR.name, vendor, dice.choice(changes)) if vendor else None
 
     def _some(self, session: Session | None, name: str, *, held: bool = False) -> str | None:
         """A committed row; `held`: also one that somebody else holds."""

@@ -31,7 +31,7 @@ class Server:
     def _begin(self) -> None:
         """What the first client does that meets an empty database."""
         configuration = {"active_context_type": "feature", "default_token_budget": 200_000}
-        self.psql(lambda sql: sql.insert(CONFIGURATION, **configuration) and None)
+        self.psql(lambda sql: sql.insert(CONFIGURATION, **configuration))
 
     @property
     def tables(self) -> Tables:
@@ -44,7 +44,7 @@ class Server:
         if tables is None:
             self._begin()
 
-    def psql(self, statements: Callable[[Psql], None]) -> bool:
+    def psql(self, statements: Callable[[Psql], object]) -> bool:
         """A transaction of a direct writer; False if the server refused it."""
         return Psql(self.connection, self._project).run(statements)
 

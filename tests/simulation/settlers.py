@@ -56,7 +56,7 @@ def settlement(machine: Machine, dice: Random, number: int, conflict_id: str) ->
     arguments: dict[str, Any] = {"conflict_id": conflict_id, "resolution": resolution}
     if resolution == "merge":
         options = (("title", f"merged {number}"), ("status", "active"), ("description", f"merged {number}"))
-        merged = {name: value for name, value in options if f'"{name}"' in str(fields)}
+        merged: dict[str, Any] = {name: value for name, value in options if f'"{name}"' in str(fields)}
         merged = merged or {"metadata": {"note": f"merged {number}"}}
         base, mine, theirs = (decode_json(str(side)) for side in sides)
         arguments["fields"] = merge_patch(_left_as_it_stands(ENTITY[str(entity)], base, mine, theirs), merged)

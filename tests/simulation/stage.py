@@ -92,7 +92,8 @@ class Stage(World):
     def conflict_at(self, machine: int) -> Row:
         """The one conflict that a machine knows, settled or not."""
         query = "SELECT base, mine, theirs, resolution FROM conflicts"
-        ((*sides, resolution),) = self._machines[machine].connection.execute(query).fetchall()
+        found: list[Any] = self._machines[machine].connection.execute(query).fetchall()
+        ((*sides, resolution),) = found
         return dict(zip(("base", "mine", "theirs"), map(decode_json, sides), strict=True)) | {"resolution": resolution}
 
     def shown(self, machine: int, row_id: str) -> Row:
@@ -125,7 +126,7 @@ class Stage(World):
 
     def psql(self, statements: Callable[[Psql], object]) -> None:
         """Somebody's transaction, which the server takes."""
-        hold(self._server.psql(lambda sql: statements(sql) and None), "psql was refused")
+        hold(self._server.psql(statements), "psql was refused")
 
     def hold(self, row_id: str) -> None:
         """Somebody's open transaction holds an item."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any
 from unittest.mock import patch
 
@@ -25,7 +27,7 @@ def all_of_it(_: str, batch: Any) -> tuple[Any, list[Any]]:
     return batch, []
 
 
-BREAKAGES = {
+BREAKAGES: dict[str, Callable[[], AbstractContextManager[object]]] = {
     "setting aside is not done": lambda: patch.object(sieve, "rows", all_of_it),
     "lines are not looked at": lambda: patch.object(sieve, "history", lambda batch: (batch, [])),
     "what is mended stays set aside": lambda: patch.object(set_aside, "forget_rows", lambda *_: None),

@@ -105,12 +105,14 @@ def _fields(dice: Random, number: int) -> dict[str, Any]:
 
 def _update_item(machine: Machine, dice: Random, number: int) -> Choice:
     row = _any(machine, dice, WORK_ITEM)
-    return row and ("update_work_item", {"id": row["id"], "version": row["version"], **_fields(dice, number)})
+    return ("update_work_item", {"id": row["id"], "version": row["version"], **_fields(dice, number)}) if row else None
 
 
 def _update_metadata(machine: Machine, dice: Random, number: int) -> Choice:
     row = _any(machine, dice, WORK_ITEM, "deleted_at IS NULL AND item_type = 'task'")
-    return row and ("update_work_item", {"id": row["id"], "version": row["version"], "metadata": _metadata(dice, number)})
+    return (
+        ("update_work_item", {"id": row["id"], "version": row["version"], "metadata": _metadata(dice, number)}) if row else None
+    )
 
 
 def _move_item(machine: Machine, dice: Random, number: int) -> Choice:
@@ -123,13 +125,13 @@ def _move_item(machine: Machine, dice: Random, number: int) -> Choice:
 
 def _delete_item(machine: Machine, dice: Random, number: int) -> Choice:
     row = _any(machine, dice, WORK_ITEM)
-    return row and ("update_work_item", {"id": row["id"], "version": row["version"], "deleted": True})
+    return ("update_work_item", {"id": row["id"], "version": row["version"], "deleted": True}) if row else None
 
 
 def _undelete_item(machine: Machine, dice: Random, number: int) -> Choice:
     row = _any(machine, dice, WORK_ITEM, "deleted_at IS NOT NULL")
     more = _fields(dice, number) if dice.random() < 0.3 else {}
-    return row and ("update_work_item", {"id": row["id"], "version": row["version"], "deleted": False, **more})
+    return ("update_work_item", {"id": row["id"], "version": row["version"], "deleted": False, **more}) if row else None
 
 
 def _update_unknown(machine: Machine, dice: Random, number: int, ids: list[str]) -> Choice:
@@ -148,10 +150,10 @@ def _link(machine: Machine, dice: Random, number: int) -> Choice:
 
 def _unlink(machine: Machine, dice: Random, number: int) -> Choice:
     row = _any(machine, dice, WORK_ITEM_DEPENDENCY)
-    return row and (
-        "unlink_work_items",
-        {"source_id": row["work_item_id"], "target_id": row["depends_on_id"], "dependency_type": row["dependency_type"]},
-    )
+    if not row:
+        return None
+    ends = {"source_id": row["work_item_id"], "target_id": row["depends_on_id"], "dependency_type": row["dependency_type"]}
+    return "unlink_work_items", ends
 
 
 def _create_vendor(machine: Machine, dice: Random, number: int) -> Choice:
@@ -168,7 +170,7 @@ def _update_vendor(machine: Machine, dice: Random, number: int) -> Choice:
             {"metadata": {"extractor_version": f"v{number}"}, "operational": True},
         )
     )
-    return row and ("update_vendor_status", {"name": row["name"], "version": row["version"], **changes})
+    return ("update_vendor_status", {"name": row["name"], "version": row["version"], **changes}) if row else None
 
 
 def _deploy(machine: Machine, dice: Random, number: int) -> Choice:
@@ -217,22 +219,22 @@ def _configure(machine: Machine, dice: Random, number: int) -> Choice:
             {"current_session_id": session["id"] if session else None},
         )
     )
-    return row and ("update_project_configuration", {"version": row["version"], **changes})
+    return ("update_project_configuration", {"version": row["version"], **changes}) if row else None
 
 
 def _comment(machine: Machine, dice: Random, number: int) -> Choice:
     row = _any(machine, dice, WORK_ITEM)
-    return row and ("add_comment", {"work_item_id": row["id"], "body": f"comment {number}"})
+    return ("add_comment", {"work_item_id": row["id"], "body": f"comment {number}"}) if row else None
 
 
 def _claim(machine: Machine, dice: Random, number: int) -> Choice:
     row = _any(machine, dice, WORK_ITEM)
-    return row and ("claim_work_item", {"id": row["id"]})
+    return ("claim_work_item", {"id": row["id"]}) if row else None
 
 
 def _release(machine: Machine, dice: Random, number: int) -> Choice:
     row = _any(machine, dice, WORK_ITEM, "claimed_by IS NOT NULL")
-    return row and ("release_work_item", {"id": row["id"]})
+    return ("release_work_item", {"id": row["id"]}) if row else None
 
 
 def _archive(machine: Machine, dice: Random, number: int) -> Choice:

@@ -221,7 +221,9 @@ class World:
         """Somebody deletes an item, and takes it back at once."""
         machine, dice = self._machine(step), self._fate.dice
         row = settlers.deletable(machine, dice)
-        for deleted in (True, False) if row is not None else ():
+        if row is None:
+            return
+        for deleted in (True, False):
             self._one(machine, number, lambda: settlers.delete(machine, row, deleted=deleted))  # noqa: B023
 
     def _do_undo(self, step: Step, number: int) -> None:

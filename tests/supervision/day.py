@@ -81,9 +81,9 @@ class Day:
         session = self._session = Session(self._settings)
         try:
             assert session.link is not None
-            session.held.callback(keeper.keep(self._settings).stop)
+            session.services.close_with(keeper.keep(self._settings).stop)
             schedule = archiving_schedule.keep(self._settings, session.link.wake, first_after_s=0.02, every_s=0.2)
-            session.held.callback(schedule.stop)
+            session.services.close_with(schedule.stop)
             self._both_ways("morning")
             call(session, "create_work_item", item_type="task", title="Old", created_at="2020-01-01T00:00:00Z")
             self._outage()

@@ -17,7 +17,7 @@ import apsw
 import pytest
 from localfirst_sync.loop import SyncLoop
 from own_threads import own_threads
-from reading.damage import checkpointed, destroy, pages_of
+from reading.damage import checkpointed, destroy
 from reading.world import call, nobody_there
 from waiting import until
 
@@ -63,7 +63,7 @@ def damaged(tmp_path_factory: pytest.TempPathFactory) -> Path:
     replica = folder / "replica.db"
     checkpointed(replica)
     destroy(replica, 1)
-    assert pages_of  # the first page makes it no database at all
+    assert not replica.read_bytes().startswith(b"SQLite format 3")  # the first page makes it no database at all
     return replica
 
 
@@ -149,8 +149,13 @@ def test_a_link_that_is_stopped_before_its_loop_was_made_never_begins_it(
         return begun(link)
 
     started = SyncLoop.start
+
+    def start(loop: SyncLoop) -> None:
+        made.append(loop)
+        started(loop)
+
     monkeypatch.setattr(ServerLink, "_begun", later)
-    monkeypatch.setattr(SyncLoop, "start", lambda loop: (made.append(loop), started(loop))[1])
+    monkeypatch.setattr(SyncLoop, "start", start)
     link = ServerLink(settings_in(tmp_path, nobody_there()))
     link.start()
     assert is_at_it.wait(LET_GO_S)

@@ -86,7 +86,7 @@ def replica_rows(laptop: Laptop) -> Rows:
 def told_by_replica(replica: apsw.Connection) -> Counter[Change]:
     """Every change of a row in a replica's history, queued ones too."""
     lines = replica.execute("SELECT entity_id, by, at, fields FROM history WHERE entity <> 'conflict'")
-    return Counter((str(row), by, str(at), _plain(str(fields))) for row, by, at, fields in lines)  # type: ignore[misc]
+    return Counter((str(row), by, str(at), _plain(str(fields))) for row, by, at, fields in lines)
 
 
 def told_by_server(database: Database) -> Counter[Change]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from typing import Any
 
 from localfirst_schema import timestamps
 from localfirst_schema.entities import ENHANCEMENT, VENDOR, WORK_ITEM, WORK_ITEM_COMMENT, WORK_ITEM_DEPENDENCY
@@ -39,7 +40,10 @@ def edit(laptop: Laptop, chance: random.Random) -> None:
     elif what == 9:
         laptop.change(WORK_ITEM, chance.choice(alive), claimed_by=laptop.path.name)
     else:
-        field, values = chance.choice(
-            [("title", ["x", "y", "z"]), ("status", ["active", "blocked", "completed"]), ("pr_number", [1, 2, 3])]
-        )
+        options: list[tuple[str, list[Any]]] = [
+            ("title", ["x", "y", "z"]),
+            ("status", ["active", "blocked", "completed"]),
+            ("pr_number", [1, 2, 3]),
+        ]
+        field, values = chance.choice(options)
         laptop.change(WORK_ITEM, chance.choice(alive), **{field: chance.choice(values)})

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from localfirst_sync.postgres.connection import Connection
+import psycopg
+
+Connection = psycopg.Connection[Any]
 
 
 def row(server: Connection, row_id: str, table: str = "work_items") -> dict[str, Any]:

@@ -235,8 +235,13 @@ def test_what_is_written_here_while_pages_come_is_kept(
         edit(filled, chance)
     filled.sync()
     sync_until_cut(b, 12)
+
+    def edit_ten_times() -> None:
+        for _ in range(10):
+            edit(b, chance)
+
     with Cable(b) as cable:
-        cable.before_pull = lambda: [edit(b, chance) for _ in range(10)]
+        cable.before_pull = edit_ten_times
         sync_round(b.local, cable, b.lock)
     assert b.local.pending_count() > 0
     for _ in range(2):
@@ -302,11 +307,14 @@ def test_what_waits_is_rebased_on_the_row_as_it_is_in_the_end_and_not_as_it_was_
     item = b.create(WORK_ITEM, **task("before it was staged"))
     sync_until_cut(b, len(tables) - tables[::-1].index(WORK_ITEM.table) + 1)
     b.change(WORK_ITEM, item, status="blocked")
-    with Cable(b) as cable:
+
+    def change_twice() -> None:
         # The second of these has, where it touches the row, what was pushed after the row had been staged.
-        cable.before_pull = lambda: [
-            b.change(WORK_ITEM, item, **change) for change in ({"title": "x"}, {"status": "completed"})
-        ]
+        b.change(WORK_ITEM, item, title="x")
+        b.change(WORK_ITEM, item, status="completed")
+
+    with Cable(b) as cable:
+        cable.before_pull = change_twice
         sync_round(b.local, cable, b.lock)
     shown = find(b.replica, WORK_ITEM, item)
     assert shown is not None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 import psycopg
 import pytest
@@ -109,7 +110,7 @@ def test_two_projects_number_by_themselves(server: Connection, psql: Connection,
     with psql.transaction():
         for each in (project, other, project):
             psql.execute("INSERT INTO localfirst.vendor_extractors (project_id, name) VALUES (%s, gen_random_uuid())", (each,))
-    found = server.execute("SELECT project_id::text, head FROM localfirst.project_heads").fetchall()
+    found: list[Any] = server.execute("SELECT project_id::text, head FROM localfirst.project_heads").fetchall()
     assert dict(found) == {project: 3, other: 2}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import psycopg
@@ -54,6 +55,10 @@ def other(tmp_path: Path, far_url: str) -> Iterator[Laptop]:
     made.close()
 
 
+def is_called(laptop: Laptop, item: str, title: str) -> bool:
+    return bool((find(laptop.replica, WORK_ITEM, item) or {})["title"] == title)
+
+
 def test_changes_go_out_and_come_in_within_a_second(laptop: Laptop, other: Laptop, server: Connection) -> None:
     loops = laptop.loop(), other.loop()
     for loop in loops:
@@ -64,7 +69,7 @@ def test_changes_go_out_and_come_in_within_a_second(laptop: Laptop, other: Lapto
     until(lambda: find(other.replica, WORK_ITEM, item), 1)
     server.execute("UPDATE localfirst.work_items SET title = 'psql'")
     for each in (laptop, other):
-        until(lambda each=each: (find(each.replica, WORK_ITEM, item) or {})["title"] == "psql", 1)
+        until(partial(is_called, each, item, "psql"), 1)
     assert all(loop.online and loop.last_error is None and loop.last_sync_at for loop in loops)
     for loop in loops:
         loop.stop(1)

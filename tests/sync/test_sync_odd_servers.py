@@ -15,7 +15,7 @@ from localfirst_schema.errors import UnavailableError
 from localfirst_schema.identifiers import project_id
 from localfirst_sync.postgres import code_search, code_set
 from localfirst_sync.postgres.code_set import SharedChunk, SharedFile, SharedPlace
-from localfirst_sync.postgres.connection import connect
+from localfirst_sync.postgres.connection import Connection, connect
 from localfirst_sync.postgres.migrate import migrate
 from localfirst_sync.postgres.probe import HeadProbe
 from pooler import pooler
@@ -160,7 +160,7 @@ def _work(url: str, folder: Path) -> None:
         _share(connection)
 
 
-def _share(connection: code_set.Connection) -> None:
+def _share(connection: Connection) -> None:
     """What an index job that shares does."""
     content = "def parse(line):\n    return line.split('\\\\')  # é 🐍\n"
     chunks = [SharedChunk(bytes([n]) * 16, content, "parse", content) for n in range(3)]

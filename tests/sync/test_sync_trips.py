@@ -9,6 +9,7 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
+from functools import partial
 from pathlib import Path
 
 import psycopg
@@ -58,6 +59,11 @@ class Far:
         assert link is not None
         until(link.is_online, 20)
         return self.session
+
+    def here(self, query: str, *values: str) -> object:
+        """The first value that the replica has."""
+        assert self.session is not None
+        return self.session.replica.execute(query, values).get
 
     def stop(self) -> None:
         """It ends."""
@@ -121,16 +127,16 @@ def test_start_first_fill_push_pull_read_and_poll(far: Callable[[str], Far], dat
     )
 
     for title in ("Second", "Third"):
-        before = ann.settled(), bob.settled()
-        item = ann.ask("create_work_item", item_type="task", title=title)["id"]
-        until(lambda item=item: bob.session.replica.execute("SELECT 1 FROM work_items WHERE id = ?", (item,)).get, 20)
+        both_before = ann.settled(), bob.settled()
+        item = str(ann.ask("create_work_item", item_type="task", title=title)["id"])
+        until(partial(bob.here, "SELECT 1 FROM work_items WHERE id = ?", item), 20)
         after = ann.settled(), bob.settled()
-        assert [now - then for then, now in zip(before, after, strict=True)] == [said["push"], said["pull after a notice"]]
+        assert [now - then for then, now in zip(both_before, after, strict=True)] == [said["push"], said["pull after a notice"]]
 
     before = bob.settled()
     with psycopg.connect(database_url) as server:
         server.execute("UPDATE localfirst.work_items SET title = 'psql' WHERE title = 'Third'")
-    until(lambda: bob.session.replica.execute("SELECT 1 FROM work_items WHERE title = 'psql'").get, 20)
+    until(lambda: bob.here("SELECT 1 FROM work_items WHERE title = 'psql'"), 20)
     assert bob.settled() - before == said["pull after a notice"]
 
     bob.ask("list_work_items")
@@ -237,17 +243,18 @@ def test_a_client_that_is_connected_stops_pushing_when_the_server_asks_for_a_lat
     far: Callable[[str], Far], database_url: str
 ) -> None:
     ann = far("ann")
-    ann.start()
+    link = ann.start().link
+    assert link is not None
     with psycopg.connect(database_url, autocommit=True) as server:
         server.execute(
             "INSERT INTO localfirst.schema_migrations (number, name, sha256, protocol) VALUES (9999, 'later', '', 1000000)"
         )
         ann.ask("create_work_item", item_type="task", title="Kept")
-        until(lambda: ann.session.link.last_error(), 20)
+        until(link.last_error, 20)
         with pytest.raises(UnavailableError, match="newer than this client") as told:
             ann.ask("sync_now")
         assert told.value.details["cause"] == "protocol"
         assert server.execute("SELECT count(*) FROM localfirst.work_items").fetchone() == (0,)
         server.execute("DELETE FROM localfirst.schema_migrations WHERE number = 9999")
-        assert ann.session.link.sync(30) is not None
+        assert link.sync(30) is not None
         assert server.execute("SELECT count(*) FROM localfirst.work_items").fetchone() == (1,)

@@ -11,7 +11,7 @@ from localfirst import settings
 from localfirst.client.session import Session
 from localfirst.mcp_server.process import run
 from localfirst.operations.operation import Operation
-from localfirst.operations.registry import BLOCKING, OPERATIONS
+from localfirst.operations.registry import OPERATIONS
 
 
 def nothing(session: Session, arguments: Nothing) -> dict[str, Any]:
@@ -22,4 +22,4 @@ def nothing(session: Session, arguments: Nothing) -> dict[str, Any]:
 NOOP = Operation("noop", "Nothing", "Does nothing.", Nothing, Result, nothing, "read")
 
 if __name__ == "__main__":
-    run(lambda: Session(settings.load()), (*OPERATIONS, NOOP), blocking=BLOCKING)
+    run(lambda: Session(settings.load()), (*OPERATIONS, NOOP), blocking=frozenset(one.name for one in OPERATIONS if one.blocks))

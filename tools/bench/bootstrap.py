@@ -111,8 +111,8 @@ def put_in(path: Path, source: Path) -> float:
                 target.executemany(statement, rows)
             seconds += time.perf_counter() - begin
     begin = time.perf_counter()
-    for _, statement in later:
-        target.execute(str(statement))
+    for _, definition in later:
+        target.execute(str(definition))
     seconds += time.perf_counter() - begin
     target.close()
     read.close()

@@ -131,7 +131,7 @@ def bench_rounds(other: Path, rounds: int) -> list[tuple[str, ...]]:
         for process in processes.values():
             process.stdin.close()
             process.wait()
-    found = []
+    found: list[tuple[str, ...]] = []
     for what in dict.fromkeys(what for what, _ in taken):
         new, old = figure(taken[what, "this"], 1e3), figure(taken[what, "other"], 1e3)
         found.append((what, str(new), str(old), f"{new.median / old.median:.2f}"))
@@ -148,7 +148,7 @@ def _started(tree: Path) -> Any:
 
 def bench_structure(folder: Path, url: str, chain: int, rows: int) -> list[tuple[str, ...]]:
     """Statement and commit of what is large, and the longest push of somebody else meanwhile."""
-    found = []
+    found: list[tuple[str, ...]] = []
     with psycopg.connect(url) as psql:
         psql.execute(_ITEMS.encode(), (1, chain))
         psql.commit()

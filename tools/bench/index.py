@@ -211,7 +211,7 @@ class Inserter:
             SELECT c.chunk_id, p.symbol, p.kind, c.text FROM code_chunks AS c JOIN code_places AS p USING (chunk_id)
             GROUP BY c.chunk_id ORDER BY c.chunk_id
         """
-        rows = self._connection.execute(query).fetchall()
+        rows: list[Any] = self._connection.execute(query).fetchall()
         for start in range(0, len(rows), FLOOR_CHUNKS):
             part = rows[start : start + FLOOR_CHUNKS]
             yield [row[0] for row in part], encode(EmbedChunks(self._provider.model, [row[1:] for row in part]))
@@ -344,14 +344,20 @@ def update_until_told(replica: Path) -> None:
     environment = {"LOCALFIRST_REPLICA": str(replica), "LOCALFIRST_CLIENT": "bench"}
     session = Session(load(replica.parent, environment))
     create, update = BY_NAME["create_work_item"], BY_NAME["update_work_item"]
-    item = create.run(session, create.arguments(item_type="task", title="Measured"))
+    item = create.run(session, create.arguments.model_validate({"item_type": "task", "title": "Measured"}))
     samples: list[float] = []
     told = threading.Event()
-    threading.Thread(target=lambda: (sys.stdin.read(), told.set()), daemon=True).start()
+
+    def wait_for_the_end() -> None:
+        sys.stdin.read()
+        told.set()
+
+    threading.Thread(target=wait_for_the_end, daemon=True).start()
     print("ready", flush=True)
     while not told.wait(0.05):
         begin = time.perf_counter()
-        item = update.run(session, update.arguments(id=item["id"], version=item["version"], title=f"Measured {len(samples)}"))
+        changed = {"id": item["id"], "version": item["version"], "title": f"Measured {len(samples)}"}
+        item = update.run(session, update.arguments.model_validate(changed))
         samples.append(time.perf_counter() - begin)
     session.close()
     print(*samples, flush=True)

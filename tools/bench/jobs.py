@@ -67,7 +67,7 @@ async def measure(environment: dict[str, str], folder: Path, roots: Sequence[Pat
             assert status["status"] != "failed", status
             if status["status"] not in FINAL:
                 await call("cancel_indexing_background", job_id=job)
-    rows = [("start_indexing_background", "", str(figure(creation, 1e3)), "", "")]
+    rows: list[tuple[str, ...]] = [("start_indexing_background", "", str(figure(creation, 1e3)), "", "")]
     rows += [_row(name, figure(quiet[name], 1e3), figure(busy[name], 1e3), figure(busy["noop"], 1e3)) for name in actions]
     rows.append(("rounds of calls, seconds in which three jobs ran", "", f"{len(busy['noop'])}, {lasted:.0f}", "", ""))
     return rows

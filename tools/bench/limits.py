@@ -8,8 +8,10 @@ from __future__ import annotations
 import argparse
 import sys
 import uuid
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import psycopg
 
@@ -79,7 +81,9 @@ def main() -> None:
             server.execute(_INSERT, (given.words, given.rows))
             server.execute(_UPDATE.encode())
         updates = interleaved({name: partial(one.execute, _UPDATE.encode()) for name, one in open_.items()}, given.rounds)
-        insert = {name: partial(one.execute, _INSERT, (given.words, given.rows)) for name, one in open_.items()}
+        insert: dict[str, Callable[[], Any]] = {
+            name: partial(one.execute, _INSERT, (given.words, given.rows)) for name, one in open_.items()
+        }
         inserts = interleaved(insert, given.rounds)
         both = ((f"UPDATE of {given.rows} rows, s", updates), (f"INSERT of {given.rows} rows, s", inserts))
         rows = [[what, *(str(figure(samples[name])) for name in ("without", "with"))] for what, samples in both]

@@ -51,7 +51,12 @@ def measure(folder: Path, rounds: int, rows: int, synchronous: str) -> list[tupl
     session.replica.pragma("synchronous", synchronous)
     create, update = BY_NAME["create_work_item"], BY_NAME["update_work_item"]
     items = [
-        create.run(session, create.arguments(item_type="task", title=f"Task {n}", metadata={"priority": "high", "note": NOTE}))
+        create.run(
+            session,
+            create.arguments.model_validate(
+                {"item_type": "task", "title": f"Task {n}", "metadata": {"priority": "high", "note": NOTE}}
+            ),
+        )
         for n in range(rows)
     ]
     versions = {item["id"]: 1 for item in items}
@@ -74,7 +79,7 @@ def measure(folder: Path, rounds: int, rows: int, synchronous: str) -> list[tupl
     def whole_operation() -> None:
         item_id = rnd.choice(list_of_ids)
         title = f"Title {next(counter)}"
-        update.run(session, update.arguments(id=item_id, version=versions[item_id], title=title))
+        update.run(session, update.arguments.model_validate({"id": item_id, "version": versions[item_id], "title": title}))
         versions[item_id] += 1
 
     list_of_ids = list(versions)

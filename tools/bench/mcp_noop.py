@@ -109,13 +109,14 @@ def serve_sdk() -> None:
 
 def serve_localfirst() -> None:
     """This project's server with the same two tools."""
+    from localfirst_schema.types import Arguments
     from pydantic import BaseModel, ConfigDict
 
     from localfirst.mcp_server.process import run
     from localfirst.operations.operation import Operation
 
-    class Nothing(BaseModel):
-        model_config = ConfigDict(extra="forbid", defer_build=True)
+    class Nothing(Arguments):
+        pass
 
     class Done(BaseModel):
         model_config = ConfigDict(defer_build=True)
@@ -127,6 +128,9 @@ def serve_localfirst() -> None:
 
     class Session:
         client_name: str | None = None
+
+        def take_place(self) -> dict[str, Any]:
+            return {}
 
         def take_announcement(self) -> str | None:
             return None

@@ -17,7 +17,8 @@ import subprocess
 import sys
 import sysconfig
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -172,20 +173,26 @@ def questions(base: list[tuple[str, Chunk]], count: int) -> list[str]:
     return found
 
 
+def _all_rows(connection: apsw.Connection, query: str, *values: str) -> list[Any]:
+    return connection.execute(query, values).fetchall()
+
+
 def latencies(path: Path, queries: list[str]) -> list[tuple[object, ...]]:
     """Each query once by the whole search, by FTS5 alone, and one pass over the vectors' bytes, in turn."""
     connection = open_replica(path, None)
     search = CodeSearch(connection, lambda model: static_code.load())
     bare = "SELECT rowid FROM code_words WHERE code_words MATCH ? ORDER BY rank LIMIT 10"
     search.find(connection, queries[0], Scope(), 10)
-    mapped = np.memmap(file_path(connection, 1), np.int64, "r")  # type: ignore[arg-type]  # the replica is a file
+    vectors = file_path(connection, 1)
+    assert vectors is not None, "the replica is a file"
+    mapped = np.memmap(vectors, np.int64, "r")
     samples: dict[str, list[float]] = {"search": [], "FTS5 alone, the same words": [], "a pass over the vector file": []}
     for query in queries:
         expression = " OR ".join(f'"{word}"' for word in understood(query).terms) or '"x"'
-        actions = (
-            lambda query=query: search.find(connection, query, Scope(), 10),
-            lambda expression=expression: connection.execute(bare, (expression,)).fetchall(),
-            lambda: mapped.sum(),
+        actions: tuple[Callable[[], object], ...] = (
+            partial(search.find, connection, query, Scope(), 10),
+            partial(_all_rows, connection, bare, expression),
+            mapped.sum,
         )
         for values, action in zip(samples.values(), actions, strict=True):
             begin = time.perf_counter()

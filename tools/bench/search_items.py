@@ -66,7 +66,7 @@ def open_filled(folder: Path, size: int) -> Session:
     sql = f"INSERT INTO work_items ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"
     with immediate(session.replica):
         session.replica.executemany(sql, [[row[name] for name in columns] for row in rows_of(items, rnd)])
-        indexed = session.replica.execute("SELECT local_id, title, metadata FROM work_items").fetchall()
+        indexed: list[Any] = session.replica.execute("SELECT local_id, title, metadata FROM work_items").fetchall()
         fulltext.index_many(session.replica, indexed)
     return session
 
@@ -92,7 +92,9 @@ def rows_of(items: Iterable[Item], rnd: random.Random) -> Iterable[dict[str, Any
 
 def search(session: Session, query: str) -> list[dict[str, Any]]:
     """The items found, as a tool call finds them."""
-    found: list[dict[str, Any]] = SEARCH.run(session, SEARCH.arguments(query=query, limit=LIMIT))["items"]
+    found: list[dict[str, Any]] = SEARCH.run(session, SEARCH.arguments.model_validate({"query": query, "limit": LIMIT}))[
+        "items"
+    ]
     return found
 
 

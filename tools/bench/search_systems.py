@@ -66,7 +66,7 @@ def ours(connection: apsw.Connection) -> dict[str, System]:
         ids = dict.fromkeys(full_text.best(connection, terms, Scope(), BY_WORDS)) if by_words else {}
         if by_meaning and compared is not None:
             ids |= dict.fromkeys(candidates.near(connection, compared, Scope(), BY_MEANING))
-        places = candidates.read(connection, ids)
+        places = candidates.read(connection, ids, Scope())
         cosines = compared.of([place.chunk_id for place in places]) if compared is not None else [0.0] * len(places)
         counted = [candidates.counted(place, wanted, cosine) for place, cosine in zip(places, cosines, strict=True)]
         return places, counted, {term.word: term.weight for term in terms}
@@ -98,7 +98,9 @@ def plain_bm25(connection: apsw.Connection) -> System:
     """FTS5's BM25 over the same chunks, words as they are written."""
     memory = apsw.Connection(":memory:")
     memory.execute("CREATE VIRTUAL TABLE plain USING fts5 (body, content = '', tokenize = \"unicode61 tokenchars '_'\")")
-    places = candidates.read(connection, [place for (place,) in connection.execute("SELECT place_id FROM code_places")])
+    places = candidates.read(
+        connection, [place for (place,) in connection.execute("SELECT place_id FROM code_places")], Scope()
+    )
     with memory:
         memory.executemany("INSERT INTO plain (rowid, body) VALUES (?, ?)", [(place.place_id, place.text) for place in places])
     by_id = {place.place_id: place for place in places}
@@ -131,7 +133,9 @@ def semble(root: Path, connection: apsw.Connection) -> dict[str, System]:
     words, dense, chunks, manifest = create_index_from_path(root, model, content, display_root=root)
     own = semble_index.SembleIndex(model, words, dense, chunks, "x", root=root, content=content, manifest=manifest)
 
-    places = candidates.read(connection, [place for (place,) in connection.execute("SELECT place_id FROM code_places")])
+    places = candidates.read(
+        connection, [place for (place,) in connection.execute("SELECT place_id FROM code_places")], Scope()
+    )
     same = [Chunk(place.text, place.path, place.start_line, place.end_line, place.language) for place in places]
     same_words, names = BM25.empty(), [f"{number}" for number in range(len(same))]
     for name, chunk in zip(names, same, strict=True):

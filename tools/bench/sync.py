@@ -17,6 +17,7 @@ import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -385,7 +386,7 @@ _DIRECT_INSERT = """
 
 def bench_direct(url: str, rounds: int) -> list[tuple[str, ...]]:
     """An UPDATE of all rows, and an INSERT of as many, typed by a person, with the triggers and on a plain copy."""
-    found = []
+    found: list[tuple[str, ...]] = []
     with psycopg.connect(url, autocommit=True) as server:
         server.execute("DROP TABLE plain.work_items")
         server.execute("CREATE TABLE plain.work_items (LIKE localfirst.work_items INCLUDING ALL)")
@@ -397,7 +398,7 @@ def bench_direct(url: str, rounds: int) -> list[tuple[str, ...]]:
                 for schema, taken in times.items():
                     server.execute(f"VACUUM ANALYZE {schema}.work_items")
                     query = statement.format(schema=schema, number=number, rows=rows)
-                    taken.append(timed(lambda sql=query: server.execute(sql)))
+                    taken.append(timed(partial(server.execute, query)))
             plain = statistics.median(times["plain"])
             for name, v in (
                 ("by SQL with all triggers", times["localfirst"]),

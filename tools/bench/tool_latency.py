@@ -104,7 +104,7 @@ async def measure(calls: int, mode: dict[str, Any], environment: dict[str, str],
     return rows
 
 
-async def _no_progress(*_: object) -> None:
+async def _no_progress(progress: float, total: float | None, message: str | None) -> None:
     """A tool that does nothing reports nothing."""
 
 

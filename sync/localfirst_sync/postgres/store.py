@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Literal, TypeVar
+from typing import Literal, Self, TypeVar
 
 import psycopg
 from localfirst_schema.errors import UnavailableError
@@ -47,7 +47,7 @@ class PostgresStore:
         self._first_head: Cursor | None = None
         self._access: Access = "write"
 
-    def __enter__(self) -> PostgresStore:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> Literal[False]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from typing import Any
 
 from localfirst_schema.entities import VENDOR, WORK_ITEM
 from localfirst_schema.identifiers import natural_id
@@ -13,7 +14,7 @@ from simulation.violation import hold
 NOWHERE = natural_id("", "nowhere", "case")
 
 
-def _shared(stage: Stage, **values: object) -> str:
+def _shared(stage: Stage, **values: Any) -> str:
     """An item that machines 0 and 1 hold."""
     item = stage.item(0, **values)
     stage.sync(0, 1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from localfirst_schema.entities import WORK_ITEM
 from localfirst_schema.identifiers import natural_id
 
+from simulation.direct_sql import Psql
 from simulation.stage import Stage
 
 POOLED = natural_id("", "pool", "case")
@@ -17,7 +18,12 @@ def a_version_that_showed_the_loser_is_not_given_to_the_winner(stage: Stage) -> 
     stage.hold(item)
     stage.update(0, item, title="mine")
     stage.let_go()
-    stage.psql(lambda sql: [sql.update(WORK_ITEM, item, title=f"psql {number}") for number in range(3)])
+
+    def rename(sql: Psql) -> None:
+        for number in range(3):
+            sql.update(WORK_ITEM, item, title=f"psql {number}")
+
+    stage.psql(rename)
     stage.hold(item)
     stage.sync(0)
     stage.let_go()
@@ -58,9 +64,12 @@ def what_was_shown_goes_past_what_is_brought_back(stage: Stage) -> None:
     stage.sync(0, 1)
     dump = stage.dump()
     stage.update(0, item, title="mine")
-    stage.psql(
-        lambda sql: [sql.update(WORK_ITEM, item, status=status) for status in ("blocked", "completed", "active", "blocked")]
-    )
+
+    def move(sql: Psql) -> None:
+        for status in ("blocked", "completed", "active", "blocked"):
+            sql.update(WORK_ITEM, item, status=status)
+
+    stage.psql(move)
     stage.hold(item)
     stage.sync(0)
     stage.let_go()
