@@ -30,7 +30,7 @@ lint: $(INSTALLED)
 	@$(RUN)/ruff check .
 	@$(RUN)/ruff format --check --quiet .
 
-types: $(INSTALLED)
+types: $(INSTALLED) ## strict types of the program, its tests, tools and examples
 	@$(RUN)/mypy
 	@$(RUN)/mypy --exclude '^tests/sync/' tests examples
 	@$(RUN)/mypy tests/sync tools
