@@ -285,8 +285,8 @@ _original_recover = recovery.recover
 _original_checked = pull._checked
 
 
-def _any_past_will_do(found: Any, cursor: Cursor) -> Cursor:
-    return _original_checked((*found[:2], True), cursor)
+def _any_past_will_do(found: Any, cursor: Cursor, _: object) -> Cursor:
+    return _original_checked((*found[:2], True), cursor, ())
 
 
 def _writes_no_text(_: object, rows: Iterable[object]) -> None:
