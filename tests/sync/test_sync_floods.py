@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
+from functools import partial
 from pathlib import Path
 
 import psycopg
@@ -68,7 +69,7 @@ def test_a_flood_of_notices_stops_nobody(made: Board, laptops: Callable[[str], L
             for number in range(5):
                 item = ann.create(WORK_ITEM, **task(f"number {number}"))
                 loops[0].wake()
-                until(lambda item=item: find(bob.replica, WORK_ITEM, item), 10)
+                until(partial(find, bob.replica, WORK_ITEM, item), 10)
             sessions = made.one("SELECT count(*) FROM pg_stat_activity WHERE usename = %s", made.names["laptop"])
             assert sessions <= 2 * len(loops), "each has a connection, and may be making another"
         until(lambda: all(loop.online and loop.last_error is None for loop in loops), 10)

@@ -167,7 +167,7 @@ def test_a_push_looks_at_parents_dependencies_and_children_with_its_first_questi
         done = ann.ask(operation, **arguments)
         ann.settled()
         after = of_the_loop.trips
-        assert not ann.session.replica.execute("SELECT count(*) FROM outbox").get
+        assert not ann.here("SELECT count(*) FROM outbox")
         return str(done.get("id")), after - before
 
     child, trips = trips_of("create_work_item", item_type="task", title="Child", parent_id=above)
@@ -195,7 +195,7 @@ def test_a_push_that_ends_with_a_conflict(far: Callable[[str], Far], database_ur
         server.execute("UPDATE localfirst.work_items SET title = 'psql'")
     ann.ask("update_work_item", id=item, version=1, title="Ann")
     ann.line.thaw()
-    until(lambda: ann.session.replica.execute("SELECT count(*) FROM conflicts").get, 20)
+    until(lambda: ann.here("SELECT count(*) FROM conflicts"), 20)
     # The notice of what psql did came with the answers, and is followed once it is free to.
     assert ann.settled() - before == said["push that ends with a conflict"] + said["pull after a notice"]
 
@@ -205,7 +205,8 @@ def test_a_connection_that_somebody_forgot_is_given_up_with_the_first_question(
     far: Callable[[str], Far], database_url: str, first: str
 ) -> None:
     ann = far("ann")
-    ann.start()
+    link = ann.start().link
+    assert link is not None
     ann.ask("create_work_item", item_type="task", title="Before")
     ann.settled()
     [of_the_loop, *_of_the_reader] = ann.line.passages
@@ -218,11 +219,11 @@ def test_a_connection_that_somebody_forgot_is_given_up_with_the_first_question(
             until(lambda: server.execute("SELECT 1 FROM localfirst.work_items WHERE title = 'After'").fetchone(), 20)
         else:
             server.execute("UPDATE localfirst.work_items SET title = 'After'")
-            ann.session.link.pull(20)
-            assert ann.session.replica.execute("SELECT title FROM work_items").get == "After"
+            link.pull(20)
+            assert ann.here("SELECT title FROM work_items") == "After"
         # By itself the driver would wait until TCP gives up, or another connection finds the server at work again and again.
         assert time.monotonic() - began < GIVEN_UP_S
-    assert ann.session.link.last_error() is None
+    assert link.last_error() is None
 
 
 def test_a_pull_of_many_changes_asks_for_none_of_them_twice(far: Callable[[str], Far], database_url: str) -> None:
@@ -235,7 +236,7 @@ def test_a_pull_of_many_changes_asks_for_none_of_them_twice(far: Callable[[str],
             "INSERT INTO localfirst.work_items (project_id, item_type, title)"
             " SELECT p.project_id, 'task', 'Number ' || n FROM localfirst.project_heads AS p, generate_series(1, 600) AS n"
         )
-    until(lambda: bob.session.replica.execute("SELECT count(*) FROM work_items").get == 600, 20)
+    until(lambda: bob.here("SELECT count(*) FROM work_items") == 600, 20)
     assert bob.settled() - before == said["pull of 600 changes"]
 
 
