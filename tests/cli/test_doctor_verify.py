@@ -199,6 +199,12 @@ def test_lines_beyond_the_head_are_named_and_come_behind_the_others(ann: Shell, 
     assert "put in order" in verify(ann, "--fix")[1][0]
     psql.execute("INSERT INTO localfirst.vendor_extractors (name) VALUES ('Alder')")
     assert [shown(bob, item)["title"] for item in (before, mine)] == ["Before", "Mine"]
+    # Nothing was compared before the numbers were right. The forged lines tell of conflicts that nobody has: they are given up.
+    healthy, words = verify(ann)
+    assert not healthy
+    assert len([line for line in words if "the history tells of this conflict, and it is not there" in line]) == 2
+    healthy, words = verify(ann, "--fix")
+    assert healthy, words
     assert_well(ann)
     assert_well(bob)
     assert psql.execute("SELECT count(*) = max(seq) FROM localfirst.history").fetchone() == (True,)
