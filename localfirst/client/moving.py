@@ -9,7 +9,7 @@ from __future__ import annotations
 from contextlib import closing
 from typing import NamedTuple
 
-from localfirst_schema.errors import UnavailableError
+from localfirst_schema.errors import InvalidStateError, UnavailableError
 from localfirst_schema.project_key import is_one_project
 
 from localfirst.client.binding import taken_in
@@ -19,6 +19,7 @@ from localfirst.replica.local_store import ReplicaStore
 from localfirst.replica.opening import open_replica
 from localfirst.settings import Settings
 from localfirst.settings.finding import Names
+from localfirst.settings.place import name_in
 from localfirst.settings.placing import Placing, directory_of, placed
 from localfirst.settings.projects import TABLE, Projects
 from localfirst.settings.registry import Registry
@@ -46,10 +47,14 @@ class Moved(NamedTuple):
 def move(settings: Settings, name: str) -> Moved | None:
     """Has the repository's project be the one of this name; None where it is that already, or had no name yet.
 
-    Raises UnavailableError; nothing has changed then.
+    Raises UnavailableError, and InvalidStateError where the user has named the file of another project; nothing has changed
+    then.
     """
     placing = settings.placing
-    if placing is None or settings.project is None or is_one_project(settings.project, name):
+    if placing is None:
+        _check_named_file(settings, name)
+        return None
+    if settings.project is None or is_one_project(settings.project, name):
         return None
     with Registry(TABLE).changing() as content:
         projects = Projects(content)
@@ -64,6 +69,17 @@ def move(settings: Settings, name: str) -> Moved | None:
         projects.put_name(there.found.replica, there.found.name or name)
         _lead_to(settings, there.found.replica, projects)
         return Moved(settings.project, name, is_copy=True, left=settings.replica.name)
+
+
+def _check_named_file(settings: Settings, name: str) -> None:
+    """Whoever names the file works in its project, whatever a name says: writing another one down would change nothing."""
+    known = name_in(settings.replica)
+    if known is not None and not is_one_project(known, name):
+        raise InvalidStateError(
+            f"the replica at {settings.replica}, which LOCALFIRST_REPLICA names, belongs to the project {known!r}, not to"
+            f" {name!r}: set LOCALFIRST_REPLICA to another file, or to none, first.",
+            project=known,
+        )
 
 
 def _of_name(placing: Placing, name: str, projects: Projects) -> Placing:

@@ -72,7 +72,9 @@ def test_init_writes_the_projects_name_where_asked_to(shell: Shell) -> None:
     assert shell.json("init", "--project", "team/board")["project"] == "team/board"
     assert (shell.project / ".localfirst.toml").read_text() == "project = \"team/board\"\nclient = 'ann'\n"
     shell.ok("init", "--project", "team/board")
+    # The replica's file is named too, and is the first project's.
     assert shell.error("init", "--project", "other")["error"] == "InvalidStateError"
+    assert (shell.project / ".localfirst.toml").read_text() == "project = \"team/board\"\nclient = 'ann'\n"
 
 
 def test_files_of_the_program_are_private(shell: Shell) -> None:
