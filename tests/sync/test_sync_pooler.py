@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import threading
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import Literal
 
+import psycopg
 import pytest
 from cluster import Cluster, cluster
 from localfirst_schema.entities import WORK_ITEM
@@ -123,8 +125,24 @@ def test_what_others_write_is_asked_for_every_second(database_url: str, tmp_path
         ann = new("ann")
         ann.sync()
         began = time.monotonic()
-        assert not ann.remote.wait(Wake(), 60)
+        with closing(Wake()) as wake:
+            assert not ann.remote.wait(wake, 60)
         assert time.monotonic() - began < 5
+
+
+def test_a_pooler_without_a_free_session_is_told_as_that(database_url: str, tmp_path: Path) -> None:
+    waits = "query_wait_timeout = 1"
+    with pooler(database_url, "transaction", size=1, more=waits) as url, laptops(tmp_path, url) as new:
+        ann = new("ann")
+        ann.sync()
+        ann.create(WORK_ITEM, **task())
+        with psycopg.connect(url) as other:
+            other.execute("SELECT 1")  # its transaction holds the one session
+            with pytest.raises(UnavailableError, match="has no connection to it") as told:
+                ann.sync()
+        assert told.value.details["cause"] == CAUSE
+        ann.sync()
+        assert not ann.local.pending_count()
 
 
 def test_six_laptops_write_at_once_and_meet_no_statement_of_each_other(tmp_path: Path) -> None:

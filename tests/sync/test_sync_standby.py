@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -76,7 +77,8 @@ def test_a_standby_alone_serves_reads_and_the_pull(servers: Pair, database: str,
         ann.sync()
         servers.await_replay()
         began = time.monotonic()
-        assert not bob.remote.wait(Wake(), 60)
+        with closing(Wake()) as wake:
+            assert not bob.remote.wait(wake, 60)
         assert time.monotonic() - began < 10, "no notice comes from a standby: it is asked"
         done = bob.sync()
         assert (done.pushed, done.pulled, done.access) == (0, 1, "standby")

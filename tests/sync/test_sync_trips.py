@@ -16,6 +16,7 @@ import psycopg
 import pytest
 from line import Line
 from localfirst_schema.errors import UnavailableError
+from localfirst_sync.postgres.connection import connect
 from waiting import until
 
 from localfirst.client.session import Session
@@ -224,6 +225,21 @@ def test_a_connection_that_somebody_forgot_is_given_up_with_the_first_question(
         # By itself the driver would wait until TCP gives up, or another connection finds the server at work again and again.
         assert time.monotonic() - began < GIVEN_UP_S
     assert link.last_error() is None
+
+
+def test_the_first_word_may_be_all_that_was_asked_for_or_a_refusal(database_url: str) -> None:
+    with connect(database_url) as connection:
+        with connection.word_within(0.2):
+            connection.execute("SELECT 1")
+            connection.execute("SELECT pg_sleep(0.6)")  # nobody promised that what follows is answered so soon
+        with pytest.raises(psycopg.errors.DivisionByZero), connection.word_within(5):
+            connection.execute("SELECT 1 / 0")
+        assert not connection.is_mute, "what was refused is not asked again"
+        with psycopg.connect(database_url) as other:
+            other.execute("SELECT pg_terminate_backend(%s, 5000)", (connection.info.backend_pid,))
+        with pytest.raises(psycopg.OperationalError), connection.word_within(5):
+            connection.execute("SELECT 1")
+        assert connection.is_mute, "the end of a connection that was idle is no word"
 
 
 def test_a_pull_of_many_changes_asks_for_none_of_them_twice(far: Callable[[str], Far], database_url: str) -> None:

@@ -126,6 +126,7 @@ class BoundedConnection(psycopg.Connection[tuple[object, ...]]):
         """The generator, which ends with an error in a silence that nobody breaks."""
         silence_s = 0.0
         heard_at = time.monotonic()
+        was_mute = self.is_mute
         try:
             wanted = next(gen)
             while True:
@@ -144,12 +145,29 @@ class BoundedConnection(psycopg.Connection[tuple[object, ...]]):
                         raise errors.ConnectionTimeout("connection timeout expired: the server has fallen silent")
                     silence_s = min(2 * (silence_s or SILENCE_S), LONGEST_SILENCE_S)
                     silence_s, heard_at = self.pulse.budget_s(silence_s, SILENCE_TRIPS), time.monotonic()
-                wanted = gen.send(ready)
-                if ready & Ready.R:
-                    self._heard()  # not before the driver has taken it: the end of a connection is no word
+                wanted = self._taken(gen, ready, was_mute=was_mute)
         except StopIteration as end:
             result: _Result = end.value
             return result
+
+    def _taken(self, gen: PQGen[_Result], ready: Ready | int, *, was_mute: bool) -> Wait:
+        """What the generator waits for next, after it has taken what came, which may be all that it waited for, or a refusal.
+
+        Both are words as well: without them the bound of `word_within` would stand for what is asked next, and a refusal
+        would be asked for once more. The end of a connection is none, though the server gives its reason first: nobody has
+        anything of this wait then, and it is as mute as it `was_mute` before.
+        """
+        is_end = False
+        try:
+            return gen.send(ready)
+        except psycopg.Error as error:
+            is_end = "FATAL" in (error.diag.severity, error.diag.severity_nonlocalized)
+            raise
+        finally:
+            if is_end or self.pgconn.status != ConnStatus.OK:
+                self.is_mute = was_mute
+            elif ready & Ready.R:
+                self._heard()
 
     def _is_server_there(self) -> bool:
         """Whether anything is heard over another connection; one word is enough."""

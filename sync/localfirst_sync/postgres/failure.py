@@ -49,6 +49,12 @@ _BY_SQLSTATE: dict[str, tuple[str, str]] = {
     "40001": ("busy", "PostgreSQL is busy: somebody else changed the rows"),
 }
 
+_POOLER_ITSELF = (
+    pooler.CAUSE,
+    "a connection pooler before PostgreSQL has no connection to it, or none became free in time, or it has cut one",
+)
+"""PgBouncer tells every trouble of its own by the code of a broken protocol. The statements of nobody were mixed then."""
+
 _NUMBERS = (
     "numbers",
     "PostgreSQL's log has lines beyond its last number, so the next one is taken (somebody wrote its tables by hand);"
@@ -113,6 +119,9 @@ def _classify(error: Exception) -> tuple[str, str]:
     if isinstance(error, psycopg.Error) and error.diag.constraint_name == "history_pkey":
         return _NUMBERS
     code = getattr(error, "sqlstate", None)
+    # PostgreSQL itself says with each error where in its source it arose.
+    if isinstance(error, errors.ProtocolViolation) and error.diag.source_function is None:
+        return _POOLER_ITSELF
     if code in _BY_SQLSTATE:
         return _BY_SQLSTATE[code]
     if isinstance(error, errors.ConnectionTimeout):
@@ -131,6 +140,8 @@ def _classify_making(error: Exception, failures: Sequence[Failure]) -> tuple[str
     failure = max(
         failures, key=lambda one: (one.code is not None, one.step not in (None, ConnStatus.STARTED, ConnStatus.NEEDED))
     )
+    if failure.code == errors.ProtocolViolation.sqlstate:
+        return _POOLER_ITSELF  # no statement was sent yet that could be mixed
     if failure.code is not None:
         return _BY_SQLSTATE.get(failure.code, ("server", f"PostgreSQL refused the connection (SQLSTATE {failure.code})"))
     if failure.needs_password:
