@@ -300,7 +300,8 @@ class ServerLink:
         self._opened.wait(START_S)
         began = time.monotonic()
         budget_s = KNOWN_AWAY_S if self._was_away else FIRST_CONNECTION_S
-        if not self._ready.is_set() or self._await_contact(began + budget_s):
+        # The loop may have opened its store before the thread that has made it says so.
+        if self._loop is None or self._await_contact(began + budget_s):
             return
         # A connection is being made, or rows are coming: the line is long, or the first round is. Who has no replica asks other
         # layers rather than wait for a connection.

@@ -10,7 +10,7 @@ import pytest
 from cli.shell import Shell
 
 BROKEN = {
-    "what draws tables": "import rich.table\nrich.table.Table = None\nfrom localfirst.cli import terminal\nterminal.out = None",
+    "what draws tables": "import rich.table\nrich.table.Table = None\nfrom localfirst import terminal\nterminal.out = None",
     "what names ids": "from localfirst.cli import ids\nids.shortest = None",
     "the end of the session": "from localfirst.client.session import Session\nSession.close = None",
     "what is still to be sent": "from localfirst.cli import command\ncommand._tell_unsent = None",
