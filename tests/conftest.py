@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 from gateway import Gateway
 from line import Line
-from own_threads import own_threads
+from own_threads import own_threads, what_they_do
 from postgres import Server
 from waiting import until
 from warm_program import WarmProgram
@@ -42,8 +43,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="module", autouse=True)
 def _no_thread_is_left() -> Iterator[None]:
     """What a file's tests have begun in this process has ended with them: another file may count what is open."""
+    others = frozenset(threading.enumerate())
     yield
-    until(lambda: not own_threads(), ENDS_S, lambda: f"threads to end: {own_threads()}")
+    until(lambda: not own_threads(others), ENDS_S, lambda: f"threads to end: {own_threads(others)}\n{what_they_do()}")
 
 
 @pytest.fixture(scope="session")

@@ -61,10 +61,10 @@ class _Line:
         return "write"
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
-        def ask(*arguments: Any) -> Any:
+        def ask(*arguments: Any, **named: Any) -> Any:
             if self._dice.random() < self._lost:
                 raise UnavailableError("the request was lost")
-            answer = getattr(self._server, name)(*arguments)
+            answer = getattr(self._server, name)(*arguments, **named)
             if self._dice.random() < self._lost:
                 raise UnavailableError("the answer was lost")
             return answer

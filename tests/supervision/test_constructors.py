@@ -88,9 +88,18 @@ def kinds(damaged: Path) -> dict[str, Prepare]:
     return {"new": new, "broken": broken, "away": away}
 
 
+OTHERS: set[threading.Thread] = set()
+"""What the tests of other files have left in this process."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _others() -> None:
+    OTHERS.update(threading.enumerate())
+
+
 def open_things() -> tuple[int, int, list[str]]:
     """Connections to replicas, descriptors, and threads of the program."""
-    return len(apsw.connections()), len(list(Path("/proc/self/fd").iterdir())), own_threads()
+    return len(apsw.connections()), len(list(Path("/proc/self/fd").iterdir())), own_threads(OTHERS)
 
 
 def let_go(before: tuple[int, int, list[str]], when: str) -> None:

@@ -28,6 +28,7 @@ class HeadProbe:
         self._project_id = project_id
         self._pulse = pulse or Pulse()
         self._connection: Connection | None = None
+        self._coming: Connection | None = None  # the one that is being made ready
         self._connecting: Supervised | None = None
         self._ready = threading.Event()
         self._lock = threading.Lock()
@@ -57,8 +58,11 @@ class HeadProbe:
         return True
 
     def close(self) -> None:
-        """Closes the connection; a question that is under way fails."""
-        self._closed = True
+        """Closes the connection, and the one that is being made ready; a question that is under way fails."""
+        with self._lock:
+            self._closed = True
+            coming = self._coming
+        close_quietly(coming)
         self._drop()
 
     def _drop(self) -> None:
@@ -81,9 +85,15 @@ class HeadProbe:
     def _connect(self) -> None:
         try:
             with closed_on_failure(connect(self._dsn, pulse=self._pulse)) as connection:
+                with self._lock:
+                    if self._closed:
+                        raise lost("connecting")
+                    self._coming = connection
                 _head.prepare(connection)
         except UnavailableError:
             return  # whoever asks is told that there is no connection
+        finally:
+            self._coming = None
         with self._lock:
             if not self._closed:
                 self._connection, connection = connection, None  # type: ignore[assignment]  # handed over
