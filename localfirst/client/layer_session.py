@@ -62,7 +62,7 @@ class LayerSession:
         return False
 
     @contextmanager
-    def act(self, *by: str | None) -> Iterator[Act]:
+    def act(self, *by: str | None, is_shared: bool = True) -> Iterator[Act]:
         """Nothing can be written here."""
         raise UnavailableError("this copy of the project is for reading alone.")
         yield  # makes it a generator, as a context manager has to be

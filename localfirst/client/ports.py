@@ -81,8 +81,11 @@ class Reader(Protocol):
     def who(self, *given: str | None) -> str | None:
         """Who acts: what the call says, else the setting, else the client's own name."""
 
-    def act(self, *by: str | None) -> AbstractContextManager[Act]:
-        """One act on the rows. Raises UnavailableError where nothing can be written."""
+    def act(self, *by: str | None, is_shared: bool = True) -> AbstractContextManager[Act]:
+        """One act on the rows; without `is_shared` it is about what is the replica's alone.
+
+        Raises UnavailableError where nothing can be written, InvalidStateError for who may only read what is shared.
+        """
 
 
 class Writer(Reader, Protocol):

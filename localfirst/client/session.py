@@ -216,8 +216,10 @@ class Session:
         return next((name for name in given if name), self.settings.client or fitting_author(self.client_name))
 
     @contextmanager
-    def act(self, *by: str | None) -> Iterator[Act]:
+    def act(self, *by: str | None, is_shared: bool = True) -> Iterator[Act]:
         """One act on the replica, on its way to the server as soon as it is on disk.
+
+        Without `is_shared` it is about what is this replica's alone, such as a job: no right on the server is needed for it.
 
         Raises InvalidStateError (cause ``read_only``) for who may only read what is on the server.
         """
@@ -227,7 +229,7 @@ class Session:
             self._freshness.end_snapshot()
             be_patient(self.replica, BUSY_TIMEOUT_MS)
             with act(self.replica, self.who(*by)) as open_act:
-                if self._is_refused(open_act):
+                if is_shared and self._is_refused(open_act):
                     if has_asked:
                         raise _read_only()
                 elif self._is_in_place():  # once more, now that nobody else can write: it may have been set aside meanwhile
@@ -235,7 +237,7 @@ class Session:
                     if self.is_command and open_act.steps:
                         last_act.keep(open_act.connection, self.who(), open_act.at, open_act.steps)
                     break
-            if self._is_refused(open_act):
+            if is_shared and self._is_refused(open_act):
                 has_asked = True
                 self._ask_for_access()
         if open_act.steps:

@@ -130,7 +130,7 @@ class SessionWithoutReplica(Generic[Whole]):
         return UnavailableError(self.cause.message, **self.cause.details)
 
     @contextmanager
-    def act(self, *by: str | None) -> Iterator[Act]:
+    def act(self, *by: str | None, is_shared: bool = True) -> Iterator[Act]:
         """Nothing can be written. Raises the error that says why."""
         raise self.refusal()
         yield  # makes it a generator, as a context manager has to be

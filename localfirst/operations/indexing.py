@@ -51,7 +51,7 @@ def start_indexing(session: Reader, arguments: StartIndexing) -> dict[str, Any]:
     """Notes the job, and sees to it that a worker is there; returns without waiting for it."""
     root = repository_root(arguments.repo_path)
     seconds = estimate.duration_s(session.replica, root, force=arguments.force_reindex)
-    with session.act() as act:
+    with session.act(is_shared=False) as act:
         job, is_new, is_to_change = _note(act.connection, root, arguments, seconds)
         act.answer = answer = _started(job, arguments, is_new=is_new)
     return answer | {"warnings": _ensured(session, is_to_change=is_to_change)}
@@ -119,7 +119,7 @@ def _source(session: Reader) -> dict[str, Any]:
 
 def cancel(session: Reader, arguments: OneIndexingJob) -> dict[str, Any]:
     """Cancels a job: at once for everybody who asks; the worker stops at its next transaction."""
-    with session.act() as act:
+    with session.act(is_shared=False) as act:
         job = move_within(act.connection, arguments.job_id, JobState.CANCELLED)
         sentence = f"the job was cancelled; {words.done(job)}, and what is in the index stays."
         answer = {"success": True, "warnings": [], "job_id": job.job_id, "status": job.status.value, "message": sentence}

@@ -94,8 +94,8 @@ def note_acts(written: list[dict[str, Any]]) -> None:
         self.noted.append({"entity": entity, "id": row_id, "by": self.by, "at": self.at, "version": version})
 
     @contextmanager
-    def noted(self: Session, *by: str | None) -> Iterator[Act]:
-        with act(self, *by) as open_act:
+    def noted(self: Session, *by: str | None, is_shared: bool = True) -> Iterator[Act]:
+        with act(self, *by, is_shared=is_shared) as open_act:
             changes: list[dict[str, Any]] = []
             vars(open_act)["noted"] = changes
             yield open_act
