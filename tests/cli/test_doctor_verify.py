@@ -198,6 +198,7 @@ def test_lines_beyond_the_head_are_named_and_come_behind_the_others(ann: Shell, 
     assert "2 lines of the history have numbers beyond it" in words[0]
     assert "put in order" in verify(ann, "--fix")[1][0]
     psql.execute("INSERT INTO localfirst.vendor_extractors (name) VALUES ('Alder')")
+    ann.ok("sync")
     assert [shown(bob, item)["title"] for item in (before, mine)] == ["Before", "Mine"]
     # Nothing was compared before the numbers were right. The forged lines tell of conflicts that nobody has: they are given up.
     healthy, words = verify(ann)

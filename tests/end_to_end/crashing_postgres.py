@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from contextlib import suppress
 
 import psycopg
 
@@ -15,7 +16,8 @@ def kill_a_backend(url: str) -> None:
         with psycopg.connect(url, autocommit=True) as connection:
             query = "SELECT pid FROM pg_stat_activity WHERE application_name LIKE 'localfirst%'"
             for (pid,) in connection.execute(query).fetchall():
-                os.kill(pid, signal.SIGKILL)
+                with suppress(ProcessLookupError):  # it has just ended by itself
+                    os.kill(pid, signal.SIGKILL)
     except psycopg.OperationalError:
         pass  # it is recovering from the kill before
 
