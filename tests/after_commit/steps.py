@@ -19,6 +19,7 @@ import localfirst_sync
 
 import localfirst
 
+LOCKS = (type(threading.Lock()), type(threading.RLock()))
 LETS_GO = frozenset({"__exit__", "release"})
 """What is called to let go of a lock cannot fail: were it made to, nobody would ever have that lock again."""
 
@@ -71,8 +72,11 @@ class Steps:
             return
         if event == "call":
             self._step(f"{Path(frame.f_code.co_filename).name}:{frame.f_code.co_qualname}")
-        elif event == "c_call" and argument.__name__ not in LETS_GO:
+        elif event == "c_call" and not self._lets_go_of_a_lock(argument):
             self._step(f"{Path(frame.f_code.co_filename).name}:{frame.f_code.co_qualname} → {argument.__name__}")
+
+    def _lets_go_of_a_lock(self, called: Any) -> bool:
+        return called.__name__ in LETS_GO and isinstance(getattr(called, "__self__", None), LOCKS)
 
     def _step(self, name: str) -> None:
         number = len(self.made)
