@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from cli.shell import Shell
 
 NewLaptop = Callable[[str], Shell]
+Psql = psycopg.Connection[tuple[object, ...]]
 
 
 @pytest.fixture
@@ -29,3 +31,22 @@ def laptop(tmp_path: Path, far_url: str) -> NewLaptop:
         return Shell(directory, more)
 
     return make
+
+
+@pytest.fixture
+def ann(laptop: NewLaptop) -> Shell:
+    """A laptop of the team."""
+    return laptop("ann")
+
+
+@pytest.fixture
+def bob(laptop: NewLaptop) -> Shell:
+    """Another one."""
+    return laptop("bob")
+
+
+@pytest.fixture
+def psql(database_url: str) -> Iterator[Psql]:
+    """Somebody who writes SQL beside them, each statement by itself."""
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        yield connection

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
 from typing import Any
 
 import apsw
@@ -11,31 +10,10 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from cli.conftest import NewLaptop
+from cli.conftest import NewLaptop, Psql
 from cli.shell import Shell
 
 pytestmark = pytest.mark.xdist_group("postgres")
-
-Psql = psycopg.Connection[tuple[object, ...]]
-
-
-@pytest.fixture
-def ann(laptop: NewLaptop) -> Shell:
-    """A laptop that mends."""
-    return laptop("ann")
-
-
-@pytest.fixture
-def bob(laptop: NewLaptop) -> Shell:
-    """Another one, that has everything from before."""
-    return laptop("bob")
-
-
-@pytest.fixture
-def psql(database_url: str) -> Iterator[Psql]:
-    """Somebody who writes past the triggers."""
-    with psycopg.connect(database_url, autocommit=True) as connection:
-        yield connection
 
 
 def past_the_triggers(psql: Psql, statement: str, *arguments: object) -> None:

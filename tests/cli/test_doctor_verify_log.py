@@ -8,35 +8,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import apsw
-import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from cli.conftest import NewLaptop
+from cli.conftest import NewLaptop, Psql
 from cli.shell import Shell
 
 pytestmark = pytest.mark.xdist_group("postgres")
-
-Psql = psycopg.Connection[tuple[object, ...]]
-
-
-@pytest.fixture
-def ann(laptop: NewLaptop) -> Shell:
-    """A laptop that mends."""
-    return laptop("ann")
-
-
-@pytest.fixture
-def bob(laptop: NewLaptop) -> Shell:
-    """Another one."""
-    return laptop("bob")
-
-
-@pytest.fixture
-def psql(database_url: str) -> Iterator[Psql]:
-    """Somebody who writes the tables of the log by hand."""
-    with psycopg.connect(database_url, autocommit=True) as connection:
-        yield connection
 
 
 @pytest.fixture
