@@ -97,7 +97,7 @@ def live(settings: Settings, ending: threading.Event) -> None:
                 return
         except HeldElsewhere:
             return
-        except BaseException:
+        except BaseException:  # nobody interrupts it so: signals set `ending`, and who leaves by SystemExit is a library
             failures = 1 if time.monotonic() - began > STEADY_S else failures + 1
             if failures > MAX_FAILURES:
                 raise
