@@ -93,7 +93,7 @@ def _unforeseen(error: BaseException) -> LocalfirstError:
     from localfirst.log import log_path
 
     logger.error("the command failed", exc_info=error)
-    return UnavailableError(f"localfirst met an error that it cannot explain; see the log at {log_path()}.")
+    return UnavailableError(f"localfirst met an error that it cannot explain; see the log at {log_path()}.", cause="internal")
 
 
 def _print_json(error: LocalfirstError) -> None:

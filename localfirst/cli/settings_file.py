@@ -49,7 +49,7 @@ def write_project(root: Path, name: str) -> None:
         try:
             file_of_checkout(root, root / FILE_NAME).write(content)
         except OSError as error:
-            raise UnavailableError(f"{FILE_NAME} cannot be written: {in_words(error)}.") from None
+            raise UnavailableError(f"{FILE_NAME} cannot be written: {in_words(error)}.", cause="file") from None
     if is_clear:
         trust.allow(root, content)
     elif load(root).project != name:

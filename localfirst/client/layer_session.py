@@ -39,7 +39,7 @@ class LayerSession:
 
     def require_index(self) -> None:
         """Raises UnavailableError: a layer of text knows nothing of code."""
-        raise UnavailableError("this copy of the project knows nothing of code and its index.")
+        raise UnavailableError("this copy of the project knows nothing of code and its index.", cause="replica")
 
     def has_index(self) -> bool:
         """A layer of text knows nothing of code."""
@@ -64,5 +64,5 @@ class LayerSession:
     @contextmanager
     def act(self, *by: str | None, is_shared: bool = True) -> Iterator[Act]:
         """Nothing can be written here."""
-        raise UnavailableError("this copy of the project is for reading alone.")
+        raise UnavailableError("this copy of the project is for reading alone.", cause="replica")
         yield  # makes it a generator, as a context manager has to be

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 class EmbeddingUnavailableError(UnavailableError):
     """The model cannot be loaded or reached."""
 
+    def __init__(self, message: str, *, cause: str = "embedding", **details: Any) -> None:
+        super().__init__(message, cause=cause, **details)
+
     @property
     def name(self) -> str:
         """Users see it as an `UnavailableError`."""

@@ -56,7 +56,9 @@ def failure(error: LocalfirstError) -> Answer:
 
 def internal_error(tool: str) -> UnavailableError:
     """What a caller learns of an exception that nobody foresaw; the log has the rest."""
-    return UnavailableError(f"{tool} met an internal error: see the program's log for its cause before you call it again.")
+    return UnavailableError(
+        f"{tool} met an internal error: see the program's log for its cause before you call it again.", cause="internal"
+    )
 
 
 def as_result(answer: Answer, payloads: Payloads | None) -> dict[str, Any]:

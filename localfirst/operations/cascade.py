@@ -118,7 +118,7 @@ def _sought(operation: Operation, run: Run, session: Source, arguments: Any) -> 
         return nothing
     if missing is not None:
         raise missing
-    raise UnavailableError("nothing can be read at the moment; try again.")
+    raise UnavailableError("nothing can be read at the moment; try again.", cause="replica")
 
 
 def _read(layer: Reader, run: Run, arguments: Any) -> Answer:

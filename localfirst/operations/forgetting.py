@@ -36,7 +36,7 @@ OnServer = Literal["none", "removed", "kept", "unreachable"]
 def forget_index(session: Reader, arguments: ForgetIndex) -> dict[str, Any]:
     """Takes one repository out of the index, with its jobs. Raises NotFoundError, InvalidStateError while a job is at it."""
     if not session.settings.replica.exists():
-        raise UnavailableError("the replica's file is not in its place at the moment; try again.")
+        raise UnavailableError("the replica's file is not in its place at the moment; try again.", cause="replica")
     connection = connect(session.settings.replica)
     try:
         repository_id, root, name, key = _named(connection, arguments.repository)

@@ -143,7 +143,9 @@ def index_repository(session: Reader, arguments: IndexRepository) -> dict[str, A
     """
     root = repository_root(arguments.repo_path)
     if not session.settings.replica.exists():
-        raise UnavailableError("the replica's file is not in its place at the moment; call index_repository again.")
+        raise UnavailableError(
+            "the replica's file is not in its place at the moment; call index_repository again.", cause="replica"
+        )
     connection = connect(session.settings.replica)
     try:
         seconds = estimate.duration_s(connection, root, force=arguments.force_reindex)

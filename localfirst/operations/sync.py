@@ -21,7 +21,9 @@ SYNC_TIMEOUT_S = 300.0
 def sync_now(session: Reader, arguments: Nothing) -> dict[str, Any]:
     """Sends everything queued and pulls up to the server's head."""
     if session.link is None:
-        raise UnavailableError("no server is configured; set LOCALFIRST_DATABASE_URL to synchronise with one.")
+        raise UnavailableError(
+            "no server is configured; set LOCALFIRST_DATABASE_URL to synchronise with one.", cause="settings"
+        )
     done = session.link.sync(SYNC_TIMEOUT_S)
     if done is None:
         cause = session.link.last_cause()

@@ -91,7 +91,7 @@ def back_up(replica: apsw.Connection, target: Path) -> Copy:
             unfinished.unlink(missing_ok=True)
         flush_folder(target.parent)
     except OSError as error:
-        raise UnavailableError(f"{target} cannot be written: {in_words(error)}; choose another file.") from None
+        raise UnavailableError(f"{target} cannot be written: {in_words(error)}; choose another file.", cause="file") from None
     return msgspec.structs.replace(copy, path=str(target))
 
 
@@ -176,7 +176,7 @@ def examined_copy(source: Path, target: Path) -> Copy:
             _require_trusted(connection, source)
             return _content(connection, target)
     except OSError as error:
-        raise UnavailableError(f"{source} cannot be copied: {in_words(error)}.") from None
+        raise UnavailableError(f"{source} cannot be copied: {in_words(error)}.", cause="file") from None
 
 
 def restore(source: Path, replica: Path, *, project: str | None, even_if_unsent: bool) -> Restored:
@@ -204,7 +204,7 @@ def restore(source: Path, replica: Path, *, project: str | None, even_if_unsent:
             incoming.replace(replica)
             flush_folder(replica.parent)
     except OSError as error:
-        raise UnavailableError(f"the replica at {replica} cannot be replaced: {in_words(error)}.") from None
+        raise UnavailableError(f"the replica at {replica} cannot be replaced: {in_words(error)}.", cause="file") from None
     finally:
         incoming.unlink(missing_ok=True)
     return Restored(copy, str(replica), str(aside) if aside else None)
@@ -220,7 +220,7 @@ def _take(source: Path, incoming: Path) -> None:
             "file", "must be a replica", f"{source} is not a copy of a localfirst replica. Nothing was changed."
         ) from None
     except (apsw.CantOpenError, apsw.PermissionsError):
-        raise UnavailableError(f"{source} cannot be opened; check its permissions.") from None
+        raise UnavailableError(f"{source} cannot be opened; check its permissions.", cause="file") from None
     except apsw.Error as error:
         raise words_of(error) from None
 
@@ -274,7 +274,8 @@ def _set_aside(replica: Path, copy: Copy, *, even_if_unsent: bool) -> Path:
         except (apsw.BusyError, apsw.LockedError):
             raise UnavailableError(
                 "other programs have the replica open (an AI client, `localfirst sync --watch`, an index job); close them and"
-                " try again. Nothing was changed."
+                " try again. Nothing was changed.",
+                cause="busy",
             ) from None
     finally:
         present.close()

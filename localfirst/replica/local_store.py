@@ -83,7 +83,8 @@ class ReplicaStore:
         if name is None:
             raise UnavailableError(
                 "this project has no name yet, so it stays local; set LOCALFIRST_PROJECT (or project = … in .localfirst.toml)"
-                " to the name that all who work on it share."
+                " to the name that all who work on it share.",
+                cause="settings",
             )
         return Identity(project_id, name, replica_id, self._epoch)
 

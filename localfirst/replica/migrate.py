@@ -49,11 +49,13 @@ def migrate(connection: apsw.Connection, path: Path) -> None:
     if present > LATEST:
         raise UnavailableError(
             f"the replica was written by a newer version of localfirst (schema {present}, this one knows {LATEST});"
-            " upgrade localfirst. Nothing was changed."
+            " upgrade localfirst. Nothing was changed.",
+            cause="replica",
         )
     if present == 0 and connection.execute("SELECT EXISTS (SELECT 1 FROM sqlite_schema)").get:
         raise UnavailableError(
-            f"the file {path} is another program's database; set LOCALFIRST_REPLICA to a file of its own. Nothing was changed."
+            f"the file {path} is another program's database; set LOCALFIRST_REPLICA to a file of its own. Nothing was changed.",
+            cause="replica",
         )
     if present > 0:
         backup = path.with_name(f"{path.name}.before-{LATEST}")

@@ -54,7 +54,8 @@ class Place:
                     self._write(connection)
         except OSError as error:
             raise UnavailableError(
-                f"the replica's file was taken away and cannot be written again ({error.strerror}); nothing was changed."
+                f"the replica's file was taken away and cannot be written again ({error.strerror}); nothing was changed.",
+                cause="replica",
             ) from None
 
     def _write(self, connection: apsw.Connection) -> None:

@@ -15,12 +15,14 @@ def ensure_loaded(connection: apsw.Connection) -> None:
         return
     spec = find_spec("sqlite_vec")
     if spec is None or not spec.submodule_search_locations:
-        raise UnavailableError("the vector extension is not installed; reinstall sqlite-vec.")
+        raise UnavailableError("the vector extension is not installed; reinstall sqlite-vec.", cause="program")
     connection.enable_load_extension(True)
     try:
         connection.load_extension(str(Path(spec.submodule_search_locations[0]) / "vec0"))
     except apsw.Error as error:
-        raise UnavailableError(f"the vector extension cannot be loaded ({error}); reinstall sqlite-vec.") from error
+        raise UnavailableError(
+            f"the vector extension cannot be loaded ({error}); reinstall sqlite-vec.", cause="program"
+        ) from error
     finally:
         connection.enable_load_extension(False)
 

@@ -197,4 +197,6 @@ def _here() -> Path:
     try:
         return Path.cwd()
     except FileNotFoundError:
-        raise UnavailableError("the current directory does not exist any more: change to one that is there.") from None
+        raise UnavailableError(
+            "the current directory does not exist any more: change to one that is there.", cause="settings"
+        ) from None

@@ -9,7 +9,7 @@
     ├── StateError                  the world moved: read again, then decide
     │   ├── VersionMismatchError    details: `expected_version`, `actual_version`, `updated_by`
     │   └── InvalidStateError       what is asked for is not possible in the present state
-    └── UnavailableError            a store, a service or the disk is away: try again later
+    └── UnavailableError            a store, a service or the disk is away: try again later (details: `cause`)
 
 Every error is one sentence that says what to do next, and `details` for programs. Neither ever holds a secret.
 """
@@ -97,4 +97,10 @@ class InvalidStateError(StateError):
 
 
 class UnavailableError(LocalfirstError):
-    """A store, a service or the disk is away. Nothing was changed; the same call may succeed later."""
+    """A store, a service or the disk is away. Nothing was changed; the same call may succeed later.
+
+    `details` names the `cause`, for programs.
+    """
+
+    def __init__(self, message: str, *, cause: str, **details: Any) -> None:
+        super().__init__(message, cause=cause, **details)

@@ -212,7 +212,7 @@ def test_what_an_interrupted_publication_had_sent_is_not_sent_again(
 
     def cut_off(*arguments: Any) -> None:
         if len(sent) == 1:
-            raise UnavailableError("the cable was pulled")
+            raise UnavailableError("the cable was pulled", cause="connection")
         sent.append(arguments)
         whole(*arguments)
 

@@ -285,6 +285,7 @@ def test_synchronising_without_a_server_says_that_there_is_none(agent: Agent) ->
     refusal = agent.refused("sync_now")
     assert refusal.kind == "UnavailableError"
     assert "LOCALFIRST_DATABASE_URL" in refusal.text
+    assert refusal.details == {"cause": "settings"}
 
 
 def test_the_sync_status_without_a_server_is_offline_and_calm(agent: Agent) -> None:

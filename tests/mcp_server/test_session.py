@@ -54,7 +54,7 @@ def test_a_session_that_nobody_needed_is_never_opened() -> None:
 
 
 def test_a_session_that_could_not_be_opened_is_tried_again_by_the_next_tool() -> None:
-    failures = [UnavailableError("The disk is full; free some space."), OSError("no")]
+    failures = [UnavailableError("The disk is full; free some space.", cause="replica"), OSError("no")]
 
     def factory() -> served.Session:
         if failures:

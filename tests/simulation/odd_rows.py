@@ -63,10 +63,10 @@ class _Line:
     def __getattr__(self, name: str) -> Callable[..., Any]:
         def ask(*arguments: Any, **named: Any) -> Any:
             if self._dice.random() < self._lost:
-                raise UnavailableError("the request was lost")
+                raise UnavailableError("the request was lost", cause="connection")
             answer = getattr(self._server, name)(*arguments, **named)
             if self._dice.random() < self._lost:
-                raise UnavailableError("the answer was lost")
+                raise UnavailableError("the answer was lost", cause="connection")
             return answer
 
         return ask

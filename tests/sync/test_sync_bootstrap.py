@@ -103,7 +103,7 @@ class Counted:
         if self._left is not None:
             self._left -= 1
             if not self._left:
-                raise Cut("cut")
+                raise Cut("cut", cause="connection")
 
 
 class Cable(PostgresStore):

@@ -150,7 +150,7 @@ class _Unheard(PostgresStore):
         answer = super().push(identity, push)
         if not self.is_lost:
             self.is_lost = True
-            raise UnavailableError("the answer is lost")
+            raise UnavailableError("the answer is lost", cause="connection")
         return answer
 
 

@@ -378,7 +378,7 @@ class OnceBroughtBack(PostgresStore):
 
     def restore(self, identity: Identity, recollection: Recollection, known: Cursor) -> Restored:
         if self._is_brought:
-            raise UnavailableError("cut")
+            raise UnavailableError("cut", cause="connection")
         self._is_brought = True
         return super().restore(identity, recollection, known)
 

@@ -108,7 +108,7 @@ class Unlucky:
         answer = self.remote.push(identity, push)
         if self.losses:
             self.losses -= 1
-            raise UnavailableError("lost on the way")
+            raise UnavailableError("lost on the way", cause="connection")
         return answer
 
 

@@ -19,10 +19,10 @@ def demo(as_json: options.AsJson = False) -> None:
         try:
             ended = run_demo(Console(highlight=False, quiet=as_json))
         except DemoFailed as failed:
-            raise UnavailableError(f"the demo did not come out as it should: {failed}") from None
+            raise UnavailableError(f"the demo did not come out as it should: {failed}", cause="program") from None
     except ImportError as error:  # PostgreSQL's wheel is imported when it is started
         package = (error.name or str(error)).partition(".")[0]
-        raise UnavailableError(f"the demo needs the package {package}; install localfirst[demo].") from None
+        raise UnavailableError(f"the demo needs the package {package}; install localfirst[demo].", cause="program") from None
     if as_json:
         print_json(ended)
 

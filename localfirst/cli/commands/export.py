@@ -80,7 +80,7 @@ def private_file(path: Path) -> Iterator[BinaryIO]:
             unfinished.unlink(missing_ok=True)
             raise
     except OSError as error:
-        raise UnavailableError(f"{path} cannot be written: {in_words(error)}; choose another file.") from None
+        raise UnavailableError(f"{path} cannot be written: {in_words(error)}; choose another file.", cause="file") from None
 
 
 def register(app: typer.Typer) -> None:

@@ -149,7 +149,8 @@ def _until_final(this: Command, job_id: str, view: _View | None) -> Result:
     while (result := this.run("get_indexing_status", job_id=job_id))["status"] not in FINAL:
         if result["status"] == "pending" and time.monotonic() - began > START_LIMIT_S and not lease.is_held(replica):
             raise UnavailableError(
-                f"the worker that carries out the job does not start; look into {log_path()}. The job {job_id[:8]} is kept."
+                f"the worker that carries out the job does not start; look into {log_path()}. The job {job_id[:8]} is kept.",
+                cause="program",
             )
         if view is not None:
             view.show(result)

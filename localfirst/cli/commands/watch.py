@@ -34,7 +34,9 @@ def watch(session: Session, *, as_json: bool) -> None:
     written any more; BrokenPipeError when its reader is gone.
     """
     if session.link is None:
-        raise UnavailableError("no server is configured; set LOCALFIRST_DATABASE_URL to synchronise with one.")
+        raise UnavailableError(
+            "no server is configured; set LOCALFIRST_DATABASE_URL to synchronise with one.", cause="settings"
+        )
     lines = _Lines(as_json=as_json)
     signal.signal(signal.SIGTERM, _stop)
     signal.signal(signal.SIGINT, _stop)

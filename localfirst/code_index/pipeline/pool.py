@@ -22,7 +22,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from types import TracebackType
-from typing import IO, Generic, NamedTuple, Protocol, TypeVar
+from typing import IO, Any, Generic, NamedTuple, Protocol, TypeVar
 
 from localfirst_schema.errors import UnavailableError
 from localfirst_sync.supervised import Supervised
@@ -58,6 +58,9 @@ class CrashedError(Exception):
 
 class PoolUnavailableError(UnavailableError):
     """No computing process can be started: it is not the request's fault."""
+
+    def __init__(self, message: str, *, cause: str = "program", **details: Any) -> None:
+        super().__init__(message, cause=cause, **details)
 
     @property
     def name(self) -> str:

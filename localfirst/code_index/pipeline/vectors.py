@@ -248,7 +248,9 @@ class _Run:
             answer = landed.future.result()
         except CrashedError as error:
             if tries >= TRIES:
-                raise UnavailableError(f"the embedding of chunks ended abnormally twice ({error}); see the log.") from error
+                raise UnavailableError(
+                    f"the embedding of chunks ended abnormally twice ({error}); see the log.", cause="internal"
+                ) from error
             again.append((part, tries + 1))
             return []
         if isinstance(answer, ChunksEmbedded):
