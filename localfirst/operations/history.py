@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from localfirst_schema.arguments import GetHistory, RevertWorkItem
+from localfirst_schema.change_fields import fields_of
 from localfirst_schema.entities import ENTITY, WORK_ITEM, Entity
 from localfirst_schema.errors import InvalidStateError, NotFoundError, ValidationError
 from localfirst_schema.json_merge import ABSENT, merge, same
 from localfirst_schema.results import History, WorkItemWritten
-from localfirst_schema.wire import Fields, Row, decode_fields, decode_json
+from localfirst_schema.wire import Fields, Row, decode_json
 from localfirst_sync.ports import Line
-from localfirst_sync.shown_versions import Content, begins_with_creation, content, nothing, replayed, told
+from localfirst_sync.shown_versions import Content, begins_with_creation, content, nothing, replayed
 
 from localfirst.client.ports import Reader, Writer
 from localfirst.operations.changing import check_not_deleted, check_version, require, require_still, written
@@ -59,7 +60,7 @@ def past(session: Reader, entity: Entity, row: Row) -> Past:
     """
     found: list[Any] = session.replica.execute(_LINES, (row["id"], entity.name)).fetchall()
     lines = [Line(*values[:5]) for values in found]
-    changes = [decode_fields(line.fields) for line in lines]
+    changes = [fields_of(entity, line.fields) for line in lines]
     is_whole = begins_with_creation(lines) or all(line.outcome == "lost" for line in lines)
     now = content(entity, row)
     undone = _undone(entity, now, lines, changes)
@@ -81,7 +82,7 @@ def _undone(entity: Entity, now: Content, lines: Sequence[Line], changes: Sequen
         before = dict(now)
         for name, change in fields.items():
             if name in before and not (change.get("blind") and name in entity.json_columns):
-                old, new = told(entity, name, change.get("old")), told(entity, name, change.get("new"))
+                old, new = change.get("old"), change.get("new")
                 value = merge(new, old, now[name], [])
                 before[name] = None if value is ABSENT else value
         contents.append(before)
@@ -134,7 +135,7 @@ def _old_and_new(entity: Entity, step: Step) -> Fields:
         if step.line.outcome != "lost" and name in step.after:
             shown[name] = {"old": step.before[name], "new": step.after[name]}
         else:
-            shown[name] = {side: told(entity, name, change.get(side)) for side in ("old", "new")}
+            shown[name] = {side: change.get(side) for side in ("old", "new")}
     return shown
 
 

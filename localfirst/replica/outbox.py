@@ -6,6 +6,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import apsw
+from localfirst_schema.change_fields import fields_of
+from localfirst_schema.entities import ENTITY
 from localfirst_schema.wire import Fields, Mutation, decode_fields
 
 # CROSS JOIN fixes the order of the tables: the history is long, the outbox short, and SQLite, which keeps no statistics
@@ -54,7 +56,9 @@ def next_mutations(connection: apsw.Connection, limit: int) -> list[Mutation]:
 
 def of_row(connection: apsw.Connection, entity: str, row_id: str) -> list[tuple[Mutation, Fields]]:
     """The waiting changes of one row that the server has not decided, as far as is known here."""
-    return [(m, decode_fields(m.fields)) for m in (Mutation(*row) for row in connection.execute(_OF_ROW, (row_id, entity)))]
+    found = [Mutation(*row) for row in connection.execute(_OF_ROW, (row_id, entity))]
+    kind = ENTITY.get(entity)
+    return [(one, decode_fields(one.fields) if kind is None else fields_of(kind, one.fields)) for one in found]
 
 
 def last_number(connection: apsw.Connection) -> int:

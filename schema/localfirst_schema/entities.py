@@ -104,6 +104,11 @@ class Entity:
         """Names of the columns that hold a boolean."""
         return frozenset(c.name for c in self.columns if c.kind is Kind.BOOLEAN)
 
+    @cached_property
+    def timestamp_columns(self) -> frozenset[str]:
+        """Names of the columns that hold a time."""
+        return frozenset(c.name for c in self.columns if c.kind is Kind.TIMESTAMP)
+
 
 def _id() -> Column:
     return Column("id", Kind.UUID, Role.DERIVED)

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 import msgspec
 from localfirst_schema import timestamps
+from localfirst_schema.change_fields import fields_of
 from localfirst_schema.entities import ENTITIES, ENTITY, Entity
 from localfirst_schema.identifiers import natural_id
 from localfirst_schema.limits import FIELDS_BYTES_MAX, NAME_CHARS_MAX, VERSION_GIVEN_MAX, VERSION_MAX
@@ -237,7 +238,7 @@ class Batch:
 def _read(mutation: Mutation) -> Change:
     entity = ENTITY.get(mutation.entity)
     try:
-        fields = decode_fields(mutation.fields)
+        fields = decode_fields(mutation.fields) if entity is None else fields_of(entity, mutation.fields)
     except msgspec.DecodeError:
         return _unreadable(mutation, entity, "unreadable")
     if not _is_id(mutation.id):

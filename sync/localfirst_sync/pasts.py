@@ -23,6 +23,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from localfirst_schema.change_fields import fields_of
 from localfirst_schema.entities import CONFIGURATION, Entity, Role
 from localfirst_schema.json_merge import difference, merge, same
 from localfirst_schema.wire import Fields, Row, decode_fields, decode_json, encode_json
@@ -157,7 +158,7 @@ def redone(entity: Entity, row: Row, lines: Sequence[Line]) -> Row:
 
 
 def _carry_out(entity: Entity, row: Row, line: Line, before: str, after: str, *, overwrite: bool) -> None:
-    for name, sides in decode_fields(line.fields).items():
+    for name, sides in fields_of(entity, line.fields).items():
         if name not in row or name not in entity.by_name or name == "created_at" or sides.get("blind"):
             continue
         old, new = sides.get(before), sides.get(after)

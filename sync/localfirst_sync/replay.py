@@ -11,10 +11,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
-from localfirst_schema import timestamps
+from localfirst_schema.change_fields import fields_of
 from localfirst_schema.entities import Entity, Kind
 from localfirst_schema.json_merge import ABSENT, merge, merge_patch, same
-from localfirst_schema.wire import Row, decode_fields, decode_json, encode_json
+from localfirst_schema.wire import Row, decode_json, encode_json
 
 from localfirst_sync.ports import Line
 
@@ -63,7 +63,7 @@ def possibilities(entity: Entity, lines: Sequence[Line]) -> dict[str, Possible]:
     begins = lines[0].version == 1 and lines[0].outcome != "lost"
     now: dict[str, Possible] = {name: [None] if begins else None for name in names}
     for line in lines:
-        fields = decode_fields(line.fields)
+        fields = fields_of(entity, line.fields)
         created = line.outcome == "merged" and _creates(entity, fields)
         for name, sides in fields.items():
             if name in now:
@@ -83,7 +83,7 @@ def told_row(entity: Entity, row_id: str, lines: Sequence[Line]) -> Row | None:
             return None
         row[name] = encode_json(possible[0]) if name in entity.json_columns and possible[0] is not None else possible[0]
     first, last = lines[0], lines[-1]
-    created_at = decode_fields(first.fields).get("created_at", {}).get("new") or first.at
+    created_at = fields_of(entity, first.fields).get("created_at", {}).get("new") or first.at
     return row | {
         "id": row_id, "version": last.version, "created_at": created_at, "created_by": first.by,
         "updated_at": last.at, "updated_by": last.by,
@@ -153,19 +153,9 @@ def _among(entity: Entity, name: str, *groups: Possible) -> Possible:
 
 def _equal(entity: Entity, name: str, one: Any, other: Any) -> bool:
     column = entity.by_name[name]
-    if column.kind is Kind.TIMESTAMP and isinstance(one, str) and isinstance(other, str):
-        return _moment(one) == _moment(other)
     if column.kind is Kind.BOOLEAN and one is not None and other is not None:
         return bool(one) == bool(other)
     return same(one, other)
-
-
-def _moment(text: str) -> str:
-    """A time in one form; PostgreSQL puts it into JSON in the time zone of whoever writes."""
-    try:
-        return timestamps.of_line(text)
-    except ValueError:
-        return text
 
 
 def _value(entity: Entity, row: Row, name: str) -> Any:

@@ -18,11 +18,10 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from typing import Any, TypeAlias
 
-from localfirst_schema import timestamps
-from localfirst_schema.entities import Entity, Kind, Role
+from localfirst_schema.change_fields import fields_of
+from localfirst_schema.entities import Entity, Role
 from localfirst_schema.json_merge import ABSENT, merge, merge_patch
 from localfirst_schema.wire import Fields, Row, decode_fields, decode_json
 
@@ -66,19 +65,8 @@ def replayed(entity: Entity, lines: Sequence[Line], begin: Content) -> Iterator[
     """The content after each line, in their order, from `begin` on."""
     now = begin
     for line in lines:
-        now = now if line.outcome == "lost" else _after(entity, now, decode_fields(line.fields), line.outcome)
+        now = now if line.outcome == "lost" else _after(entity, now, fields_of(entity, line.fields), line.outcome)
         yield now
-
-
-def told(entity: Entity, name: str, value: Any) -> Any:
-    """A value of a line as rows have it: what a direct writer changed tells times as PostgreSQL writes them in JSON.
-
-    One that is no time of ours (a server without limits may have had it) stays as it is.
-    """
-    if isinstance(value, str) and entity.by_name[name].kind is Kind.TIMESTAMP:
-        with suppress(ValueError):
-            return timestamps.of_line(value)
-    return value
 
 
 def _after(entity: Entity, before: Content, fields: Fields, outcome: str) -> Content:
@@ -92,7 +80,7 @@ def _after(entity: Entity, before: Content, fields: Fields, outcome: str) -> Con
 
 
 def _value_after(entity: Entity, name: str, change: dict[str, Any], there: Any, outcome: str) -> Any:
-    new = told(entity, name, change.get("new"))
+    new = change.get("new")
     if name in entity.json_columns:
         if change.get("blind"):
             return merge_patch(there, new)
@@ -102,7 +90,7 @@ def _value_after(entity: Entity, name: str, change: dict[str, Any], there: Any, 
         return None if value is ABSENT else value
     if change.get("old") is None and _names_the_same(entity, name, there, new):
         return there  # (what has an old spelling is told by a recovery, which says how the name is spelled now)
-    if outcome != "merged" or there is None or told(entity, name, change.get("old")) == there:
+    if outcome != "merged" or there is None or change.get("old") == there:
         return new
     if entity.by_name[name].role is Role.EARLIEST:
         return min(there, new or there)

@@ -11,7 +11,7 @@ from unittest.mock import patch
 import msgspec
 from localfirst_schema.errors import UnavailableError
 from localfirst_schema.json_merge import ABSENT, Clash, merge_patch
-from localfirst_schema.wire import Row, Verdict, encode_json
+from localfirst_schema.wire import Row, Verdict, decode_fields, encode_json
 from localfirst_sync import batch, conflict_book, decision, pasts, recovery, round
 from localfirst_sync.batch import Batch
 from localfirst_sync.conflict import Draft, record
@@ -399,6 +399,9 @@ BREAKAGES: tuple[Breakage, ...] = (
     Breakage("a row that was refused once is made again without its creation",
         _instead(pasts, "_from_the_creation", lambda _, __, missing: missing),
         case="a creation that was refused is brought by another"),
+    Breakage("a time that SQL has changed is compared as the log writes it",
+        _instead(pasts, "fields_of", lambda _, text: decode_fields(text)),
+        case="a corrected time of deletion is forgotten"),
     Breakage("what waits when an id is used first is not doubtful", _instead(outbox, "last_number", lambda _: 0),
         case="a copy that waits for what was brought back"),
     # Settling, merging, going back

@@ -49,6 +49,8 @@ def plan_of(seed: int, operations: int = OPERATIONS) -> Plan:
     steps = [Step(kind, dice.randrange(12), seed_of(seed, place)) for place, kind in enumerate(kinds)]
     if seed % 4 == 3:
         _add_undos(steps, seed)
+    if seed % 7 == 6:
+        _add_corrected_times(steps, seed)
     # With dice of its own: an id that is given at the end must not be one that was given at the beginning.
     steps.append(Step("quiesce", 0, seed_of(seed, len(kinds))))
     machines = dice.choice((2, 2, 3, 4))
@@ -63,3 +65,10 @@ def _add_undos(steps: list[Step], seed: int) -> None:
         later = place + dice.choice((1, 1, 1, 2, 5))
         again = dice.choice((1, 1, 2))
         steps[later:later] = [Step("undo", steps[place].who, seed_of("undo", seed, place, one)) for one in range(again)]
+
+
+def _add_corrected_times(steps: list[Step], seed: int) -> None:
+    """In one plan of seven people with psql correct when something was deleted or archived."""
+    dice = Random(seed_of("times", seed))
+    for number in range(dice.randrange(4, 12)):
+        steps.insert(dice.randrange(len(steps)), Step("retime", 0, seed_of("times", seed, number)))

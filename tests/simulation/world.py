@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-import unicodedata
 from collections.abc import Callable
 from contextlib import suppress
 from random import Random
 from typing import Any, NamedTuple
 
-from localfirst_schema.entities import ENTITIES, ENTITY, VENDOR, WORK_ITEM
+from localfirst_schema.entities import VENDOR, WORK_ITEM
 from localfirst_schema.errors import UnavailableError
-from localfirst_schema.identifiers import natural_id, project_id
+from localfirst_schema.identifiers import project_id
 from localfirst_sync.lock import HeldElsewhere
 from localfirst_sync.ports import Fenced, SyncError
 from localfirst_sync.round import sync_round
 
-from simulation import settlers, workload
+from simulation import settlers, typists, workload
 from simulation.direct_sql import Psql
 from simulation.fate import Fate, ruled_by
 from simulation.judge_commit import CommitJudge, watched
@@ -237,8 +236,13 @@ class World:
         workload.look(self._machine(step), self._fate.dice)
 
     def _do_psql(self, step: Step, number: int) -> None:
-        done = self._server.psql(self._direct_writes(number))
+        done = self._server.psql(typists.direct_writes(self._fate.dice, self._server.tables, number))
         self._tell(number, "psql", done, self._server.tables.head)
+
+    def _do_retime(self, step: Step, number: int) -> None:
+        """Somebody with psql corrects when something was deleted or archived."""
+        done = self._server.psql(typists.corrected_times(self._fate.dice))
+        self._tell(number, "psql corrects times", done, self._server.tables.head)
 
     def _do_hold(self, step: Step, number: int) -> None:
         """An open transaction of somebody's holds a row, or a few."""
@@ -276,52 +280,6 @@ class World:
         for machine in self._machines:
             judge_passing(machine, self._server)
         self._tell(number, "what needs no held row is through")
-
-    def _direct_writes(self, number: int) -> Callable[[Psql], None]:
-        dice, tables = self._fate.dice, self._server.tables
-
-        def some(name: str) -> str | None:
-            return dice.choice(sorted(tables.rows[name])) if tables.rows[name] else None
-
-        def write(sql: Psql) -> None:
-            for _ in range(dice.choice((1, 1, 2, 3))):
-                what, item = dice.randrange(10), some(WORK_ITEM.name)
-                if what == 0:
-                    given: dict[str, Any] = {"parent_id": item if dice.random() < 0.5 else None}
-                    known = dice.choice((*settlers.NOWHERE, *workload.POOL))
-                    if dice.random() < 0.1 and known not in sql.rows(WORK_ITEM.name):
-                        given["id"] = known
-                    sql.insert(WORK_ITEM, item_type="task", title=f"psql {number}", status="active", metadata={}, **given)
-                elif what == 1:
-                    name = unicodedata.normalize(dice.choice(("NFC", "NFD")), dice.choice(workload.NAMES))
-                    if natural_id(project_id(PROJECT), VENDOR.name, name) not in sql.rows(VENDOR.name):
-                        sql.insert(VENDOR, name=name, operational=True, metadata={})
-                elif what == 2 and (vendor := some(VENDOR.name)):
-                    row = sql.rows(VENDOR.name)[vendor]
-                    if row["deleted_at"] is None and dice.random() < 0.5:
-                        sql.delete(VENDOR, vendor)
-                    else:
-                        sql.update(VENDOR, vendor, operational=not row["operational"], deleted_at=None)
-                elif what == 3 and item:
-                    sql.delete(WORK_ITEM, item)
-                elif what == 4 and item:
-                    sql.update(WORK_ITEM, item, parent_id=dice.choice((None, some(WORK_ITEM.name))))
-                elif what == 5 and item:
-                    sql.update(WORK_ITEM, item, metadata={"note": f"psql {number}", "plan": {"who": "psql"}})
-                elif what == 6:
-                    configuration = some("configuration")
-                    assert configuration is not None
-                    sql.update(ENTITY["configuration"], configuration, git_branch=f"psql-{number}")
-                elif what == 7:
-                    entity = dice.choice(ENTITIES[1:8])
-                    if row_id := some(entity.name):
-                        sql.delete(entity, row_id)
-                elif item:
-                    values = {"title": f"psql {number}", "status": dice.choice(workload.STATUSES), "claimed_by": "psql"}
-                    name = dice.choice(sorted(values))
-                    sql.update(WORK_ITEM, item, **{name: values[name]})
-
-        return write
 
     # The network
 

@@ -262,6 +262,25 @@ def test_what_the_history_no_longer_tells_is_there_as_well(new: New, server: Con
     assert conflicts(server) == []
 
 
+def test_what_sql_has_deleted_comes_along_as_it_is_and_nothing_more_is_told(new: New, server: Connection) -> None:
+    other, ann = new("other", "example.org/team/other"), new("ann")
+    item = other.create(WORK_ITEM, **task("a task"))
+    other.sync()
+    server.execute("DELETE FROM localfirst.work_items WHERE id = %s", (item,))
+    other.sync()
+    gone = find(other.replica, WORK_ITEM, item)
+    assert gone is not None
+    assert gone["deleted_at"] is not None
+    assert take_in_file(other.path, ann.replica).changes == 2
+    here = find(ann.replica, WORK_ITEM, item)
+    assert here is not None
+    assert here["deleted_at"] == gone["deleted_at"]
+    assert_level(server, ann, new("bob"))
+    told = ann.replica.execute("SELECT version, outcome FROM history WHERE entity_id = ? ORDER BY version", (item,))
+    assert list(told) == [(1, "accepted"), (2, "accepted")]
+    assert conflicts(server) == []
+
+
 def test_open_conflicts_come_along_and_reach_the_server(new: New, server: Connection) -> None:
     other, third, ann = new("other", "example.org/team/other"), new("third", "example.org/team/other"), new("ann")
     item = other.create(WORK_ITEM, **task("a task"))

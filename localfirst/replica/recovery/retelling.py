@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import msgspec
+from localfirst_schema.change_fields import fields_of
 from localfirst_schema.entities import CONFIGURATION, Entity
 from localfirst_schema.wire import Fields, Mutation, Row, decode_fields, encode_json
 from localfirst_sync.decision import decide, rebase
@@ -127,7 +128,7 @@ def _numbered(entity: Entity, row: Row, found: Sequence[Change]) -> list[Change]
 
 def carried_out(entity: Entity, mutations: Sequence[Mutation], row: Row | None) -> Row | None:
     """The row with these changes, as a replica shows it while they wait; None where there is nothing that they could change."""
-    pending = [(mutation, decode_fields(mutation.fields)) for mutation in mutations]
+    pending = [(mutation, fields_of(entity, mutation.fields)) for mutation in mutations]
     if row is None:
         (first, fields), *pending = pending
         if first.base_version != 0:

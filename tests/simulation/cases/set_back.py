@@ -92,3 +92,20 @@ def a_creation_that_was_refused_is_brought_by_another(stage: Stage) -> None:
     stage.sync(1, 0)
     hold(stage.shown(0, child)["title"] == "changed", "an acknowledged value is nowhere")
     hold(not stage.do(0, "get_history", entity="work_item", id=child)["history_truncated"], "the creation is not told")
+
+
+def a_corrected_time_of_deletion_is_forgotten(stage: Stage) -> None:
+    """Somebody corrects by SQL when an item was deleted; the server loses that, and goes on with the tombstone."""
+    item = stage.item(0)
+    stage.sync(0, 1)
+    stage.psql(lambda sql: sql.delete(WORK_ITEM, item))
+    stage.sync(0, 1)
+    dump = stage.dump()
+    corrected = "2020-01-02T03:04:05.000000Z"
+    stage.psql(lambda sql: sql.update(WORK_ITEM, item, deleted_at=corrected))
+    stage.sync(0, 1)
+    stage.set_back(dump)
+    stage.psql(lambda sql: sql.update(WORK_ITEM, item, title="goes on"))
+    stage.sync(0, 1)
+    hold(stage.shown(1, item)["deleted_at"] == corrected, "an acknowledged value is nowhere", stage.shown(1, item))
+    hold(all(line["by"] for line in stage.history(1, item)), "a line of nobody's takes it back", stage.history(1, item))
