@@ -204,18 +204,19 @@ def _other_rows(session: Session, server: Any, parted: _Compared, *, fix: bool) 
     if not found:
         return
     store = ReplicaStore(session.replica)
-    mended: set[str] = set()
+    mended: set[tuple[str, str]] = set()
     if fix:
         mended |= comparison.fetch_again(store, _lock(session), parted.head, found)
         # The log tells of these no more than the table: nobody but this replica has them.
         alone = [one for one in found if one.entity is CONFLICTS and one.there is None]
         if alone and mend.may_mend(server):
             bring_conflicts(server, store.identity(), [tuple(one.here) for one in alone])
-            mended.update(one.id for one in alone)
+            mended.update((one.entity.name, one.id) for one in alone)
     for one in found[:SHOWN]:
-        outcome = "" if one.id not in mended else " – fetched again" if one.there is not None else " – brought to the server"
+        is_mended = (one.entity.name, one.id) in mended
+        outcome = "" if not is_mended else " – fetched again" if one.there is not None else " – brought to the server"
         words = f"the replica, {one.entity.table} {one.id}: {_unlike(one)}{outcome}"
-        yield Finding("verify", "ok" if one.id in mended else "broken", words)
+        yield Finding("verify", "ok" if is_mended else "broken", words)
     yield _summary("the replica", len(found), len(mended), fix=fix, may_mend=True)
 
 

@@ -27,7 +27,7 @@ _BEGIN = f"""
     FROM replica
 """
 # A creation that was refused has left its versions in the history: the next one goes on behind them.
-_LAST_VERSION = "SELECT coalesce(max(version), 0) FROM history WHERE entity_id = ?"
+_LAST_VERSION = "SELECT coalesce(max(version), 0) FROM history WHERE entity_id = ? AND entity = ?"
 _INSERT_HISTORY = """
     INSERT INTO history (entity, entity_id, version, by, at, outcome, fields) VALUES (?, ?, ?, ?, ?, 'accepted', ?)
 """
@@ -132,7 +132,10 @@ class Act:
             row["id"] = values["id"]
             row["created_at"] = values.get("created_at") or self.at
             row["created_by"] = self.by
-        row["version"] = 1 + (before["version"] if before else self.connection.execute(_LAST_VERSION, (row["id"],)).get)
+        if before:
+            row["version"] = before["version"] + 1
+        else:
+            row["version"] = self.connection.execute(_LAST_VERSION, (row["id"], entity.name)).get + 1
         row["updated_at"] = self.at
         row["updated_by"] = self.by
         row.update(derived)

@@ -17,6 +17,7 @@ from localfirst_sync.lock import ReplicaLock
 from localfirst_sync.ports import BEGINNING, Cursor
 from localfirst_sync.postgres.connection import Connection
 from localfirst_sync.postgres.ranges import range_digests, range_rows
+from localfirst_sync.structure import Key
 
 from localfirst.replica import outbox, set_aside
 from localfirst.replica.connection import snapshot
@@ -34,8 +35,7 @@ def is_level(store: ReplicaStore, head: Cursor) -> bool:
 def compare(replica: apsw.Connection, server: Connection, project_id: str) -> Iterator[Unlike]:
     """What differs. The server is read within a snapshot at the replica's cursor (`is_level`)."""
     with snapshot(replica):
-        left_out = outbox.waiting_rows(replica)
-        aside = set_aside.ids(replica)
+        waiting, aside = outbox.waiting_rows(replica), set_aside.rows(replica)
         for entity in (*ENTITIES, CONFLICTS):
             theirs = range_digests(server, project_id, entity)
             mine = digests(entity, _rows(replica, entity))
@@ -43,7 +43,9 @@ def compare(replica: apsw.Connection, server: Connection, project_id: str) -> It
                 if theirs.get(prefix) != mine.get(prefix):
                     there = range_rows(server, project_id, entity, prefix)
                     found = unlike(entity, _rows(replica, entity, prefix), there)
-                    yield from (one for one in found if (entity.name, one.id) not in left_out and one.id not in aside)
+                    for one in found:
+                        if (entity.name, one.id) not in waiting and (entity.table, one.id) not in aside:
+                            yield one
 
 
 def conflicts(replica: apsw.Connection, ids: Iterable[str]) -> list[tuple[Any, ...]]:
@@ -54,8 +56,8 @@ def conflicts(replica: apsw.Connection, ids: Iterable[str]) -> list[tuple[Any, .
         return [row for one in ids if (CONFLICTS.name, one) not in waiting for row in replica.execute(sql, (one,))]
 
 
-def fetch_again(store: ReplicaStore, lock: ReplicaLock, head: Cursor, found: Iterable[Unlike]) -> set[str]:
-    """Writes the server's rows over the replica's, unless that has moved on; returns the ids of those that are right now.
+def fetch_again(store: ReplicaStore, lock: ReplicaLock, head: Cursor, found: Iterable[Unlike]) -> set[Key]:
+    """Writes the server's rows over the replica's, unless that has moved on; returns those that are right now.
 
     What the server does not have stays here.
     """
@@ -73,7 +75,7 @@ def fetch_again(store: ReplicaStore, lock: ReplicaLock, head: Cursor, found: Ite
         for entity, rows in by_entity.values():
             sink.rows(entity.table, rows)
         store.finish_pull(sink, head)
-    return {row[0] for _, rows in by_entity.values() for row in rows}
+    return {(entity.name, row[0]) for entity, rows in by_entity.values() for row in rows}
 
 
 def _rows(replica: apsw.Connection, entity: Entity, prefix: str | None = None) -> Iterator[Sequence[Any]]:

@@ -28,7 +28,8 @@ _WAITING = """
 _COLUMNS = ("entity", "id", "base_version", "version", "by", "at", "fields", "act")
 _IS_TOLD_OF = """
     SELECT EXISTS (
-        SELECT 1 FROM history WHERE entity_id = ? AND history_id NOT IN (SELECT history_id FROM outbox WHERE told <> ?)
+        SELECT 1 FROM history
+        WHERE entity_id = ? AND entity = ? AND history_id NOT IN (SELECT history_id FROM outbox WHERE told <> ?)
     )
 """
 _BELOW = """
@@ -61,7 +62,7 @@ def drop(connection: apsw.Connection) -> int:
             first.setdefault((entity, row_id), base_version)
             if entity == WORK_ITEM.name and '"parent_id"' in fields:
                 moved.add(row_id)
-        kept = {key for key, base_version in first.items() if base_version > 0 or _is_told_of(connection, key[1])}
+        kept = {key for key, base_version in first.items() if base_version > 0 or _is_told_of(connection, *key)}
         made_here = first.keys() - kept
         for item in moved:
             kept |= {(WORK_ITEM.name, str(row_id)) for (row_id,) in connection.execute(_BELOW, (item,)).fetchall()}
@@ -78,8 +79,8 @@ def drop(connection: apsw.Connection) -> int:
     return sum(1 for *_, told in found if not told)
 
 
-def _is_told_of(connection: apsw.Connection, row_id: str) -> bool:
-    return bool(connection.execute(_IS_TOLD_OF, (row_id, outbox.AS_HERE)).get)
+def _is_told_of(connection: apsw.Connection, entity: str, row_id: str) -> bool:
+    return bool(connection.execute(_IS_TOLD_OF, (row_id, entity, outbox.AS_HERE)).get)
 
 
 def _remove(connection: apsw.Connection, entity: str, row_id: str) -> None:

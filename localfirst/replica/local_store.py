@@ -30,6 +30,7 @@ from localfirst_sync.ports import (
     Staging,
     Told,
 )
+from localfirst_sync.structure import Key
 
 from localfirst.replica import bootstrap, fulltext, outbox, postponing, set_aside, settlement
 from localfirst.replica.act import upsert_sql, write_row, written_columns
@@ -305,7 +306,7 @@ class ReplicaStore:
                 become_new(self._connection)
         return Snapshot()
 
-    def recollections(self, sink: PullSink, history_counts: Mapping[str, Told], limit: int) -> Iterator[Recollection]:
+    def recollections(self, sink: PullSink, history_counts: Mapping[Key, Told], limit: int) -> Iterator[Recollection]:
         """See `LocalStore.recollections`."""
         assert isinstance(sink, Snapshot), "the sink is the one that begin_recovery gave"
         with sqlite_errors():
@@ -334,12 +335,12 @@ class ReplicaStore:
         sink.close()
         return foreign
 
-    def _apply(self, spool: Spool | Snapshot, own: str, known: str | None, standing: Set[str] = frozenset()) -> int:
+    def _apply(self, spool: Spool | Snapshot, own: str, known: str | None, standing: Set[Key] = frozenset()) -> int:
         """Writes what was pulled, and returns how many changes were not of the replica `own`.
 
         Args:
             known: accepted changes of this replica are in the history already.
-            standing: ids of rows that the server has just as they are here.
+            standing: rows that the server has just as they are here.
         """
         connection = self._connection
         foreign = 0
@@ -368,8 +369,8 @@ class ReplicaStore:
                 moved |= self._apply_rows(_ENTITY_OF_TABLE[table], rows, waiting)
         if waiting:
             moved |= outbox.moved_items(connection)  # what came from the server stands below them, as it does there
-        standing = standing | {misfit.id for misfit in aside}
-        self._drop_refused(spool, {key for key in lost - waiting if key[1] not in standing})
+        unseen = {(_ENTITY_OF_TABLE[misfit.table].name, misfit.id) for misfit in aside if misfit.table in _ENTITY_OF_TABLE}
+        self._drop_refused(spool, lost - waiting - standing - unseen)
         derive_paths(connection, moved)
         return foreign
 

@@ -29,7 +29,7 @@ OTHERWISE = 2
 _TOLD = """
     UPDATE outbox SET told = ?6 WHERE history_id IN (
         SELECT h.history_id FROM history AS h CROSS JOIN outbox AS o USING (history_id)
-        WHERE h.entity_id = ?1 AND h.at = ?2 AND h.by IS ?3 AND (o.number = ?4 OR o.number <= ?5)
+        WHERE h.entity_id = ?2 AND h.entity = ?1 AND h.at = ?3 AND h.by IS ?4 AND (o.number = ?5 OR o.number <= ?7)
     )
 """
 
@@ -112,15 +112,15 @@ def row_waits(connection: apsw.Connection, row_id: str) -> bool:
 
 
 def mark_told(
-    connection: apsw.Connection, lines: Iterable[tuple[str, str, str | None, int | None, int]], doubtful: int
+    connection: apsw.Connection, lines: Iterable[tuple[str, str, str, str | None, int | None, int]], doubtful: int
 ) -> None:
     """The server's log tells these changes: they wait for their verdicts alone.
 
     Args:
-        lines: (entity id, at, by, number or None if it was pushed under another id, `AS_HERE` or `OTHERWISE`).
+        lines: (entity, entity id, at, by, number or None if it was pushed under another id, `AS_HERE` or `OTHERWISE`).
         doubtful: changes up to this number may have been pushed under an id that the replica gave up.
     """
-    connection.executemany(_TOLD, [(*line[:4], doubtful, line[4]) for line in lines])
+    connection.executemany(_TOLD, [(*line, doubtful) for line in lines])
 
 
 def forget_told(connection: apsw.Connection) -> None:
@@ -128,10 +128,11 @@ def forget_told(connection: apsw.Connection) -> None:
     connection.execute("UPDATE outbox SET told = 0")
 
 
-def told_line(line: Sequence[Any], own: str) -> tuple[str, str, str | None, int | None, int]:
+def told_line(line: Sequence[Any], own: str) -> tuple[str, str, str, str | None, int | None, int]:
     """A `HistoryRow` as `mark_told` takes it, in a replica whose id is `own`."""
     mine = line[8] == own and line[9] is not None  # what was brought back to a server has no number, whoever brought it
-    return line[2], line[5], line[4], line[9] if mine else None, AS_HERE if mine and line[6] == "accepted" else OTHERWISE
+    how = AS_HERE if mine and line[6] == "accepted" else OTHERWISE
+    return line[1], line[2], line[5], line[4], line[9] if mine else None, how
 
 
 def told_as_here(connection: apsw.Connection) -> list[int]:

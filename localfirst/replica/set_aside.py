@@ -82,6 +82,11 @@ def ids(connection: apsw.Connection) -> set[str]:
     return {row_id for (row_id,) in connection.execute("SELECT id FROM set_aside WHERE seq = 0")}
 
 
+def rows(connection: apsw.Connection) -> set[tuple[str, str]]:
+    """(table, id) of the rows and conflicts that are set aside."""
+    return {(table, row_id) for table, row_id in connection.execute("SELECT table_name, id FROM set_aside WHERE seq = 0")}
+
+
 def lines(connection: apsw.Connection) -> set[int]:
     """The numbers of the lines of the history that are set aside."""
     return {seq for (seq,) in connection.execute("SELECT seq FROM set_aside WHERE table_name = 'history'")}

@@ -12,6 +12,7 @@ from typing import Literal, NamedTuple, Protocol, TypeAlias
 import msgspec
 from localfirst_schema.wire import Mutation, Row, Verdict
 
+from localfirst_sync.structure import Key
 from localfirst_sync.wake import Wake
 
 
@@ -276,7 +277,7 @@ class LocalStore(Protocol):
     def begin_recovery(self) -> PullSink:
         """A sink for everything that a server of another past holds, and for what is added to it meanwhile."""
 
-    def recollections(self, sink: PullSink, history_counts: Mapping[str, Told], limit: int) -> Iterator[Recollection]:
+    def recollections(self, sink: PullSink, history_counts: Mapping[Key, Told], limit: int) -> Iterator[Recollection]:
         """Compares the snapshot in `sink` with the replica, and yields what the server lacks or has otherwise, about
         `limit` rows at a time: parents before children, what is referenced before what references it, deletions last.
         Nothing of the replica is locked while the caller works on one."""
@@ -328,8 +329,8 @@ class RemoteStore(Protocol):
     def fence(self, identity: Identity) -> None:
         """From now on pushes of earlier rounds of this replica, which may still be on their way, are refused as `Fenced`."""
 
-    def history_counts(self) -> dict[str, Told]:
-        """How much the server's history tells of each row, by id."""
+    def history_counts(self) -> dict[Key, Told]:
+        """How much the server's history tells of each row."""
 
     def restore(self, identity: Identity, recollection: Recollection, known: Cursor) -> Restored:
         """Writes what the server lacks of a recollection, in one transaction. What it has already is recognised by its content,

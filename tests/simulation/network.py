@@ -22,6 +22,7 @@ from localfirst_sync.ports import (
     Staging,
     Told,
 )
+from localfirst_sync.structure import Key
 from localfirst_sync.wake import Wake
 
 from simulation.task import Crash, Task
@@ -118,7 +119,7 @@ class Wire:
         """See `RemoteStore.fence`."""
         self._ask("fence", lambda: self._server.fence(identity))
 
-    def history_counts(self) -> dict[str, Told]:
+    def history_counts(self) -> dict[Key, Told]:
         """See `RemoteStore.history_counts`."""
         return self._ask("history counts", self._server.history_counts)
 

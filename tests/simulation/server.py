@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from localfirst_schema.entities import CONFIGURATION
 from localfirst_sync.ports import Again, Cursor, Identity, PullSink, Push, Pushed, Recollection, Restored, Staging, Told
 from localfirst_sync.postgres import pull, push, restore, snapshot
+from localfirst_sync.structure import Key
 from localfirst_sync.wake import Wake
 
 from simulation.direct_sql import Psql
@@ -72,7 +73,7 @@ class Server:
         """See `RemoteStore.fence`."""
         restore.fence(self.connection, identity)  # type: ignore[arg-type]
 
-    def history_counts(self) -> dict[str, Told]:
+    def history_counts(self) -> dict[Key, Told]:
         """See `RemoteStore.history_counts`."""
         return restore.history_counts(self.connection, self._project)  # type: ignore[arg-type]
 

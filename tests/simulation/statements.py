@@ -293,12 +293,13 @@ def _versions(connection: Connection, arguments: Any) -> Answer:
 
 
 def _counts(connection: Connection, _: Any) -> Answer:
-    lines = Counter(e.entity_id for e in connection.tables.history)
-    accepted = Counter(e.entity_id for e in connection.tables.history if e.outcome == "accepted")
-    versions: Counter[str] = Counter()
-    for e in connection.tables.history:
-        versions[e.entity_id] += e.version
-    return [(row_id, count, accepted[row_id], versions[row_id]) for row_id, count in lines.items()]
+    told = connection.tables.history
+    lines = Counter((e.entity, e.entity_id) for e in told)
+    accepted = Counter((e.entity, e.entity_id) for e in told if e.outcome == "accepted")
+    versions: Counter[tuple[str, str]] = Counter()
+    for e in told:
+        versions[e.entity, e.entity_id] += e.version
+    return [(*key, count, accepted[key], versions[key]) for key, count in lines.items()]
 
 
 def _move_head(connection: Connection, a: Any) -> Answer:

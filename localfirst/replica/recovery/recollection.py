@@ -14,9 +14,11 @@ import apsw
 from localfirst_schema.entities import CONFIGURATION, ENTITIES, ENTITY, WORK_ITEM, Entity, Role
 from localfirst_schema.json_merge import same
 from localfirst_schema.wire import Fields, Mutation, Row, decode_json
+from localfirst_sync.conflict import CONFLICT
 from localfirst_sync.pasts import match, redone, says_the_same, undone
 from localfirst_sync.ports import CONFLICT_COLUMNS, CONFLICT_TABLE, HistoryRow, Line, Recollection, Remembered, Told
 from localfirst_sync.sieve import Misfit
+from localfirst_sync.structure import Key
 
 from localfirst.replica import outbox, settlement
 from localfirst.replica.connection import snapshot
@@ -26,9 +28,8 @@ from localfirst.replica.spool import HISTORY, Spool
 Batches: TypeAlias = Iterator[tuple[str, Sequence[Sequence[Any]]]]
 """Rows by table, as `Spool.batches` gives them."""
 
-_Key: TypeAlias = tuple[str, str]
-
 _ENTITY_OF_TABLE = {entity.table: entity for entity in ENTITIES}
+_NAME_OF_TABLE = {entity.table: entity.name for entity in ENTITIES} | {CONFLICT_TABLE: CONFLICT}
 NOT_WAITING = f"history_id NOT IN (SELECT history_id FROM outbox WHERE told <> {outbox.AS_HERE})"
 """What waits for its verdict alone, told by the server just as it is here, is part of the past like what was answered."""
 
@@ -43,9 +44,12 @@ _COUNTS = f"""
 _ROWLESS = f"""
     SELECT DISTINCT entity_id FROM history WHERE entity = ? AND {NOT_WAITING} AND entity_id NOT IN (SELECT id FROM {{table}})
 """
-_SAME_MOMENT = f"SELECT history_id, fields FROM history WHERE entity_id = ? AND at = ? AND by IS ? AND {NOT_WAITING}"
+_SAME_MOMENT = f"""
+    SELECT history_id, fields FROM history WHERE entity_id = ? AND entity = ? AND at = ? AND by IS ? AND {NOT_WAITING}
+"""
 _IS_TOLD = f"""
-    SELECT fields FROM history WHERE entity_id = ? AND at = ? AND by IS ? AND version = ? AND outcome = ? AND {NOT_WAITING}
+    SELECT fields FROM history
+    WHERE entity_id = ? AND entity = ? AND at = ? AND by IS ? AND version = ? AND outcome = ? AND {NOT_WAITING}
 """
 _CONFLICTS = f"SELECT {', '.join(CONFLICT_COLUMNS)} FROM {CONFLICT_TABLE}"
 _NOTHING = Told(0, 0, 0)
@@ -55,7 +59,7 @@ class Snapshot:
     """A `PullSink` for a recovery: first the server as it is, then, once that was compared, what is added to it.
 
     Attributes:
-        standing: ids of rows that came back just as the replica has them.
+        standing: the rows that came back just as the replica has them.
     """
 
     def __init__(self) -> None:
@@ -63,8 +67,8 @@ class Snapshot:
         self._kept = Spool()
         self._added = Spool()
         self._aside: list[Misfit] = []
-        self._added_ids: set[object] = set()
-        self.standing: set[str] = set()
+        self._added_rows: set[Key] = set()
+        self.standing: set[Key] = set()
 
     def expects(self, changes: int) -> None:
         """It holds as much as comes."""
@@ -75,7 +79,7 @@ class Snapshot:
             self._server.rows(table, rows)
         else:
             self._added.rows(table, rows)
-            self._added_ids.update(row[0] for row in rows)
+            self._added_rows.update(_keys(table, rows))
 
     def history(self, rows: Sequence[HistoryRow]) -> None:
         """Takes history rows."""
@@ -91,11 +95,10 @@ class Snapshot:
         assert self._server is not None
         return self._server.batches()
 
-    def keep_all_but(self, equal: set[str]) -> None:
+    def keep_all_but(self, equal: set[Key]) -> None:
         """Keeps what is not about these rows; from here on what comes is what was added since."""
         for table, rows in self.server():
-            about = 2 if table == HISTORY else 0
-            if rest := [row for row in rows if row[about] not in equal]:
+            if rest := [row for row, key in zip(rows, _keys(table, rows), strict=True) if key not in equal]:
                 self._kept.keep(table, rest)
         assert self._server is not None
         self._aside += self._server.aside
@@ -110,17 +113,20 @@ class Snapshot:
             added, self._added = self._added, Spool()
             self._aside += added.aside
             for table, rows in added.batches():
+                keyed = zip(rows, _keys(table, rows), strict=True)
                 if table == HISTORY:
-                    rest = [row for row in rows if row[2] not in equal or not _is_told(connection, row)]
+                    rest = [row for row, key in keyed if key not in equal or not _is_told(connection, row)]
                     self._added.keep(table, rest)
                 else:
-                    self._added.keep(table, [row for row in rows if row[0] not in equal])
+                    self._added.keep(table, [row for row, key in keyed if key not in equal])
         added.close()
 
     def batches(self) -> Batches:
         """What the replica has to take over; of a row that changed meanwhile only the newest state."""
         for table, rows in self._kept.batches():
-            yield table, rows if table == HISTORY else [row for row in rows if row[0] not in self._added_ids]
+            if table != HISTORY:
+                rows = [row for row, key in zip(rows, _keys(table, rows), strict=True) if key not in self._added_rows]
+            yield table, rows
         yield from self._added.batches()
 
     def close(self) -> None:
@@ -138,23 +144,35 @@ class _Place(NamedTuple):
     depth: int
     id: str
 
+    @property
+    def key(self) -> Key:
+        """Which row it is."""
+        return ENTITIES[self.entity].name, self.id
+
+
+def _keys(table: str, rows: Sequence[Sequence[Any]]) -> Iterator[Key]:
+    """What each row of a batch is about. An id alone does not say it: by SQL two rows may get one, in different tables."""
+    if table == HISTORY:
+        return ((row[1], row[2]) for row in rows)
+    name = _NAME_OF_TABLE[table]
+    return ((name, row[0]) for row in rows)
+
 
 def recollections(
-    connection: apsw.Connection, server: Snapshot, history_counts: Mapping[str, Told], limit: int
+    connection: apsw.Connection, server: Snapshot, history_counts: Mapping[Key, Told], limit: int
 ) -> Iterator[Recollection]:
     """See `LocalStore.recollections`."""
     with snapshot(connection):
         equal, places = _compared(connection, server.server())
         places |= _unseen(connection, server.server())
         counts = {(entity, row_id): Told(*told) for entity, row_id, *told in connection.execute(_COUNTS)}
-        places |= _longer_histories(counts, history_counts, {(ENTITIES[p.entity].name, p.id) for p in places})
+        places |= _longer_histories(counts, history_counts, {place.key for place in places})
         places |= _known_by_history(connection)
         # What the server has in a state that cannot be taken is not lacking there, nor is it for this replica to decide.
-        aside = {misfit.id for misfit in server.aside}
-        places = {place for place in places if place.id not in aside}
-        known = {row_id: told for (_, row_id), told in counts.items()}
+        aside = {(_NAME_OF_TABLE.get(misfit.table), misfit.id) for misfit in server.aside}
+        places = {place for place in places if place.key not in aside}
         # Of an equal row too the server may tell more, or otherwise: what was merged or lost, and has not come here since.
-        equal = {row_id for row_id in equal if history_counts.get(row_id, _NOTHING) == known.get(row_id, _NOTHING)}
+        equal = {key for key in equal if history_counts.get(key, _NOTHING) == counts.get(key, _NOTHING)}
         conflicts = _conflicts(connection, server)
         settled = _told_whole(connection, server.server())
     server.keep_all_but(equal)
@@ -177,7 +195,7 @@ def forget_told(connection: apsw.Connection, kept: Snapshot) -> None:
 
 def _forget(connection: apsw.Connection, told: HistoryRow) -> None:
     """Takes off the own line that says the same; one of the same person and moment may say something else."""
-    for history_id, fields in connection.execute(_SAME_MOMENT, (told.entity_id, told.at, told.by)).fetchall():
+    for history_id, fields in connection.execute(_SAME_MOMENT, (told.entity_id, told.entity, told.at, told.by)).fetchall():
         if says_the_same(str(fields), told.fields):
             connection.execute("DELETE FROM history WHERE history_id = ?", (history_id,))
 
@@ -193,10 +211,10 @@ def _take_off(connection: apsw.Connection, told: HistoryRow) -> None:
             return
 
 
-def _compared(connection: apsw.Connection, server: Batches) -> tuple[set[str], set[_Place]]:
-    """The ids of the rows that are equal, and the places of those that are not. Rows with changes in the queue never are."""
+def _compared(connection: apsw.Connection, server: Batches) -> tuple[set[Key], set[_Place]]:
+    """The rows that are equal, and the places of those that are not. Rows with changes in the queue never are."""
     queued = outbox.queued_rows(connection)
-    equal: set[str] = set()
+    equal: set[Key] = set()
     places: set[_Place] = set()
     for table, rows in server:
         entity = _ENTITY_OF_TABLE.get(table)
@@ -210,7 +228,7 @@ def _compared(connection: apsw.Connection, server: Batches) -> tuple[set[str], s
             # Of the row with which every project starts the histories may differ even so.
             comparable = (entity.name, theirs[0]) not in queued and entity is not CONFIGURATION
             if comparable and _are_equal(entity, ours, theirs):
-                equal.add(theirs[0])
+                equal.add((entity.name, theirs[0]))
             else:
                 row = as_row(entity, ours)
                 is_deletion = row["deleted_at"] is not None and as_row(entity, theirs)["deleted_at"] is None
@@ -220,19 +238,19 @@ def _compared(connection: apsw.Connection, server: Batches) -> tuple[set[str], s
 
 def _unseen(connection: apsw.Connection, server: Batches) -> set[_Place]:
     """The places of the rows that the server lacks."""
-    seen = {row[0] for table, rows in server if table in _ENTITY_OF_TABLE for row in rows}
+    seen = {key for table, rows in server if table in _ENTITY_OF_TABLE for key in _keys(table, rows)}
     places = set()
     for entity in ENTITIES:
         depth = "depth" if entity is WORK_ITEM else "0"
         for row_id, level in connection.execute(f"SELECT id, {depth} FROM {entity.table}"):
-            if row_id not in seen:
+            if (entity.name, row_id) not in seen:
                 places.add(_place(entity, {"id": row_id, "depth": level}, is_deletion=False))
     return places
 
 
 def _is_told(connection: apsw.Connection, row: Sequence[Any]) -> bool:
     """Whether the replica's history has this line, as it is. (A transaction may change a row several times, at one moment.)"""
-    found = connection.execute(_IS_TOLD, (row[2], row[5], row[4], row[3], row[6])).fetchall()
+    found = connection.execute(_IS_TOLD, (row[2], row[1], row[5], row[4], row[3], row[6])).fetchall()
     return any(says_the_same(str(fields), row[7]) for (fields,) in found)
 
 
@@ -251,19 +269,19 @@ def _known_by_history(connection: apsw.Connection) -> set[_Place]:
     }
 
 
-def _longer_histories(counts: Mapping[_Key, Told], history_counts: Mapping[str, Told], known: set[_Key]) -> set[_Place]:
+def _longer_histories(counts: Mapping[Key, Told], history_counts: Mapping[Key, Told], known: set[Key]) -> set[_Place]:
     """Rows of which this replica has more history than the server, whatever is with the row."""
     return {
         _Place(False, ENTITIES.index(ENTITY[name]), 0, row_id)
         for (name, row_id), told in counts.items()
-        if told.lines > history_counts.get(row_id, _NOTHING).lines and name in ENTITY and (name, row_id) not in known
+        if told.lines > history_counts.get((name, row_id), _NOTHING).lines and name in ENTITY and (name, row_id) not in known
     }
 
 
 def _in_parts(
     connection: apsw.Connection,
     places: Sequence[_Place],
-    settled: set[_Key],
+    settled: set[Key],
     conflicts: Sequence[tuple[object, ...]],
     limit: int,
 ) -> Iterator[Recollection]:
@@ -277,10 +295,10 @@ def _in_parts(
         yield Recollection((), conflicts)
 
 
-def _told_whole(connection: apsw.Connection, server: Batches) -> set[_Key]:
+def _told_whole(connection: apsw.Connection, server: Batches) -> set[Key]:
     """Rows of which something waits that the server tells, all of it: nothing will be pushed of them any more."""
     waiting = outbox.waiting_rows(connection)
-    told: dict[_Key, list[Line]] = {}
+    told: dict[Key, list[Line]] = {}
     for table, rows in server if waiting else ():
         for row in rows if table == HISTORY else ():
             if (row[1], row[2]) in waiting:
@@ -288,11 +306,11 @@ def _told_whole(connection: apsw.Connection, server: Batches) -> set[_Key]:
     return {key for key, lines in told.items() if None not in match(_waiting_lines(connection, key), lines)}
 
 
-def _waiting_lines(connection: apsw.Connection, key: _Key) -> list[Line]:
+def _waiting_lines(connection: apsw.Connection, key: Key) -> list[Line]:
     return [Line(m.version, m.by, m.at, "accepted", m.fields) for m, _ in outbox.of_row(connection, *key)]
 
 
-def _remembered(connection: apsw.Connection, entity: Entity, row_id: str, waiting: set[_Key], settled: set[_Key]) -> Remembered:
+def _remembered(connection: apsw.Connection, entity: Entity, row_id: str, waiting: set[Key], settled: set[Key]) -> Remembered:
     row = find(connection, entity, row_id)
     key = (entity.name, row_id)
     shown = row["version"] if row is not None and (key not in waiting or key in settled) else 0

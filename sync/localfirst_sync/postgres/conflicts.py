@@ -11,7 +11,7 @@ from localfirst_schema.limits import FIELDS_BYTES_MAX
 from localfirst_schema.wire import encode_json
 
 from localfirst_sync import sieve
-from localfirst_sync.conflict import CONFLICTS, Record
+from localfirst_sync.conflict import CONFLICT, CONFLICTS, Record
 from localfirst_sync.ports import CONFLICT_COLUMNS, CONFLICT_TABLE, Identity
 from localfirst_sync.postgres.columns import json_text, time_text
 from localfirst_sync.postgres.connection import Connection
@@ -49,7 +49,8 @@ READ_TYPES = tuple("int8" if column.kind is Kind.INTEGER else "text" for column 
 # The version of a conflict stands in the log alone.
 _FOUND = f"""
 SELECT {READ_LIST}, (
-    SELECT pg_catalog.max(h.version) FROM localfirst.history AS h WHERE h.project_id = t.project_id AND h.entity_id = t.id
+    SELECT pg_catalog.max(h.version) FROM localfirst.history AS h
+    WHERE h.project_id = t.project_id AND h.entity_id = t.id AND h.entity = '{CONFLICT}'
 )
 FROM localfirst.conflicts AS t WHERE t.project_id = %s
 """

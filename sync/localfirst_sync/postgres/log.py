@@ -45,10 +45,10 @@ WHERE h.project_id = %s AND h.entity_id = ANY(%s::uuid[]) GROUP BY h.entity, h.e
 """
 
 _COUNTS = """
-SELECT entity_id::text, pg_catalog.count(*), pg_catalog.count(*) FILTER (WHERE outcome = 'accepted'),
+SELECT entity, entity_id::text, pg_catalog.count(*), pg_catalog.count(*) FILTER (WHERE outcome = 'accepted'),
     pg_catalog.sum(version)::bigint
 FROM localfirst.history
-WHERE project_id = %s GROUP BY entity_id
+WHERE project_id = %s GROUP BY entity, entity_id
 """
 
 _HISTORY_COLUMNS = (
@@ -168,10 +168,10 @@ def versions(asked: Any) -> dict[Key, int]:
     return {(entity, row_id): version for entity, row_id, version in (asked.fetchall() if asked is not None else ())}
 
 
-def counts(connection: Connection, project_id: str) -> dict[str, Told]:
-    """How much the history tells of each row, by id."""
+def counts(connection: Connection, project_id: str) -> dict[Key, Told]:
+    """How much the history tells of each row."""
     found: list[Any] = connection.execute(_COUNTS, (project_id,)).fetchall()
-    return {row_id: Told(*told) for row_id, *told in found}
+    return {(entity, row_id): Told(*told) for entity, row_id, *told in found}
 
 
 def write_history(connection: Connection, identity: Identity, first: Cursor, entries: Sequence[LogEntry]) -> None:

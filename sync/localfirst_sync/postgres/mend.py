@@ -120,8 +120,8 @@ class Mending:
             if placed := [row["id"] for entity, row in new if entity is WORK_ITEM]:
                 self._connection.execute(_DERIVE_PATHS, (self._project, placed))
             self._close(head, entries)
-            numbered = {entry.entity_id for entry in entries}
-            return {one for one in found if one.id in numbered}
+            numbered = {(entry.entity, entry.entity_id) for entry in entries}
+            return {one for one in found if (one.entity, one.id) in numbered}
         except BaseException:
             roll_back_quietly(self._connection)
             raise

@@ -77,7 +77,7 @@ def fence(connection: Connection, identity: Identity) -> None:
         raise unavailable(error) from None
 
 
-def history_counts(connection: Connection, project_id: str) -> dict[str, Told]:
+def history_counts(connection: Connection, project_id: str) -> dict[Key, Told]:
     """See `RemoteStore.history_counts`."""
     try:
         return log.counts(connection, project_id)

@@ -15,6 +15,7 @@ from localfirst_sync.postgres import acquaintance, head, listen, migrate, pooler
 from localfirst_sync.postgres.connection import Connection, close_quietly, closed_on_failure, connect, roll_back
 from localfirst_sync.postgres.failure import unavailable
 from localfirst_sync.pulse import Pulse
+from localfirst_sync.structure import Key
 from localfirst_sync.wake import Wake
 
 HEAD_BUDGET_MS = 3_000
@@ -102,7 +103,7 @@ class PostgresStore:
         with self._server() as connection:
             restore.fence(connection, identity)
 
-    def history_counts(self) -> dict[str, Told]:
+    def history_counts(self) -> dict[Key, Told]:
         """See `RemoteStore.history_counts`."""
         with self._server() as connection:
             return restore.history_counts(connection, self._project_id)
