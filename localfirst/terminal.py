@@ -1,6 +1,6 @@
 """What a person sees: tables, fields and sentences. Colours appear on a terminal only, and not under NO_COLOR.
 
-Text from the store was written by others: characters that would steer the terminal are shown, not obeyed. Rich is imported
+Text from the store was written by others: characters that would steer the terminal are displayed, not obeyed. Rich is imported
 when something is drawn, so that `--json` does without it.
 """
 
@@ -34,7 +34,7 @@ _STYLES = {
     "approved": "green",
     "implementing": "cyan",
 }
-"""How words that say a state are shown."""
+"""How words that say a state are displayed."""
 
 
 class Column(NamedTuple):
@@ -65,7 +65,7 @@ def _console(*, stderr: bool) -> Console:
 
 
 def clean(text: str) -> str:
-    """The text without control characters (but for line ends and tabs), which are shown as U+FFFD."""
+    """The text without control characters (but for line ends and tabs), which are displayed as U+FFFD."""
     return "".join(c if c.isprintable() or c in "\n\t" else _visible(c) for c in text)
 
 
@@ -165,10 +165,10 @@ def inline(value: Any) -> str:
     return value if isinstance(value, str) else msgspec.json.encode(value).decode()
 
 
-def count_shown(shown: int, total: int) -> None:
-    """Says, where that is so, that there is more than what was shown."""
-    if shown < total:
-        note(f"{shown} of {total}; --offset and --limit show others.")
+def count_displayed(displayed: int, total: int) -> None:
+    """Says, where that is so, that there is more than what was displayed."""
+    if displayed < total:
+        note(f"{displayed} of {total}; --offset and --limit show others.")
 
 
 def bar(done: int, total: int, width: int, words: str) -> None:

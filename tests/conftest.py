@@ -48,7 +48,7 @@ def _no_thread_is_left(request: pytest.FixtureRequest) -> Iterator[None]:
     others = frozenset(threading.enumerate())
     yield
     if request.path.relative_to(Path(__file__).parent).parts[0] in NOT_LOOKED_THROUGH:
-        with warnings.catch_warnings():  # what these leave open is told of by no other file's tests
+        with warnings.catch_warnings():  # what these leave open is reported by no other file's tests
             warnings.simplefilter("ignore")
             gc.collect()
     until(lambda: not own_threads(others), ENDS_S, lambda: f"threads to end: {own_threads(others)}\n{what_they_do()}")

@@ -1,4 +1,4 @@
-"""The line of the test bench is as long as it says, counts right, and fails in the ways that it is told to."""
+"""The line of the test bench is as long as it says, counts right, and fails in the ways that it is asked to."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_a_frozen_line_goes_on_where_it_stood(database_url: str) -> None:
         assert asked.result(5).fetchone() == (1,)
 
 
-def test_a_cut_line_breaks_what_is_there_and_refuses_new_connections_if_told_so(database_url: str) -> None:
+def test_a_cut_line_breaks_what_is_there_and_refuses_new_connections_if_reported_so(database_url: str) -> None:
     with closing(Line(database_url)) as line:
         connection = _connect(line)
         line.cut()

@@ -12,9 +12,9 @@ from __future__ import annotations
 from localfirst.checkout.descent import OutsideError
 from localfirst.checkout.file import (
     CheckoutFile,
+    NotAFileError,
     State,
     TooLargeError,
-    UnfitError,
     file_named_by_user,
     file_of_checkout,
     read_unlinked,
@@ -22,10 +22,10 @@ from localfirst.checkout.file import (
 
 __all__ = [
     "CheckoutFile",
+    "NotAFileError",
     "OutsideError",
     "State",
     "TooLargeError",
-    "UnfitError",
     "file_named_by_user",
     "file_of_checkout",
     "read_unlinked",

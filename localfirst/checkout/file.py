@@ -21,7 +21,7 @@ _WRITING = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0) | 
 _BINARY = getattr(os, "O_BINARY", 0) | getattr(os, "O_NOCTTY", 0)
 
 
-class UnfitError(OSError):
+class NotAFileError(OSError):
     """A folder, pipe, device or socket stands where a file was expected."""
 
     def __init__(self, path: Path) -> None:
@@ -165,7 +165,7 @@ def _opened(name: str, folder: int | None, path: Path) -> BinaryIO:
 
 def _regular(status: os.stat_result, path: Path) -> os.stat_result:
     if not stat.S_ISREG(status.st_mode):
-        raise UnfitError(path)
+        raise NotAFileError(path)
     return status
 
 

@@ -1,6 +1,6 @@
 """The doctor's round: settings, replica, server, synchronisation, log. Nothing is repaired and nothing created.
 
-A replica that is missing or broken is told of and not opened in the usual way, since that would begin a new one.
+A replica that is missing or broken is reported and not opened in the usual way, since that would begin a new one.
 """
 
 from __future__ import annotations
@@ -165,11 +165,11 @@ def _unsent(session: Session, number: int, *, is_online: bool, problem: str | No
     return Finding("sync", "broken", words)
 
 
-def _set_aside(told: dict[str, Any]) -> Finding:
+def _set_aside(reported: dict[str, Any]) -> Finding:
     """What the server has and could not be taken here."""
-    named = "; ".join(f"{one['table']} {one['id']}: {one['reason']}" for one in told["first"])
-    more = f" and {told['count'] - len(told['first'])} more" if told["count"] > len(told["first"]) else ""
-    words = f"{told['count']} set aside, since this program cannot take them ({named}{more}); everything else goes on."
+    named = "; ".join(f"{one['table']} {one['id']}: {one['reason']}" for one in reported["first"])
+    more = f" and {reported['count'] - len(reported['first'])} more" if reported["count"] > len(reported["first"]) else ""
+    words = f"{reported['count']} set aside, since this program cannot take them ({named}{more}); everything else goes on."
     return Finding("set aside", "warning", f"{words} Mend them in PostgreSQL, or upgrade localfirst")
 
 

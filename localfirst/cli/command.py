@@ -77,8 +77,8 @@ class Command:
         except Exception as error:
             if not self.wrote:
                 raise
-            logger.error("the result of a write could not be shown; the write is stored", exc_info=error)
-            sys.stderr.write("It is done, and could not be shown: see the log.\n")  # as plainly as can be
+            logger.error("the result of a write could not be displayed; the write is stored", exc_info=error)
+            sys.stderr.write("It is done, and could not be displayed: see the log.\n")  # as plainly as can be
 
     def _show(self, result: Result, view: Callable[[Result], None]) -> None:
         if self._as_json:

@@ -69,9 +69,9 @@ def _parts(replica: apsw.Connection) -> Iterator[tuple[str, Iterable[dict[str, A
 
 def _rows(replica: apsw.Connection, entity: Entity) -> Iterator[dict[str, Any]]:
     for values in replica.execute(f"{select_sql(entity)} ORDER BY id"):
-        shown = present(entity, as_row(entity, values))
-        shown.pop("ref", None)  # it follows from the id
-        yield shown
+        displayed = present(entity, as_row(entity, values))
+        displayed.pop("ref", None)  # it follows from the id
+        yield displayed
 
 
 def _records(replica: apsw.Connection, table: str, columns: tuple[str, ...], order: str) -> Iterator[dict[str, Any]]:

@@ -10,10 +10,10 @@ from localfirst_schema.refs import DIGITS_MIN, as_ref, beginning_of_id
 from localfirst.client.session import Session
 from localfirst.operations.naming import item_id
 from localfirst.replica.connection import sqlite_errors
-from localfirst.replica.refs import shown_refs
+from localfirst.replica.refs import displayed_refs
 
-SHORTEST_SHOWN = 8
-CANDIDATES_TOLD = 5
+SHORTEST_DISPLAYED = 8
+CANDIDATES_LISTED = 5
 
 _NAMES = {"deployment": "json_extract(metadata, '$.pr_title')", "enhancement": "title", "vendor": "name"}
 """What a person knows a row by, as an SQL expression."""
@@ -55,32 +55,32 @@ def shortest(session: Session, entity: Entity, row_id: str) -> str:
     """As much of an id as tells it from all others in the replica, and eight characters at least; of a work item, its ref."""
     if entity is WORK_ITEM:
         with sqlite_errors():
-            return shown_refs(session.replica, [row_id])[0]
+            return displayed_refs(session.replica, [row_id])[0]
     table = entity.table
     with sqlite_errors():
         before = session.replica.execute(f"SELECT max(id) FROM {table} WHERE id < ?", (row_id,)).get
         after = session.replica.execute(f"SELECT min(id) FROM {table} WHERE id > ?", (row_id,)).get
     shared = max(_shared(row_id, neighbour) for neighbour in (before, after))
-    return row_id[: max(SHORTEST_SHOWN, shared + 1)]
+    return row_id[: max(SHORTEST_DISPLAYED, shared + 1)]
 
 
 def _beginning_with(session: Session, entity: Entity, beginning: str) -> list[tuple[str, str | None]]:
     sql = f"""
-        SELECT id, {_NAMES[entity.name]} FROM {entity.table} WHERE id >= ? AND id < ? ORDER BY id LIMIT {CANDIDATES_TOLD + 1}
+        SELECT id, {_NAMES[entity.name]} FROM {entity.table} WHERE id >= ? AND id < ? ORDER BY id LIMIT {CANDIDATES_LISTED + 1}
     """
     with sqlite_errors():
         return [(str(row_id), name) for row_id, name in session.replica.execute(sql, (beginning, f"{beginning}~"))]
 
 
 def _ambiguous(session: Session, entity: Entity, given: str, found: list[tuple[str, str | None]]) -> ValidationError:
-    told = found[:CANDIDATES_TOLD]
-    listed = ", ".join(f"{shortest(session, entity, row_id)} ({name})" for row_id, name in told)
-    more = " and more" if len(found) > len(told) else ""
+    reported = found[:CANDIDATES_LISTED]
+    listed = ", ".join(f"{shortest(session, entity, row_id)} ({name})" for row_id, name in reported)
+    more = " and more" if len(found) > len(reported) else ""
     return ValidationError(
         "id",
         "must be the beginning of one id only",
         f"{given} is the beginning of several ids: {listed}{more}; give more of the one you mean.",
-        candidates=[{"id": row_id, "name": name} for row_id, name in told],
+        candidates=[{"id": row_id, "name": name} for row_id, name in reported],
     )
 
 

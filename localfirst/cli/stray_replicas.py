@@ -1,6 +1,6 @@
 """Replicas that hold something and that no repository or directory opens any more. They are read, never written.
 
-What was taken into another replica is there, and is not told of.
+What was taken into another replica is there, and is not reported.
 """
 
 from __future__ import annotations
@@ -47,18 +47,18 @@ def findings(loaded: Settings) -> Iterator[Finding]:
     """One finding for each of them."""
     projects = Projects(Registry(TABLE).read())
     about_to_be_taken_in = () if loaded.placing is None else loaded.placing.found.takes_in
-    told = 0
+    reported = 0
     for path in sorted(folder().glob("*.sqlite3")):
         if _is_own(path, loaded.replica) or projects.now(path.name) != path.name or _is_opened(path.name, projects):
             continue
         if path.name in about_to_be_taken_in:
             continue
         if (finding := _of(path, projects)) is not None:
-            told += 1
-            if told <= NAMED:
+            reported += 1
+            if reported <= NAMED:
                 yield finding
-    if told > NAMED:
-        yield Finding("replicas", "warning", f"{told - NAMED} more that no repository opens are in {folder()}")
+    if reported > NAMED:
+        yield Finding("replicas", "warning", f"{reported - NAMED} more that no repository opens are in {folder()}")
 
 
 def _is_own(path: Path, replica: Path) -> bool:
@@ -78,7 +78,7 @@ def _is_opened(name: str, projects: Projects) -> bool:
 
 
 def note_import(path: Path) -> None:
-    """Somebody has taken this file into a project: it is told of again when more has come into it."""
+    """Somebody has taken this file into a project: it is reported again when more has come into it."""
     if path.parent == folder():
         held = held_by(path)
         with Registry(TABLE).changing() as content:

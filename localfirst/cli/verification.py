@@ -19,7 +19,7 @@ from localfirst.cli.finding import Finding
 from localfirst.client.session import Session
 from localfirst.settings import Settings
 
-SHOWN = 20
+DISPLAYED = 20
 """So many rows are named in each part; the others are counted."""
 
 AT_ONCE = 10_000
@@ -55,7 +55,7 @@ def findings_of_numbers(loaded: Settings, *, fix: bool) -> Iterator[Finding]:
         finally:
             close_quietly(server)
     except LocalfirstError:
-        return  # the doctor has told already that it cannot be used, and why
+        return  # the doctor has reported already that it cannot be used, and why
     finally:
         session.close()
 
@@ -171,7 +171,7 @@ def _server(session: Session, server: Any, *, fix: bool) -> Iterator[Finding]:
         gone = [one.id for one in found if one.entity == CONFLICT and one.kind == "absent"]
         bring_conflicts(server, identity, comparison.conflicts(session.replica, gone))
         mended = mend.mend(server, identity, found)
-    for one in found[:SHOWN]:
+    for one in found[:DISPLAYED]:
         outcome = " – mended" if one in mended else ""
         level: Any = "ok" if one in mended else "warning" if one.kind == "too deep" else "broken"
         yield Finding("verify", level, f"PostgreSQL, {one.table} {one.id}: {one.words}{outcome}")
@@ -212,7 +212,7 @@ def _other_rows(session: Session, server: Any, parted: _Compared, *, fix: bool) 
         if alone and mend.may_mend(server):
             bring_conflicts(server, store.identity(), [tuple(one.here) for one in alone])
             mended.update((one.entity.name, one.id) for one in alone)
-    for one in found[:SHOWN]:
+    for one in found[:DISPLAYED]:
         is_mended = (one.entity.name, one.id) in mended
         outcome = "" if not is_mended else " – fetched again" if one.there is not None else " – brought to the server"
         words = f"the replica, {one.entity.table} {one.id}: {_unlike(one)}{outcome}"
@@ -236,7 +236,7 @@ def _other_lines(session: Session, server: Any, parted: _Compared, *, fix: bool)
     store = ReplicaStore(session.replica)
     is_mended = fix and history_comparison.write_as_there(store, _lock(session), parted.head, found)
     mended = [is_mended and len(before.here) == len(after.here) for before, after in zip(parted.found, found, strict=True)]
-    for row, is_right in list(zip(parted.found, mended, strict=True))[:SHOWN]:
+    for row, is_right in list(zip(parted.found, mended, strict=True))[:DISPLAYED]:
         outcome = " – written as there" if is_right else ""
         words = f"the replica, history of {row.entity} {row.id}: {_unlike_lines(row)}{outcome}"
         yield Finding("verify", "ok" if is_right else "broken", words)
@@ -276,7 +276,7 @@ def _unlike(one: Any) -> str:
 
 def _summary(where: str, found: int, mended: int, *, fix: bool, may_mend: bool) -> Finding:
     rows = wording.count(found, "row")
-    more = f"; the first {SHOWN} are named" if found > SHOWN else ""
+    more = f"; the first {DISPLAYED} are named" if found > DISPLAYED else ""
     if found >= AT_ONCE:
         more += "; there may be more: run it again"
     if mended == found:

@@ -132,7 +132,7 @@ class Freshness:
         found: list[Any] = self._replica.execute(_STATE).fetchall()
         last_sync_at, waits, in_conflict, is_set_aside, is_read_only = found[0]
         if row_id is not None:
-            # Without a server everything waits, and nobody is told.
+            # Without a server everything waits, and nobody is informed.
             waits = waits and self._link is not None and outbox.row_waits(self._replica, row_id)
             in_conflict = in_conflict and self.has_conflict(row_id)
             is_set_aside = is_set_aside and row_id in set_aside.ids(self._replica)

@@ -1,6 +1,6 @@
 """The link to the server: the sync loop in its thread, and a probe for the head on the reader's own.
 
-Whether the server is there says the loop, and nobody else; what a read sees of it the loop is told. How long anything is waited
+Whether the server is there says the loop, and nobody else; what a read sees of it goes to the loop. How long anything is waited
 for follows the round trip that was measured, and what moves is waited for and kept: see `localfirst_sync.pulse`.
 
 Everything of PostgreSQL is imported in the loop's thread, after start-up: loading the driver takes longer than everything
@@ -51,7 +51,7 @@ KNOWN_AWAY_S = 0.4
 """The same where another process of this replica has found the server away a moment ago: enough for one that is back."""
 
 LONG_TRY_S = 0.7
-"""After so long a try that has not ended is taken for one that will not, when a process ends and others are to be told."""
+"""After so long a try that has not ended is taken for one that will not, when a process ends and others are to be reported."""
 
 SILENT = "PostgreSQL does not answer. Changes are kept in the replica and go out when it is back."
 """What is wrong with a server that has taken a connection, or is asked for one, and says nothing."""
@@ -69,13 +69,13 @@ SENT_S = 20.0
 class ServerLink:
     """Starts, wakes and stops the sync loop, and asks for the server's head.
 
-    The circuit breaker: when the server was silent, the loop is told, and no read asks again before it has heard of the server.
-    Other processes of the same replica are told too (`Circuit`).
+    The circuit breaker: when the server was silent, the loop is informed, and no read asks again before it has heard of the
+    server. Other processes of the same replica are informed too (`Circuit`).
 
     Attributes:
-        on_round: told, in the loop's thread, what a round did that did something (`pushed`, `pulled`, …).
-        on_progress: told, in the loop's thread, how far a round is: (done, total, ``push`` or ``pull``).
-        on_away: told, in the loop's thread, after each try that has found the server away.
+        on_round: called, in the loop's thread, what a round did that did something (`pushed`, `pulled`, …).
+        on_progress: called, in the loop's thread, how far a round is: (done, total, ``push`` or ``pull``).
+        on_away: called, in the loop's thread, after each try that has found the server away.
     """
 
     def __init__(
@@ -216,20 +216,20 @@ class ServerLink:
         self._fresh_since = self._made_at
 
     def await_sent(self, is_sent: Callable[[], bool], tell: Callable[[], None], *, patience_s: float) -> None:
-        """Waits until all is sent: for `patience_s`, then while anything moves (at most `SENT_S`), of which `tell` is told.
+        """Waits until all is sent: for `patience_s`, then while anything moves (at most `SENT_S`), of which `tell` is informed.
 
         A server that is known to be away, or that does not take the changes, is not waited for.
         """
         self._opened.wait(START_S)
         began = time.monotonic()
-        has_told = False
+        has_reported = False
         while not is_sent():
             waited_s = time.monotonic() - began
             is_over = waited_s >= (KNOWN_AWAY_S if self._was_away else patience_s)
             if self._is_stuck() or waited_s >= SENT_S or (is_over and not self._is_moving()):
                 return
-            if waited_s >= patience_s and not has_told:
-                has_told = True
+            if waited_s >= patience_s and not has_reported:
+                has_reported = True
                 tell()
             self._news.wait(LOOK_EVERY_S)
             self._news.clear()
@@ -266,7 +266,7 @@ class ServerLink:
             probe.close()
 
     def _is_there_in(self, budget_s: float) -> bool:
-        """Whether the server answers, or does within the budget (the driver's import not counted); others are told if not."""
+        """Whether the server answers, or does within the budget (the driver's import not counted); others learn it if not."""
         self._opened.wait(budget_s)
         if not self._await_contact(time.monotonic() + budget_s):
             if self._loop is not None and time.monotonic() - self._tried_at >= LONG_TRY_S and not self._pulse.is_moving():
@@ -369,7 +369,7 @@ class ServerLink:
             store.close()
 
     def pull(self, timeout_s: float) -> bool:
-        """A round that brings what the head has told of, waited for; False if it did not end in time, or failed."""
+        """A round that brings what the head has reported, waited for; False if it did not end in time, or failed."""
         return self._loop is not None and self._loop.request(timeout_s, has_news=True) is not None
 
     def pull_budget_s(self) -> float:

@@ -184,7 +184,8 @@ class Session:
     def close(self, on_wait: Callable[[], None] | None = None) -> None:
         """Pushes what can be pushed within a second, and lets go of everything.
 
-        With `on_wait` the sending is waited for as long as it moves, which may be seconds on a long line; it is told of that.
+        With `on_wait` the sending is waited for as long as it moves, which may be seconds on a long line; it is informed of
+        that.
         """
         with ExitStack() as rest:  # each of them, whatever the one before has met
             rest.callback(self.replica.close)
@@ -423,7 +424,7 @@ class Session:
         return Mirror(file, self.settings.replica.with_name(f"{self.settings.replica.name}.markdown.lock"))
 
     def _mirror_late(self) -> None:
-        """Told, in the link's thread, that the server is away: what was written before this was known comes into the file."""
+        """Called, in the link's thread, when the server is away: what was written before this was known goes into the file."""
         if not self._is_unmirrored:
             return
         self._is_unmirrored = False

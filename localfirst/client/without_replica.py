@@ -40,8 +40,8 @@ Whole = TypeVar("Whole", bound=Client)
 class SessionWithoutReplica(Generic[Whole]):
     """Stands for a `Session` until there is one.
 
-    `reopen` opens the session with its replica, and is told for how many ms to wait for one that is locked (None: as long as
-    ever).
+    `reopen` opens the session with its replica, and is informed for how many ms to wait for one that is locked (None: as long
+    as ever).
 
     Attributes:
         healed: the session with the replica, once it could be opened.

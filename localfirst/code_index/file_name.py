@@ -2,7 +2,7 @@
 
 On most systems a name is bytes, nearly always UTF-8. A byte that is not becomes one character of U+EF80 … U+EFFF (the private
 use that other systems give the same bytes), so that such a file can be indexed, listed and opened like any other. To whoever
-asks it is shown with the byte written out, `bad\\xff.py`, as a shell takes it in `$'bad\\xff.py'`.
+asks it is displayed with the byte written out, `bad\\xff.py`, as a shell takes it in `$'bad\\xff.py'`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 
 _ESCAPED = {0xDC00 + byte: 0xEF00 + byte for byte in range(0x80, 0x100)}
-_SHOWN = {0xEF00 + byte: f"\\x{byte:02x}" for byte in range(0x80, 0x100)}
+_DISPLAYED = {0xEF00 + byte: f"\\x{byte:02x}" for byte in range(0x80, 0x100)}
 _UNESCAPED = {text: surrogate for surrogate, text in _ESCAPED.items()}
 
 
@@ -24,6 +24,6 @@ def as_bytes(text: str) -> bytes:
     return os.fsencode(text if text.isascii() else text.translate(_UNESCAPED))
 
 
-def shown(text: str) -> str:
+def displayed(text: str) -> str:
     """A path as the stores keep it, for somebody to read: bytes that are no UTF-8 are written out as ``\\xff``."""
-    return text if text.isascii() else text.translate(_SHOWN)
+    return text if text.isascii() else text.translate(_DISPLAYED)

@@ -138,7 +138,7 @@ async def _work_apart(console: Console, a: Laptop, b: Laptop) -> None:
     await a.call("update_work_item", id=note["id"], version=1, deleted=True)
     await b.call("update_work_item", id=note["id"], version=1, status="blocked")
     console.print(f"A  deletes “{OUTDATED}”, while B says that it is blocked")
-    console.print(f"   B is told: {', '.join(answer['warnings'])}; the change waits in its replica")
+    console.print(f"   B is warned: {', '.join(answer['warnings'])}; the change waits in its replica")
     await b.call("create_work_item", item_type="research", title="Written on a plane")
     console.print("B  creates “Written on a plane”")
     try:

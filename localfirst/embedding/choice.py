@@ -16,7 +16,7 @@ DEFAULT_URLS = {"ollama": "http://localhost:11434", "openai": "https://api.opena
 
 
 class EmbeddingChoice(NamedTuple):
-    """A provider as the settings name it. `token` is a secret: it is never logged, shown or stored."""
+    """A provider as the settings name it. `token` is a secret: it is never logged, displayed or stored."""
 
     kind: str = BUILT_IN
     model: str = ""

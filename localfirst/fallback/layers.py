@@ -170,11 +170,11 @@ def _add_deployments(connection: apsw.Connection, merges: Iterable[MergedChange]
     known: Iterable[Any] = connection.execute(
         "SELECT json_extract(metadata, '$.pr_number'), json_extract(metadata, '$.commit_hash') FROM deployment_events"
     ).fetchall()
-    told = {value for pair in known for value in pair if value is not None}
+    reported = {value for pair in known for value in pair if value is not None}
     project = str(connection.execute("SELECT project_id FROM replica").get)
     with act(connection, None) as open_act:
         for merge in merges:
-            if merge.pr_number in told or merge.commit_hash in told:
+            if merge.pr_number in reported or merge.commit_hash in reported:
                 continue
             metadata = {"pr_number": merge.pr_number, "pr_title": merge.pr_title, "commit_hash": merge.commit_hash}
             row_id = natural_id(project, MIGRATION, "merge commit", merge.commit_hash)

@@ -1,7 +1,7 @@
 """One question to the program `git`, in an environment of ours.
 
 Git runs programs and opens connections where a repository's configuration says so: signatures, monitors, hooks, filters,
-helpers, promised objects. So the repository that it is told of (`GIT_DIR`) is an empty one of ours, and only the object store
+helpers, promised objects. So the repository that it is given (`GIT_DIR`) is an empty one of ours, and only the object store
 and the index are the asked one's. The user's own configuration is in force where a question is about it; else none is, and the
 answer does not depend on it. Git works in a process group of its own, which is killed when the time is over or the answer too
 long.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from localfirst.checkout import CheckoutFile, TooLargeError, UnfitError
+from localfirst.checkout import CheckoutFile, NotAFileError, TooLargeError
 
 SUFFIX = ".backup"
 
@@ -28,7 +28,7 @@ def back_up(file: CheckoutFile, text: str) -> Path:
 def _holds(target: CheckoutFile, data: bytes) -> bool:
     try:
         return target.read(len(data)) == data
-    except (TooLargeError, UnfitError):
+    except (TooLargeError, NotAFileError):
         return False
 
 

@@ -27,7 +27,7 @@ YAML_OPEN = "# localfirst: "
 # Controls, line separators, bidirectional and zero-width marks, surrogates and noncharacters.
 _ESCAPED = re.compile("[<>\x00-\x1f\x7f-\xa0\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff\ufff0-\uffff]")
 _NOT_PLAIN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]|<!--")
-_NOT_SHOWN = re.compile(r"[^\w .'&/+-]+|_{2,}")
+_NOT_DISPLAYED = re.compile(r"[^\w .'&/+-]+|_{2,}")
 
 _OF_THE_SOURCE = frozenset({"lines", "front_matter_text", "malformed"})
 
@@ -138,6 +138,6 @@ def is_plain(text: str) -> bool:
     return not _NOT_PLAIN.search(text)
 
 
-def shown(text: str) -> str:
+def displayed(text: str) -> str:
     """A harmless likeness of a text, for people, where the comment holds the text itself."""
-    return " ".join(_NOT_SHOWN.sub(" ", text).split())[:120].strip(" -+'") or "unnamed"
+    return " ".join(_NOT_DISPLAYED.sub(" ", text).split())[:120].strip(" -+'") or "unnamed"

@@ -16,7 +16,7 @@ from datetime import date
 from typing import Any, NamedTuple
 
 from localfirst.markdown.capitals import read_capitals
-from localfirst.markdown.comment import CLOSE, OPEN, differing, is_plain, overlay, part_comment, shown, write_comment
+from localfirst.markdown.comment import CLOSE, OPEN, differing, displayed, is_plain, overlay, part_comment, write_comment
 from localfirst.markdown.document import Deployment
 from localfirst.markdown.labelled import read_labelled, without_emphasis
 
@@ -171,8 +171,8 @@ def read_titled_deployment(lines: Sequence[str]) -> Block | None:
     A title may hold the day and the PR: `**New layouts** (2025-10-04)`, `Previous: new layouts - PR #42 (2025-09-12)`.
     """
     block = _read_parts(_read_title(lines[0]), lines)
-    is_told = any(getattr(block.deployment, part) is not None for part in _TELLING)
-    return block if is_told and len(block.used) > 1 else None
+    is_reported = any(getattr(block.deployment, part) is not None for part in _TELLING)
+    return block if is_reported and len(block.used) > 1 else None
 
 
 def read_deployment_row(cells: Mapping[str, str]) -> tuple[Deployment, str] | None:
@@ -187,8 +187,8 @@ def read_deployment_row(cells: Mapping[str, str]) -> tuple[Deployment, str] | No
             continue
         values |= value if part == "deployed_on" else {part: value}
         left += [note.strip()] if note.strip() else []
-    is_told = values.get("deployed_on") is not None and len(values) > 2
-    return (Deployment(**values), "; ".join(left)) if is_told or "pr_number" in values else None
+    is_reported = values.get("deployed_on") is not None and len(values) > 2
+    return (Deployment(**values), "; ".join(left)) if is_reported or "pr_number" in values else None
 
 
 def _read_parts(deployment: Deployment, lines: Sequence[str]) -> Block:
@@ -326,7 +326,7 @@ def _writable(part: str, text: str, value: object) -> str | None:
     """The text where it reads back as the value, else a likeness of it that reads as some value, if there is one."""
     if is_plain(text) and _value(part, f" {text}") == (value, ""):
         return text
-    likeness = shown(text)
+    likeness = displayed(text)
     read, note = _value(part, f" {likeness}")
     return likeness if read is not None and not note else None
 

@@ -13,7 +13,7 @@ import re
 from dataclasses import replace
 from typing import NamedTuple
 
-from localfirst.markdown.comment import differing, is_plain, overlay, part_comment, shown, write_comment
+from localfirst.markdown.comment import differing, displayed, is_plain, overlay, part_comment, write_comment
 from localfirst.markdown.document import Enhancement
 from localfirst.markdown.labelled import bold_start
 
@@ -161,11 +161,11 @@ def write_enhancement(enhancement: Enhancement, note: str = "") -> str:
     line = f"- {enhancement.title}{details}"
     read = read_enhancement(line) if is_plain(line) else None
     if read is None or read.note or read.enhancement.title != enhancement.title:
-        line = f"- {shown(enhancement.title)}{details}"
+        line = f"- {displayed(enhancement.title)}{details}"
         read = read_enhancement(line)
     if read is None or read.note:
-        line = f"- {shown(enhancement.title)}"
-        read = EnhancementLine(Enhancement(title=shown(enhancement.title)), "")
+        line = f"- {displayed(enhancement.title)}"
+        read = EnhancementLine(Enhancement(title=displayed(enhancement.title)), "")
     data = differing(read.enhancement, enhancement)
     return f"{line}{note} {write_comment(data)}" if data else f"{line}{note}"
 

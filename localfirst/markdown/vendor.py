@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from localfirst.markdown.comment import differing, is_plain, overlay, part_comment, shown, write_comment
+from localfirst.markdown.comment import differing, displayed, is_plain, overlay, part_comment, write_comment
 from localfirst.markdown.document import Vendor
 
 FORMATS = {"excel": "Excel", "csv": "CSV", "pdf": "PDF", "ocr": "OCR"}
@@ -133,11 +133,11 @@ def write_vendor(vendor: Vendor, note: str = "") -> str:
         read = read_vendor(line)
         if read is not None and not read.note and read.vendor.name == vendor.name:
             return _with_comment(line, note, read.vendor, vendor)
-    line = _write_plain(vendor, shown(vendor.name))
+    line = _write_plain(vendor, displayed(vendor.name))
     read = read_vendor(line)
     if read is None or read.note:
-        line = f"- {shown(vendor.name)}: operational"
-        read = VendorLine(Vendor(name=shown(vendor.name), operational=True), "")
+        line = f"- {displayed(vendor.name)}: operational"
+        read = VendorLine(Vendor(name=displayed(vendor.name), operational=True), "")
     return _with_comment(line, note, read.vendor, vendor)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from localfirst.markdown.comment import differing, is_plain, overlay, part_comment, shown, write_comment
+from localfirst.markdown.comment import differing, displayed, is_plain, overlay, part_comment, write_comment
 from localfirst.markdown.document import WorkItem
 
 _TYPES = ("project", "session", "task", "research")
@@ -59,7 +59,7 @@ def write_work_item(item: WorkItem, note: str = "") -> str:
     """The work item's line; what it cannot say plainly stands in a comment at its end."""
     head = f"- [{item.item_type if item.item_type in _TYPES else 'task'}] "
     status = item.status if item.status in _STATUSES else "active"
-    for title in (item.title, shown(item.title)):
+    for title in (item.title, displayed(item.title)):
         line = f"{head}{title} ({status})"
         read = read_work_item(line) if is_plain(line) else None
         if read is not None and not read.note and (read.item.title == item.title or title != item.title):

@@ -39,8 +39,8 @@ def success(result: dict[str, Any], place: dict[str, Any], announcement: str | N
 
 def plain_success(result: dict[str, Any]) -> Answer:
     """The answer for the result of a write that `success` could not take, with a warning."""
-    told = result | {"warnings": [*result.get("warnings", ()), FOLLOW_UP_FAILED]}
-    text = json.dumps(told, default=str)
+    reported = result | {"warnings": [*result.get("warnings", ()), FOLLOW_UP_FAILED]}
+    text = json.dumps(reported, default=str)
     return Answer(text.encode(), text, is_error=False)
 
 

@@ -1,4 +1,4 @@
-"""A tool's arguments, checked, with every mistake told in the contract's form."""
+"""A tool's arguments, checked, with every mistake reported in the contract's form."""
 
 from __future__ import annotations
 

@@ -35,11 +35,11 @@ class Framing:
         self._pieces: list[bytes] = []
         self._length = 0
         self._dropping = False
-        self._told = False
+        self._reported = False
         self._tail = b""
 
     def feed(self, chunk: bytes) -> list[bytes | TooLong]:
-        """The lines that end in `chunk`, without newlines; one too long is told as soon as its id cannot come later."""
+        """The lines that end in `chunk`, without newlines; one too long is reported as soon as its id cannot come later."""
         found: list[bytes | TooLong] = []
         *ended, begun = chunk.split(b"\n")
         for piece in ended:
@@ -55,11 +55,11 @@ class Framing:
         if not self._dropping:
             line = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
             found.append(line.removeprefix(codecs.BOM_UTF8))
-        elif not self._told:
+        elif not self._reported:
             found.append(TooLong(_id_at_the_end(self._tail)))
         self._pieces = []
         self._length = 0
-        self._dropping = self._told = False
+        self._dropping = self._reported = False
         self._tail = b""
         return found
 
@@ -83,7 +83,7 @@ class Framing:
         # A client that names the method first may name the id last: then the end of the line is waited for.
         if request_id is not None or not is_request_without_id(head):
             found.append(TooLong(request_id))
-            self._told = True
+            self._reported = True
 
 
 def outer_id(text: bytes | bytearray) -> int | str | None:

@@ -37,14 +37,14 @@ class ToolSession(Protocol):
         """The project and the root, for the first successful answer; nothing ever after."""
 
     def take_announcement(self) -> str | None:
-        """A text to be shown once, with the first successful answer; `None` ever after."""
+        """A text to be displayed once, with the first successful answer; `None` ever after."""
 
     def close(self) -> None:
         """Push what can be pushed within a second, and release everything."""
 
 
 class AtWork:
-    """A call for another thread; `on_end` is told when it has ended, or will never begin."""
+    """A call for another thread; `on_end` is informed when it has ended, or will never begin."""
 
     def __init__(self, call: Callable[[], dict[str, Any]], on_end: Callable[[], None]) -> None:
         self._call, self._on_end = call, on_end
@@ -96,7 +96,7 @@ class OneSession:
         return session
 
     def open_early(self) -> None:
-        """Open it before a tool asks for it, so that synchronisation begins; a failure is told by the first tool."""
+        """Open it before a tool asks for it, so that synchronisation begins; a failure is reported by the first tool."""
         if not self.is_settled() or self._closed:
             return  # it is opened when the client has said where
         try:

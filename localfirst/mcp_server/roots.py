@@ -5,8 +5,8 @@ has named the directory (`mcp --root`, LOCALFIRST_ROOT). The handshake does not 
 while. Up to 2025-11-25 the protocol has a request for it; with 2026-07-28 roots are on their way out, and a server asks nothing
 by itself any more.
 
-What cannot be used of an answer is told with the next answer of a tool, and the current directory is used then. A client that
-does not answer the second time keeps the directory that it has.
+What cannot be used of an answer is reported with the next answer of a tool, and the current directory is used then. A client
+that does not answer the second time keeps the directory that it has.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ ASKED_AT_MOST = 3
 """So often a tool waits for the roots of a client that changes them while it is asked."""
 
 NAMED_MAX = 200
-"""So much of an address is repeated when it is told that it cannot be used."""
+"""So much of an address is repeated when it is reported that it cannot be used."""
 
 _log = logging.getLogger("localfirst")
 
@@ -62,7 +62,7 @@ class Roots:
             self._is_settled, self._is_outdated = False, True
 
     def is_awaited(self) -> bool:
-        """Whether the directory may yet be told, so that nothing should be opened in another one."""
+        """Whether the directory may yet be reported, so that nothing should be opened in another one."""
         return self._is_offered and not self._is_settled
 
     def begin(self, session: ServerSession, then: Callable[[], None] = lambda: None) -> None:
@@ -71,7 +71,7 @@ class Roots:
             self._asking = asyncio.ensure_future(self._ask(session, then))
 
     async def settle(self, session: ServerSession) -> None:
-        """Returns when the directory is known, or will not be told. Waits for the client for `ANSWER_S` at a time."""
+        """Returns when the directory is known, or will not be reported. Waits for the client for `ANSWER_S` at a time."""
         for _ in range(ASKED_AT_MOST):
             if self._is_settled:
                 return

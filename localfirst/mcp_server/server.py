@@ -88,7 +88,7 @@ class Tools:
         try:
             return success(result, opened.take_place(), self._session.take_announcement(opened))
         except Exception as error:  # noqa: BLE001 - what was written is written
-            return _untold(operation, result, error)
+            return _unreported(operation, result, error)
 
     async def call_in_thread(self, operation: Operation, arguments: dict[str, Any], client_name: str | None) -> Answer:
         """The answer of a tool that waits for something: the event loop goes on meanwhile."""
@@ -106,7 +106,7 @@ class Tools:
         try:
             return success(result, opened.take_place(), self._session.take_announcement(opened))
         except Exception as error:  # noqa: BLE001 - the same
-            return _untold(operation, result, error)
+            return _unreported(operation, result, error)
 
 
 def _failed(tool: str, error: Exception) -> Answer:
@@ -116,8 +116,8 @@ def _failed(tool: str, error: Exception) -> Answer:
     return failure(internal_error(tool))
 
 
-def _untold(operation: Operation, result: dict[str, Any], error: Exception) -> Answer:
-    """The answer where a result could not be put into words: of a write it is told all the same."""
+def _unreported(operation: Operation, result: dict[str, Any], error: Exception) -> Answer:
+    """The answer where a result could not be put into words: of a write it is reported all the same."""
     if operation.effect == "read":
         return _failed(operation.name, error)
     _log.error("the answer of %s could not be written as usual; the write is stored", operation.name, exc_info=error)
@@ -131,7 +131,7 @@ def build_server(
 
     Args:
         payloads: given when the transport puts them in their place.
-        called_by: told the client's name at every call.
+        called_by: called with the client's name at every call.
     """
     listed: list[dict[str, Any]] = []
 

@@ -73,8 +73,8 @@ def _input_schema(model: type[BaseModel]) -> dict[str, Any]:
     return schema
 
 
-_TOLD_BY_ERRORS = frozenset({"additionalProperties", "minLength", "maxLength", "minimum", "minItems", "maxItems"})
-"""Rules that a model keeps to without being told, and that an error names: they would be paid for in every context."""
+_REPORTED_BY_ERRORS = frozenset({"additionalProperties", "minLength", "maxLength", "minimum", "minItems", "maxItems"})
+"""Rules that a model keeps to without a limit given, and that an error names: they would be paid for in every context."""
 
 LARGE = 1_000_000
 
@@ -87,7 +87,7 @@ def _slim(part: Any, *, of_properties: bool = False) -> Any:
         return part
     if of_properties:
         return {name: _slim(one) for name, one in part.items()}
-    kept = {name: value for name, value in part.items() if name not in _TOLD_BY_ERRORS}
+    kept = {name: value for name, value in part.items() if name not in _REPORTED_BY_ERRORS}
     if kept.get("maximum", 0) > LARGE:
         del kept["maximum"]
     if "enum" in kept or "format" in kept:
@@ -121,7 +121,7 @@ def _output_schema(model: type[BaseModel]) -> dict[str, Any]:
 class _InputSchema(GenerateJsonSchema):
     """Leaves out the titles that repeat the fields' names: a third of the schemas, paid for in a model's context.
 
-    What may be null is shown as what it is otherwise.
+    What may be null is displayed as what it is otherwise.
     """
 
     def field_title_should_be_set(self, schema: Any) -> bool:

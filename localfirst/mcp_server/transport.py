@@ -329,7 +329,7 @@ class Answers:
             raise anyio.BrokenResourceError
 
     def _written_after_all(self, failed: types.JSONRPCError) -> types.JSONRPCError | types.JSONRPCResponse:
-        """The answer where the session logic failed after a write: it is told all the same, or would be written again."""
+        """The answer where the session logic failed after a write: it is reported all the same, or would be written again."""
         written = None if failed.id is None else self._payloads.written(failed.id)
         if failed.id is None or written is None:
             return failed
@@ -444,8 +444,8 @@ async def event_loop_stdio(
     on_answer: Callable[[], None] = lambda: None,
     roots: Roots | None = None,
 ) -> AsyncIterator[tuple[Lines, Answers]]:
-    """Serve the process's standard input and output; `on_answer` is called after each answer, `roots` told what the client says
-    of its own.
+    """Serve the process's standard input and output; `on_answer` is called after each answer, `roots` hears what the client
+    says of its own.
 
     Assumes that `watchable(0)` holds. While it is open, descriptor 0 is the null device and descriptor 1 standard error.
     """

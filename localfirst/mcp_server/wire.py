@@ -110,7 +110,7 @@ _SEPARATORS = tuple((chr(code).encode(), rb"\u%04x" % code) for code in (0x85, 0
 
 
 class Refused(Exception):
-    """A line that is no message; `answer` is what its sender is told, None where nobody waits for an answer."""
+    """A line that is no message; `answer` is what its sender is answered, None where nobody waits for an answer."""
 
     def __init__(self, answer: types.JSONRPCError | None) -> None:
         super().__init__("a line that is no message")

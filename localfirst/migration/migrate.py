@@ -137,9 +137,9 @@ def _migrate(session: Session, source: _Source, report: Report) -> None:
             if done.failures or report.dry_run:
                 raise _Undone
             if written.record_id is not None:
-                told = replace(report, warnings=[*report.warnings])
-                _tell(told, written, done)
-                keep_report(act, written.record_id, told)
+                reported = replace(report, warnings=[*report.warnings])
+                _tell(reported, written, done)
+                keep_report(act, written.record_id, reported)
     except _Undone:
         report.rollback_executed = bool(done.failures)
     else:

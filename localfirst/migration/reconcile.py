@@ -144,9 +144,9 @@ class _Reading:
 
         Lines of a row that was left as it is are held by a record, this migration's or an earlier one's.
         """
-        told = {kept.line for kept in plan.kept}
+        reported = {kept.line for kept in plan.kept}
         held: set[int] = set()
-        _add(held, [(one.line, one.line + one.height - 1) for one in document.headings if one.line not in told])
+        _add(held, [(one.line, one.line + one.height - 1) for one in document.headings if one.line not in reported])
         lost: set[int] = set()
         for row in self._written.rows:
             _add(held if id(row) in self._holding else lost, row.lines)

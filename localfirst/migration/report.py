@@ -15,7 +15,7 @@ _COUNTED = {
 }
 
 
-RANGES_SHOWN = 20
+RANGES_LISTED = 20
 
 
 def nothing_reconciled() -> dict[str, Any]:
@@ -91,10 +91,12 @@ def _not_understood(lines: list[int]) -> str:
             ranges[-1][1] = line
         else:
             ranges.append([line, line])
-    shown = [f"{first}" if first == last else f"{first}–{last}" for first, last in ranges[:RANGES_SHOWN]]
-    more = ", …" if len(ranges) > RANGES_SHOWN else ""
+    displayed = [f"{first}" if first == last else f"{first}–{last}" for first, last in ranges[:RANGES_LISTED]]
+    more = ", …" if len(ranges) > RANGES_LISTED else ""
     words = "1 line was" if len(lines) == 1 else f"{len(lines)} lines were"
-    return f"! {words} not understood and {'is' if len(lines) == 1 else 'are'} kept word for word: {', '.join(shown)}{more}."
+    return (
+        f"! {words} not understood and {'is' if len(lines) == 1 else 'are'} kept word for word: {', '.join(displayed)}{more}."
+    )
 
 
 def _conclusion(report: Report) -> str:

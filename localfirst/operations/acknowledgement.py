@@ -1,8 +1,8 @@
 """A write that is on the disk is acknowledged: whatever fails after its commit is a warning and a line of the log, no error.
 
-Who is told of an error repeats the call, and doubles what was written. So the content of an answer is made before the commit,
-where a failure takes the whole act back (`Act.answer`). What follows the commit (news of the server, the status file, the
-answer's common fields) is tried step by step; where even the building of the answer fails, `acknowledged` answers with what
+Who is informed of an error repeats the call, and doubles what was written. So the content of an answer is made before the
+commit, where a failure takes the whole act back (`Act.answer`). What follows the commit (news of the server, the status file,
+the answer's common fields) is tried step by step; where even the building of the answer fails, `acknowledged` answers with what
 the act has written.
 """
 

@@ -43,7 +43,7 @@ def keep(
     """Archives now and then for as long as the process lives, or until what is returned is stopped.
 
     Args:
-        wake: told after something was archived: there is something to send.
+        wake: called after something was archived: there is something to send.
     """
 
     def archive_on() -> None:

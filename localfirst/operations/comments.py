@@ -17,7 +17,7 @@ from localfirst.replica.rows import find, select
 from localfirst.replica.structure import require_alive
 
 LAST = 20
-"""So many comments are shown beside an item."""
+"""So many comments are displayed beside an item."""
 
 _OF_ITEM = "work_item_id = ? AND deleted_at IS NULL"
 

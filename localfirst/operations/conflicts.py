@@ -44,7 +44,7 @@ def list_conflicts(session: Reader, arguments: ListConflicts) -> dict[str, Any]:
     """Open conflicts, newest first."""
     source = session.read()
     asked_for = (_with_parts(arguments.entity), arguments.conflict_id)
-    found = [_told(session, one) for one in _select(session, _OPEN, *asked_for, arguments.limit)]
+    found = [_reported(session, one) for one in _select(session, _OPEN, *asked_for, arguments.limit)]
     return {"conflicts": found, "total_count": session.replica.execute(_COUNT_OPEN, asked_for).get} | source
 
 
@@ -55,16 +55,16 @@ def _with_parts(entity: str | None) -> str | None:
     return encode_json([entity, *(part for part, (whole, _) in PART_OF.items() if whole.name == entity)])
 
 
-def _told(session: Reader, conflict: Conflict) -> Conflict:
+def _reported(session: Reader, conflict: Conflict) -> Conflict:
     """A conflict under the name and id that users know; `part` and `part_id` say which row of it clashes, if not its own."""
-    told = {name: conflict[name] for name in _NAMES} | {"part": None, "part_id": None}
+    reported = {name: conflict[name] for name in _NAMES} | {"part": None, "part_id": None}
     if conflict["entity"] in PART_OF:
         whole, column = PART_OF[conflict["entity"]]
         row = find(session.replica, ENTITY[conflict["entity"]], conflict["id"]) or {}
         of = conflict["mine"].get(column) or conflict["base"].get(column) or row.get(column)
         if of is not None:
-            told |= {"entity": whole.name, "id": of, "part": conflict["entity"], "part_id": conflict["id"]}
-    return told
+            reported |= {"entity": whole.name, "id": of, "part": conflict["entity"], "part_id": conflict["id"]}
+    return reported
 
 
 def _select(session: Reader, query: str, *bindings: Any) -> list[Conflict]:
@@ -85,7 +85,7 @@ def resolve(session: Writer, arguments: ResolveConflict) -> dict[str, Any]:
         raise ValidationError("fields", f"is required with merge: the values of {', '.join(conflict['fields'])}")
     if arguments.resolution != "merge" and arguments.fields is not None:
         raise ValidationError("fields", "is for merge alone")
-    shown: dict[str, Any] = {}
+    displayed: dict[str, Any] = {}
     with session.act(arguments.resolved_by) as act:
         for one in _referenced_first(_select(session, _OF_ACT, conflict["act_id"])):
             entity = ENTITY[one["entity"]]
@@ -100,12 +100,12 @@ def resolve(session: Writer, arguments: ResolveConflict) -> dict[str, Any]:
                 after = settled_row(act, entity, before, one, given)
             act.settle(one["conflict_id"], arguments.resolution)
             if one["conflict_id"] == arguments.conflict_id and after is not None:
-                shown = present(entity, after)
+                displayed = present(entity, after)
                 if entity in LEAN:
-                    shown = shaped(session, entity, shown, is_read=False, is_full=arguments.detail == "full")
+                    displayed = shaped(session, entity, displayed, is_read=False, is_full=arguments.detail == "full")
         nobody = {"id": conflict["id"], "version": None}
         settled = {"conflict_id": arguments.conflict_id, "resolution": arguments.resolution, "entity": conflict["entity"]}
-        act.answer = answer = nobody | shown | settled
+        act.answer = answer = nobody | displayed | settled
     return answer | session.written(conflict["id"])
 
 

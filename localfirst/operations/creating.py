@@ -20,7 +20,7 @@ from localfirst.operations.naming import item_id
 from localfirst.operations.operation import Operation
 from localfirst.operations.repeated_creation import check_repeated
 from localfirst.replica.act import Act
-from localfirst.replica.refs import shown_refs
+from localfirst.replica.refs import displayed_refs
 from localfirst.replica.rows import find
 from localfirst.replica.structure import place_under, require_alive, require_no_circle
 
@@ -62,7 +62,7 @@ def create_several(session: Writer, arguments: CreateWorkItems) -> dict[str, Any
         act.by = author
         for row_id, wait in zip(ids, waits, strict=True):
             _wait_for(act, session.project_id, row_id, wait)
-        refs = shown_refs(act.connection, ids)
+        refs = displayed_refs(act.connection, ids)
         created = [
             ({"key": item.key} if item.key is not None else {}) | {"id": row_id, "ref": ref, "version": rows[row_id]["version"]}
             for item, row_id, ref in zip(items, ids, refs, strict=True)

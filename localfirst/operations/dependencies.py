@@ -46,7 +46,7 @@ def link(session: Writer, arguments: LinkWorkItems) -> dict[str, Any]:
                 found = act.change(WORK_ITEM_DEPENDENCY, None, values)
             else:
                 found = act.change(WORK_ITEM_DEPENDENCY, found, {"deleted_at": None})
-        act.answer = answer = _shown(found)
+        act.answer = answer = _displayed(found)
     return answer | session.written(found["id"])
 
 
@@ -65,11 +65,11 @@ def unlink(session: Writer, arguments: LinkWorkItems) -> dict[str, Any]:
                 dependency_type=arguments.dependency_type,
             )
         found = act.change(WORK_ITEM_DEPENDENCY, found, {"deleted_at": act.at})
-        act.answer = answer = _shown(found)
+        act.answer = answer = _displayed(found)
     return answer | session.written(found["id"])
 
 
-def _shown(row: Row) -> dict[str, Any]:
+def _displayed(row: Row) -> dict[str, Any]:
     return present(WORK_ITEM_DEPENDENCY, row) | {"source_id": row["work_item_id"], "target_id": row["depends_on_id"]}
 
 

@@ -61,7 +61,7 @@ def record(session: Writer, arguments: RecordDeployment) -> dict[str, Any]:
             link, column = _link_of(entity)
             values = {"deployment_id": row["id"], column: end}
             act.change(link, None, {"id": natural_id(session.project_id, link.name, row["id"], end), **values})
-        (answer,) = _shown(session, [row])
+        (answer,) = _displayed(session, [row])
         act.answer = answer
     return answer | session.written(row["id"])
 
@@ -76,7 +76,7 @@ def _link_of(entity: Entity) -> tuple[Entity, str]:
     return WORK_ITEM_DEPLOYMENT_LINK, "work_item_id"
 
 
-def _shown(session: Reader, rows: list[Row]) -> list[dict[str, Any]]:
+def _displayed(session: Reader, rows: list[Row]) -> list[dict[str, Any]]:
     """Deployments as results show them; what they touched is found for all of them at once."""
     asked = encode_json([row["id"] for row in rows])
     vendors, items = _touched(session, _VENDORS, asked), _touched(session, _WORK_ITEMS, asked)
@@ -107,14 +107,14 @@ def _touched(session: Reader, sql: str, asked: str) -> dict[str, list[tuple[str,
 def query(session: Reader, arguments: QueryDeployment) -> dict[str, Any]:
     """One deployment."""
     source = session.read(arguments.id)
-    (shown,) = _shown(session, [require(session, DEPLOYMENT, arguments.id)])
-    return shown | source
+    (displayed,) = _displayed(session, [require(session, DEPLOYMENT, arguments.id)])
+    return displayed | source
 
 
 def newest(session: Reader, limit: int, offset: int = 0, since: str | None = None) -> list[dict[str, Any]]:
     """Deployments as results show them, newest first."""
     where = "deleted_at IS NULL AND deployed_at >= ? ORDER BY deployed_at DESC, id DESC LIMIT ? OFFSET ?"
-    return _shown(session, select(session.replica, DEPLOYMENT, where, (since or "", limit, offset)))
+    return _displayed(session, select(session.replica, DEPLOYMENT, where, (since or "", limit, offset)))
 
 
 def list_deployments(session: Reader, arguments: ListDeployments) -> dict[str, Any]:

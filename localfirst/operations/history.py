@@ -12,18 +12,18 @@ from localfirst_schema.errors import InvalidStateError, NotFoundError, Validatio
 from localfirst_schema.json_merge import ABSENT, merge, same
 from localfirst_schema.results import History, WorkItemWritten
 from localfirst_schema.wire import Fields, Row, decode_json
+from localfirst_sync.displayed_versions import Content, begins_with_creation, content, nothing, replayed
 from localfirst_sync.ports import Line
-from localfirst_sync.shown_versions import Content, begins_with_creation, content, nothing, replayed
 
 from localfirst.client.ports import Reader, Writer
 from localfirst.operations.changing import check_not_deleted, check_version, require, require_still, written
 from localfirst.operations.operation import Operation
 from localfirst.operations.work_items import apply_changes
 
-# What waits comes last: it was made on what was shown here, wherever the server puts it.
+# What waits comes last: it was made on what was displayed here, wherever the server puts it.
 _LINES = """
     SELECT h.version, h.by, h.at, h.outcome, h.fields, o.history_id IS NOT NULL OR a.history_id IS NOT NULL AS waits
-    FROM history AS h LEFT JOIN outbox AS o ON o.history_id = h.history_id AND o.told <> 1
+    FROM history AS h LEFT JOIN outbox AS o ON o.history_id = h.history_id AND o.echoed <> 1
     LEFT JOIN awaited AS a ON a.history_id = h.history_id
     WHERE h.entity_id = ? AND h.entity = ? ORDER BY waits, h.version, h.history_id
 """
@@ -31,7 +31,7 @@ _LINES = """
 _FIRST_AWAITED = """
     SELECT min(h.version) FROM awaited JOIN history AS h USING (history_id) WHERE h.entity_id = ? AND h.entity = ?
 """
-_IS_TOLD = "SELECT EXISTS (SELECT 1 FROM history WHERE entity_id = ? AND entity = ?)"
+_IS_LOGGED = "SELECT EXISTS (SELECT 1 FROM history WHERE entity_id = ? AND entity = ?)"
 _REVERTIBLE = ("title", "status", "parent_id", "branch_name", "commit_hash", "pr_number", "metadata")
 
 
@@ -53,7 +53,7 @@ class Past(NamedTuple):
 
 
 def past(session: Reader, entity: Entity, row: Row) -> Past:
-    """What this replica knows of a row's past, each version as it was shown (`localfirst_sync.shown_versions`).
+    """What this replica knows of a row's past, each version as it was displayed (`localfirst_sync.displayed_versions`).
 
     Where the beginning is missing (a new replica is given 90 days), it begins with what is left when all that is known is
     undone.
@@ -67,7 +67,7 @@ def past(session: Reader, entity: Entity, row: Row) -> Past:
     begin = nothing(entity) if is_whole else undone[0]
     contents = [begin, *replayed(entity, lines, begin)]
     if not same(contents[-1], now):
-        contents = [*undone, now]  # told by an older program, which did not say what was left of a change that lost
+        contents = [*undone, now]  # logged by an older program, which did not say what was left of a change that lost
     steps = [
         Step(line, fields, before, after, bool(values[5]))
         for line, fields, before, after, values in zip(lines, changes, contents, contents[1:], found, strict=False)
@@ -118,7 +118,7 @@ def _row_or_nothing(session: Reader, entity: Entity, row_id: str) -> Row:
     try:
         return require(session, entity, row_id)
     except NotFoundError:
-        if not session.replica.execute(_IS_TOLD, (row_id, entity.name)).get:
+        if not session.replica.execute(_IS_LOGGED, (row_id, entity.name)).get:
             raise
         return {**dict.fromkeys(entity.column_names), "id": row_id}
 
@@ -126,17 +126,17 @@ def _row_or_nothing(session: Reader, entity: Entity, row_id: str) -> Row:
 def _old_and_new(entity: Entity, step: Step) -> Fields:
     """Old and new values, whole, as the row had them: the log keeps of a JSON document only the keys that differ.
 
-    A creation that brought a deleted row back changed more than it names; that is shown too. A change that was lost never
-    became the row's content: of it the keys that it would have changed are shown.
+    A creation that brought a deleted row back changed more than it names; that is displayed too. A change that was lost never
+    became the row's content: of it the keys that it would have changed are displayed.
     """
-    shown: Fields = {}
+    displayed: Fields = {}
     more: Fields = {name: {} for name in step.after if not same(step.before[name], step.after[name])}
     for name, change in {**more, **step.fields}.items():
         if step.line.outcome != "lost" and name in step.after:
-            shown[name] = {"old": step.before[name], "new": step.after[name]}
+            displayed[name] = {"old": step.before[name], "new": step.after[name]}
         else:
-            shown[name] = {side: change.get(side) for side in ("old", "new")}
-    return shown
+            displayed[name] = {side: change.get(side) for side in ("old", "new")}
+    return displayed
 
 
 def revert(session: Writer, arguments: RevertWorkItem) -> dict[str, Any]:
@@ -171,7 +171,7 @@ def _is_unknown(session: Reader, item_id: str, version: int) -> bool:
 
 
 def _content_at(session: Reader, row: Row, version: int) -> Content:
-    """What somebody was shown as this version: what the server made of it, before what waits here alone."""
+    """What somebody saw as this version: what the server made of it, before what waits here alone."""
     steps = past(session, WORK_ITEM, row).steps
     newest_first = steps[::-1]
     for step in sorted(newest_first, key=lambda step: step.waits):

@@ -21,7 +21,7 @@ from localfirst_schema.results import (
 
 from localfirst.client.follow_up import FOLLOW_UP_FAILED, tried
 from localfirst.client.ports import Reader
-from localfirst.code_index.file_name import shown
+from localfirst.code_index.file_name import displayed
 from localfirst.code_index.jobs import estimate, file_list, table, words
 from localfirst.code_index.jobs.job import Job
 from localfirst.code_index.jobs.states import FINAL, JobState
@@ -107,7 +107,7 @@ def _skipped_files(connection: apsw.Connection, job: Job, rule: str | None) -> l
     if rule is None:
         return []
     found = file_list.skipped_files(connection, job.job_id, [rule], SKIPPED_NAMED)
-    return [{"file_path": shown(one.path), "rule": one.rule.value, "detail": one.detail} for one in found]
+    return [{"file_path": displayed(one.path), "rule": one.rule.value, "detail": one.detail} for one in found]
 
 
 def _source(session: Reader) -> dict[str, Any]:

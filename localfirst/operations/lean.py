@@ -1,7 +1,7 @@
 """Lean rows: what rows of lists and answers of writes show unless every field is asked for, and the ref of each work item.
 
 A column that is null or empty is left out, and so are those that hardly anybody reads (`_SELDOM`). In the rows of a list long
-texts of the metadata are left out too, and named. One row that was asked for by its id is shown whole.
+texts of the metadata are left out too, and named. One row that was asked for by its id is displayed whole.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from localfirst_schema.entities import DEPLOYMENT, ENHANCEMENT, VENDOR, WORK_ITEM, Entity
 
-from localfirst.replica.refs import shown_refs
+from localfirst.replica.refs import displayed_refs
 
 if TYPE_CHECKING:
     from localfirst.client.ports import Reader
 
-Shown: TypeAlias = dict[str, Any]
+Displayed: TypeAlias = dict[str, Any]
 
 TEXT_MAX = 200
 """Characters of a text in the metadata of a list's row; a longer one is read with its item."""
@@ -29,11 +29,11 @@ _SELDOM = frozenset({"path", "depth", "created_at", "created_by"})
 _LISTS = ("items", "parent_chain", "unblocked")
 
 
-def shaped(session: Reader, entity: Entity, answer: Shown, *, is_read: bool, is_full: bool) -> Shown:
+def shaped(session: Reader, entity: Entity, answer: Displayed, *, is_read: bool, is_full: bool) -> Displayed:
     """An answer with rows of `entity`: refs in all of them, and lean unless `is_full`.
 
     Args:
-        is_read: whether a row at the top was asked for by its id; it is shown whole then, but for what is not known of it.
+        is_read: whether a row at the top was asked for by its id; it is displayed whole then, but for what is not known of it.
     """
     refs = _refs(session, entity, answer)
     shape = _Shape(entity, refs, is_full=is_full)
@@ -50,12 +50,12 @@ def shaped(session: Reader, entity: Entity, answer: Shown, *, is_read: bool, is_
     return answer
 
 
-def _refs(session: Reader, entity: Entity, answer: Shown) -> dict[str, str]:
+def _refs(session: Reader, entity: Entity, answer: Displayed) -> dict[str, str]:
     ids = list(dict.fromkeys(_ids(entity, answer)))
-    return dict(zip(ids, shown_refs(session.replica, ids), strict=True)) if ids else {}
+    return dict(zip(ids, displayed_refs(session.replica, ids), strict=True)) if ids else {}
 
 
-def _ids(entity: Entity, answer: Shown) -> Iterator[str]:
+def _ids(entity: Entity, answer: Displayed) -> Iterator[str]:
     """The work items in an answer."""
     if entity is DEPLOYMENT:
         for deployment in (answer, *answer.get("items", ())):
@@ -69,7 +69,7 @@ def _ids(entity: Entity, answer: Shown) -> Iterator[str]:
         yield from _below(answer.get("children", ()))
 
 
-def _below(children: list[Shown]) -> Iterator[str]:
+def _below(children: list[Displayed]) -> Iterator[str]:
     for child in children:
         yield child["id"]
         yield from _below(child["children"])
@@ -81,7 +81,7 @@ def _columns(entity: Entity) -> frozenset[str]:
 
 
 class _Shape:
-    """How the rows of one answer are shown."""
+    """How the rows of one answer are displayed."""
 
     def __init__(self, entity: Entity, refs: dict[str, str], *, is_full: bool) -> None:
         self._entity = entity
@@ -89,7 +89,7 @@ class _Shape:
         self._columns = _columns(entity)
         self._is_full = is_full
 
-    def row(self, row: Shown, *, is_whole: bool) -> Shown:
+    def row(self, row: Displayed, *, is_whole: bool) -> Displayed:
         """One row; its own lists are left as they are."""
         columns = self._columns
         if not is_whole:
@@ -105,16 +105,16 @@ class _Shape:
             return row | {"related_work_items": related}
         return row
 
-    def listed(self, row: Shown) -> Shown:
+    def listed(self, row: Displayed) -> Displayed:
         """A row of a list."""
-        shown = self.row(row, is_whole=self._is_full)
-        if not self._is_full and (content := shown.get("metadata")):
+        displayed = self.row(row, is_whole=self._is_full)
+        if not self._is_full and (content := displayed.get("metadata")):
             omitted = [name for name, value in content.items() if isinstance(value, str) and len(value) > TEXT_MAX]
             if omitted:
-                shown["metadata"] = {name: value for name, value in content.items() if name not in omitted}
-                shown["omitted"] = omitted
-        return shown
+                displayed["metadata"] = {name: value for name, value in content.items() if name not in omitted}
+                displayed["omitted"] = omitted
+        return displayed
 
-    def children(self, children: list[Shown]) -> list[Shown]:
+    def children(self, children: list[Displayed]) -> list[Displayed]:
         """Rows with those below them."""
         return [self.listed(child) | {"children": self.children(child["children"])} for child in children]

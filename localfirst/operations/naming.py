@@ -50,13 +50,13 @@ def item_id(session: Reader, field: str, name: str) -> str:
 
 
 def _ambiguous(session: Reader, field: str, name: str, found: list[str]) -> ValidationError:
-    told = found[: refs.CANDIDATES_TOLD]
+    reported = found[: refs.CANDIDATES_LISTED]
     candidates = [
         {"ref": ref, "id": one, "title": cast("dict[str, Any]", find(session.replica, WORK_ITEM, one))["title"]}
-        for ref, one in zip(refs.shown_refs(session.replica, told), told, strict=True)
+        for ref, one in zip(refs.displayed_refs(session.replica, reported), reported, strict=True)
     ]
     listed = ", ".join(f"{one['ref']} ({one['title']})" for one in candidates)
-    more = " and more" if len(found) > len(told) else ""
+    more = " and more" if len(found) > len(reported) else ""
     return ValidationError(
         field,
         "must name one work item",

@@ -22,12 +22,12 @@ _WAITING = """
 
 def waiting_blind_update(session: Reader, item_id: str) -> dict[str, Any] | None:
     """What this replica has written of an item that it does not hold, until the server has decided; the rest is unknown."""
-    shown: dict[str, Any] | None = None
+    displayed: dict[str, Any] | None = None
     for fields, version, at, by in session.replica.execute(_WAITING, (WORK_ITEM.name, item_id)):
-        shown = shown or dict.fromkeys(WORK_ITEM.column_names)
+        displayed = displayed or dict.fromkeys(WORK_ITEM.column_names)
         written = {name: change["new"] for name, change in decode_json(str(fields)).items() if name != "metadata"}
-        shown |= written | {"id": item_id, "version": version, "updated_at": at, "updated_by": by}
-    return shown
+        displayed |= written | {"id": item_id, "version": version, "updated_at": at, "updated_by": by}
+    return displayed
 
 
 def keep_blind_update(session: Reader, act: Act, item_id: str, version: int, changes: dict[str, Any]) -> dict[str, Any]:
@@ -49,13 +49,13 @@ def keep_blind_update(session: Reader, act: Act, item_id: str, version: int, cha
     if "deleted" in changes:
         values["deleted_at"] = act.at if changes["deleted"] else None
     act.blind_change(WORK_ITEM, item_id, version, values, changes.get("metadata"))
-    shown: dict[str, Any] = dict.fromkeys(WORK_ITEM.column_names)
-    shown |= values | {
+    displayed: dict[str, Any] = dict.fromkeys(WORK_ITEM.column_names)
+    displayed |= values | {
         "id": item_id,
         "ref": short_ref(item_id),
         "version": version + 1,
         "updated_at": act.at,
         "updated_by": act.by,
     }
-    act.answer = answer = shown | {"partial": True, "pending_sync": True}
+    act.answer = answer = displayed | {"partial": True, "pending_sync": True}
     return answer

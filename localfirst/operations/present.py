@@ -11,12 +11,12 @@ from localfirst_schema.wire import Row, decode_json
 
 def present(entity: Entity, row: Row) -> dict[str, Any]:
     """One row as part of a result; of a work item with its ref, as short as it may be (`lean` makes it long enough)."""
-    shown = dict(row)
+    displayed = dict(row)
     for name in entity.json_columns:
-        if shown[name] is not None:
-            shown[name] = decode_json(shown[name])
+        if displayed[name] is not None:
+            displayed[name] = decode_json(displayed[name])
     for name in entity.boolean_columns:
-        shown[name] = bool(shown[name])
+        displayed[name] = bool(displayed[name])
     if entity is WORK_ITEM:
-        shown["ref"] = short_ref(shown["id"])
-    return shown
+        displayed["ref"] = short_ref(displayed["id"])
+    return displayed

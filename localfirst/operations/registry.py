@@ -36,7 +36,7 @@ from localfirst.operations.operation import Operation
 
 
 def _in_the_callers_terms(operation: Operation) -> Run:
-    """The operation with items named as callers name them, and with rows as they are shown."""
+    """The operation with items named as callers name them, and with rows as they are displayed."""
     run, rows, reads = operation.run, operation.rows, operation.effect == "read"
     names_items = bool(operation.arguments.item_names())
 

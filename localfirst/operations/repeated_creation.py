@@ -11,7 +11,7 @@ from localfirst_schema.errors import DuplicateError
 from localfirst_schema.json_merge import same
 from localfirst_schema.wire import Row, decode_fields, decode_json
 
-# Two machines may have created it; an item's type is told by its creation alone.
+# Two machines may have created it; an item's type is given by its creation alone.
 _CREATIONS = """
     SELECT fields FROM history WHERE entity_id = ? AND entity = ? AND fields LIKE '%"item_type"%' ORDER BY version, history_id
 """

@@ -62,7 +62,7 @@ def sync_status(session: Reader, arguments: Nothing) -> dict[str, Any]:
         "cursor": cursor,
         "server_head": head[0] if head is not None else None,
         "last_error": session.link.last_error() if session.link is not None else None,
-        "set_aside": set_aside.told(session.replica),
+        "set_aside": set_aside.summary(session.replica),
         "last_takeover": session.link.last_takeover() if session.link is not None else None,
         "last_recovery": last_recovery.in_words(session.replica),
         "untrusted_settings": list(session.settings.untrusted),

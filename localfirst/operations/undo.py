@@ -24,8 +24,8 @@ from localfirst.replica.last_act import Step
 from localfirst.replica.rows import find
 from localfirst.replica.structure import derive_paths, has_live_children, place_under, require_alive
 
-SHOWN = 50
-"""So many of the changes are shown in the answer; the count is of all."""
+DISPLAYED = 50
+"""So many of the changes are displayed in the answer; the count is of all."""
 
 
 def undo(session: Writer, arguments: Undo) -> dict[str, Any]:
@@ -34,9 +34,9 @@ def undo(session: Writer, arguments: Undo) -> dict[str, Any]:
     with session.act(arguments.updated_by) as act:
         steps = session.last_steps()
         _require_untouched(act, steps)
-        shown = [_taken_back(act, step) for step in reversed(steps)]
-        act.answer = answer = {"undone": shown[:SHOWN], "undone_count": len(shown)}
-    return answer | session.written(shown[0]["id"])
+        displayed = [_taken_back(act, step) for step in reversed(steps)]
+        act.answer = answer = {"undone": displayed[:DISPLAYED], "undone_count": len(displayed)}
+    return answer | session.written(displayed[0]["id"])
 
 
 def _require_untouched(act: Act, steps: Sequence[Step]) -> None:

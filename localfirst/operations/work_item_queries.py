@@ -19,7 +19,7 @@ from localfirst.operations.work_item_tree import add_children, ancestors
 from localfirst.replica.rows import find, select
 
 LEVELS_MAX = 10
-"""A tree has five; what came in otherwise may have more, and is shown so far."""
+"""A tree has five; what came in otherwise may have more, and is displayed so far."""
 
 _RELATED = ("id", "title", "status", "item_type", "version", "updated_at")
 _DEPENDENCIES = """

@@ -37,14 +37,16 @@ def ancestors(replica: apsw.Connection, row: Row) -> list[dict[str, Any]]:
     return [present(WORK_ITEM, as_row(WORK_ITEM, values)) for values in replica.execute(_ABOVE, (json.dumps(above),))]
 
 
-def add_children(replica: apsw.Connection, shown: dict[str, Any], *, max_depth: int, max_children: int, archived: bool) -> None:
-    """Puts `children` into an item that is shown, and into each of those: nested, each level oldest first.
+def add_children(
+    replica: apsw.Connection, displayed: dict[str, Any], *, max_depth: int, max_children: int, archived: bool
+) -> None:
+    """Puts `children` into an item that is displayed, and into each of those: nested, each level oldest first.
 
     At most `max_children` in all, the upper levels first; an item of which some are left out has their number in
     `children_omitted`. Deleted ones are left out, and archived ones unless `archived`.
     """
-    shown["children"] = []
-    level, room = [shown], max_children
+    displayed["children"] = []
+    level, room = [displayed], max_children
     for _ in range(max_depth):
         parents = json.dumps([item["id"] for item in level])
         found = [as_row(WORK_ITEM, values) for values in replica.execute(_LEVEL, (parents, archived, room))] if room else []
@@ -57,7 +59,7 @@ def add_children(replica: apsw.Connection, shown: dict[str, Any], *, max_depth: 
 
 
 def _attach(level: list[dict[str, Any]], found: list[Row]) -> list[dict[str, Any]]:
-    """Each row to its parent; returns them as they are shown, in order."""
+    """Each row to its parent; returns them as they are displayed, in order."""
     places = {item["id"]: place for place, item in enumerate(level)}
     found.sort(key=lambda row: (places[row["parent_id"]], row["created_at"], row["id"]))
     next_level = []
@@ -72,8 +74,8 @@ def _count_omitted(
     replica: apsw.Connection, level: list[dict[str, Any]], found: list[Row], parents: str, *, archived: bool
 ) -> None:
     counts: dict[str, int] = {str(parent): int(count) for parent, count in replica.execute(_COUNTS, (parents, archived))}
-    shown = Counter(row["parent_id"] for row in found)
+    displayed = Counter(row["parent_id"] for row in found)
     for item in level:
-        omitted = counts.get(item["id"], 0) - shown[item["id"]]
+        omitted = counts.get(item["id"], 0) - displayed[item["id"]]
         if omitted:
             item["children_omitted"] = omitted

@@ -114,14 +114,14 @@ class Bootstrap:
         with self._cheap_transaction():
             set_aside.keep(self._connection, aside)
             if not outbox.is_empty(self._connection):
-                self._mark_told(taken)
+                self._mark_echoed(taken)
             self._connection.executemany(_stage_sql(HISTORY), [row[1:8] for row in taken if row.entity != CONFLICT])
             self._reached(HISTORY, rows[-1].seq, sum(row.replica_id != self._own for row in rows))
 
-    def _mark_told(self, rows: Sequence[HistoryRow]) -> None:
+    def _mark_echoed(self, rows: Sequence[HistoryRow]) -> None:
         """Notes which waiting changes the server's history tells."""
-        doubtful: int = self._connection.execute("SELECT doubtful_number FROM replica").get
-        outbox.mark_told(self._connection, [outbox.told_line(row, self._own) for row in rows], doubtful)
+        maybe_applied: int = self._connection.execute("SELECT maybe_applied_number FROM replica").get
+        outbox.mark_echoed(self._connection, [outbox.echoed_line(row, self._own) for row in rows], maybe_applied)
 
     def _reached(self, table: str, key: str | int, foreign: int) -> None:
         self._connection.execute(
@@ -152,12 +152,12 @@ class Bootstrap:
 
         Args:
             renewed: (entity, id) of what the caller writes right after it. If it has waiting changes it is left as it was
-                shown: to rebase it on what is staged, which may be old, could raise its version for nothing.
+                displayed: to rebase it on what is staged, which may be old, could raise its version for nothing.
         """
         connection = self._connection
         foreign: int = connection.execute("SELECT foreign_changes FROM bootstrap").get
         waiting = outbox.waiting_rows(connection)
-        shown = {key: _row(connection, *key) for key in waiting}
+        displayed = {key: _row(connection, *key) for key in waiting}
         old_ids: list[Any] = connection.execute("SELECT local_id FROM work_items").fetchall()
         self._take_over_waiting()
         for table in _TABLES:
@@ -170,8 +170,8 @@ class Bootstrap:
         connection.execute("DELETE FROM awaited")
         # What waits and was staged just as it is, is in the history twice by now. (It is not left out when it is staged, since
         # its verdict may come, and take it from the outbox, before the swap.)
-        connection.executemany(_FORGET_STAGED, [(number,) for number in outbox.told_as_here(connection)])
-        for (name, row_id), row in shown.items():
+        connection.executemany(_FORGET_STAGED, [(number,) for number in outbox.echoed_unchanged(connection)])
+        for (name, row_id), row in displayed.items():
             _put_back(connection, name, row_id, row, is_renewed=(name, row_id) in renewed)
         self._forget_text(old_ids)
         derive_paths(connection, [row_id for name, row_id in waiting if name == WORK_ITEM.name])
@@ -259,33 +259,33 @@ def _drop_staged(connection: apsw.Connection) -> None:
 
 
 def _row(connection: apsw.Connection, name: str, row_id: str) -> Any:
-    """A row as it is shown: by column name, or a conflict's columns; None if there is none."""
+    """A row as it is displayed: by column name, or a conflict's columns; None if there is none."""
     if name in ENTITY:
         return find(connection, ENTITY[name], row_id)
-    return settlement.shown(connection, row_id)
+    return settlement.displayed(connection, row_id)
 
 
-def _put_back(connection: apsw.Connection, name: str, row_id: str, shown: Any, *, is_renewed: bool) -> None:
+def _put_back(connection: apsw.Connection, name: str, row_id: str, displayed: Any, *, is_renewed: bool) -> None:
     """A row with waiting changes, on top of what was swapped in."""
-    if name in ENTITY and is_renewed and shown is not None:
+    if name in ENTITY and is_renewed and displayed is not None:
         staged = find(connection, ENTITY[name], row_id)
-        if staged is None or staged != shown:
-            write_row(connection, ENTITY[name], staged, shown)
+        if staged is None or staged != displayed:
+            write_row(connection, ENTITY[name], staged, displayed)
     elif name in ENTITY:
-        _rebase(connection, ENTITY[name], row_id, shown)
-    elif shown is not None:
-        theirs = settlement.shown(connection, row_id)
-        settlement.put(connection, [shown if theirs is None else settlement.rebased(theirs, shown)])
+        _rebase(connection, ENTITY[name], row_id, displayed)
+    elif displayed is not None:
+        theirs = settlement.displayed(connection, row_id)
+        settlement.put(connection, [displayed if theirs is None else settlement.rebased(theirs, displayed)])
 
 
-def _rebase(connection: apsw.Connection, entity: Entity, row_id: str, shown: Row | None) -> None:
+def _rebase(connection: apsw.Connection, entity: Entity, row_id: str, displayed: Row | None) -> None:
     server_row = find(connection, entity, row_id)
     if server_row is None:
-        if shown is not None:
-            write_row(connection, entity, None, shown)
+        if displayed is not None:
+            write_row(connection, entity, None, displayed)
         return
     rebased = rebase(entity, outbox.of_row(connection, entity.name, row_id), server_row)
-    if shown is not None:
-        rebased["version"] = max(rebased["version"], shown["version"])
+    if displayed is not None:
+        rebased["version"] = max(rebased["version"], displayed["version"])
     if any(rebased[name] != server_row[name] for name in written_columns(entity)):
         write_row(connection, entity, server_row, rebased)

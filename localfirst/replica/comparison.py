@@ -1,7 +1,7 @@
 """A replica held against the server, range by range, at one and the same number of the log; and what differs, fetched again.
 
-Nothing of the replica is trusted here but its cursor. Rows with changes that still wait are left out: they are shown as they
-will be, and the server decides. So is what is set aside. Counterpart: `history_comparison`, for the history.
+Nothing of the replica is trusted here but its cursor. Rows with changes that still wait are left out: they are displayed as
+they will be, and the server decides. So is what is set aside. Counterpart: `history_comparison`, for the history.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Taking back, on purpose, what waits to be sent: the replica then shows what the server has.
 
 What was only made here goes. A row that the server has too is marked to be fetched again, with everything below one that was
-moved; until the next round has brought it, it is set aside: shown as it is, and not to be changed. The replica takes a new
+moved; until the next round has brought it, it is set aside: displayed as it is, and not to be changed. The replica takes a new
 id, and a later epoch, since a push of what is dropped may be on its way at this moment: what arrived after all comes back with
 the next pull, like anybody's change.
 """
@@ -22,14 +22,14 @@ from localfirst.replica.local_store import become_new
 REASON = "a change of it was dropped here, and the server's state is fetched with the next synchronisation"
 
 _WAITING = """
-    SELECT h.entity, h.entity_id, o.base_version, h.version, h.by, h.at, h.fields, o.txn, o.told
+    SELECT h.entity, h.entity_id, o.base_version, h.version, h.by, h.at, h.fields, o.txn, o.echoed
     FROM outbox AS o CROSS JOIN history AS h USING (history_id) ORDER BY o.history_id
 """
 _COLUMNS = ("entity", "id", "base_version", "version", "by", "at", "fields", "act")
-_IS_TOLD_OF = """
+_IS_LOGGED = """
     SELECT EXISTS (
         SELECT 1 FROM history
-        WHERE entity_id = ? AND entity = ? AND history_id NOT IN (SELECT history_id FROM outbox WHERE told <> ?)
+        WHERE entity_id = ? AND entity = ? AND history_id NOT IN (SELECT history_id FROM outbox WHERE echoed <> ?)
     )
 """
 _BELOW = """
@@ -44,8 +44,8 @@ _BELOW = """
 def waiting(connection: apsw.Connection) -> Iterator[dict[str, Any]]:
     """Each change that would be dropped, in order, as a document."""
     with sqlite_errors():
-        for *values, told in connection.execute(_WAITING):
-            if not told:
+        for *values, echoed in connection.execute(_WAITING):
+            if not echoed:
                 change = dict(zip(_COLUMNS, values, strict=True))
                 yield change | {"fields": decode_json(change["fields"])}
 
@@ -56,13 +56,13 @@ def drop(connection: apsw.Connection) -> int:
         found: list[Any] = connection.execute(_WAITING).fetchall()
         first: dict[tuple[str, str], int] = {}
         moved: set[str] = set()
-        for entity, row_id, base_version, _, _, _, fields, _, told in found:
-            if told:
+        for entity, row_id, base_version, _, _, _, fields, _, echoed in found:
+            if echoed:
                 continue  # the server has it
             first.setdefault((entity, row_id), base_version)
             if entity == WORK_ITEM.name and '"parent_id"' in fields:
                 moved.add(row_id)
-        kept = {key for key, base_version in first.items() if base_version > 0 or _is_told_of(connection, *key)}
+        kept = {key for key, base_version in first.items() if base_version > 0 or _is_logged(connection, *key)}
         made_here = first.keys() - kept
         for item in moved:
             kept |= {(WORK_ITEM.name, str(row_id)) for (row_id,) in connection.execute(_BELOW, (item,)).fetchall()}
@@ -71,16 +71,17 @@ def drop(connection: apsw.Connection) -> int:
         for entity, row_id in kept - made_here:
             set_aside.fetch_again(connection, entity, row_id, REASON)
         connection.execute(
-            "DELETE FROM history WHERE history_id IN (SELECT history_id FROM outbox WHERE told <> ?)", (outbox.AS_HERE,)
+            "DELETE FROM history WHERE history_id IN (SELECT history_id FROM outbox WHERE echoed <> ?)",
+            (outbox.ECHOED_UNCHANGED,),
         )
         connection.execute("DELETE FROM outbox")
         connection.execute("UPDATE replica SET epoch = epoch + 1")
         become_new(connection)
-    return sum(1 for *_, told in found if not told)
+    return sum(1 for *_, echoed in found if not echoed)
 
 
-def _is_told_of(connection: apsw.Connection, entity: str, row_id: str) -> bool:
-    return bool(connection.execute(_IS_TOLD_OF, (row_id, entity, outbox.AS_HERE)).get)
+def _is_logged(connection: apsw.Connection, entity: str, row_id: str) -> bool:
+    return bool(connection.execute(_IS_LOGGED, (row_id, entity, outbox.ECHOED_UNCHANGED)).get)
 
 
 def _remove(connection: apsw.Connection, entity: str, row_id: str) -> None:

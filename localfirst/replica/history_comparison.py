@@ -19,7 +19,7 @@ from localfirst.replica import set_aside
 from localfirst.replica.comparison import LOCK_WAIT_S, is_level
 from localfirst.replica.connection import snapshot
 from localfirst.replica.local_store import ReplicaStore
-from localfirst.replica.recovery.recollection import NOT_WAITING
+from localfirst.replica.recovery.parts import NOT_WAITING
 
 _LINES = f"""
     SELECT history_id, entity, entity_id, version, by, at, outcome, fields FROM history

@@ -22,8 +22,8 @@ class KnownServer:
     """Over one connection to the replica, for the thread that made it.
 
     Args:
-        on_name: told which name the project has on the server before the replica takes it. What it raises keeps the name out
-            of the replica, so that it is told again.
+        on_name: called with the name that the project has on the server before the replica takes it. What it raises keeps the
+            name out of the replica, so that it is called again.
     """
 
     def __init__(self, connection: apsw.Connection, on_name: Callable[[str], None] = lambda _: None) -> None:

@@ -22,13 +22,13 @@ from localfirst_sync.ports import (
     Again,
     Cursor,
     Fenced,
+    HistoryCount,
     Identity,
     PullSink,
     Push,
     Pushed,
-    Recollection,
+    RecoveryPart,
     Staging,
-    Told,
 )
 from localfirst_sync.structure import Key
 
@@ -37,7 +37,7 @@ from localfirst.replica.act import upsert_sql, write_row, written_columns
 from localfirst.replica.bootstrap import Bootstrap
 from localfirst.replica.connection import immediate, sqlite_errors
 from localfirst.replica.known_server import KnownServer
-from localfirst.replica.recovery.recollection import Snapshot, forget_told, recollections
+from localfirst.replica.recovery.parts import Snapshot, forget_logged, recovery_parts
 from localfirst.replica.rows import as_row, find
 from localfirst.replica.spool import HISTORY, Spool
 from localfirst.replica.structure import derive_paths
@@ -47,12 +47,12 @@ _VENDOR_STATUS = VENDOR.column_names.index("status")
 _INSERT_HISTORY = "INSERT INTO history (entity, entity_id, version, by, at, outcome, fields) VALUES (?, ?, ?, ?, ?, ?, ?)"
 _AWAIT_HISTORY = """
     INSERT INTO awaited (history_id, txn, base_version, accepted)
-    SELECT history_id, txn, base_version, ? FROM outbox WHERE number = ? AND told = 0
+    SELECT history_id, txn, base_version, ? FROM outbox WHERE number = ? AND echoed = 0
 """
 _FORGET_AWAITED = "DELETE FROM history WHERE history_id IN (SELECT history_id FROM awaited WHERE NOT accepted)"
 _WAIT_AGAIN = "INSERT INTO outbox (history_id, number, txn, base_version) SELECT history_id, 0, -txn, base_version FROM awaited"
 _DROP_HISTORY = f"""
-    DELETE FROM history WHERE history_id = (SELECT history_id FROM outbox WHERE number = ? AND told = {outbox.OTHERWISE})
+    DELETE FROM history WHERE history_id = (SELECT history_id FROM outbox WHERE number = ? AND echoed = {outbox.ECHOED_CHANGED})
 """
 _STANDING = f"""
     SELECT cursor_seq, cursor_tag, pushed_seq, EXISTS (SELECT 1 FROM outbox) OR {set_aside.IS_ANY_OLDER}, access FROM replica
@@ -110,30 +110,30 @@ class ReplicaStore:
         """The next mutations with their chained hashes."""
         with immediate(self._connection):
             self._check_fence()
-            acked_number, acked_hash, doubtful = self._replica("acked_number, acked_hash, doubtful_number")
+            acked_number, acked_hash, maybe_applied = self._replica("acked_number, acked_hash, maybe_applied_number")
             latest = max(self._cursor(), Cursor(*self._replica("pushed_seq, pushed_tag")), key=lambda cursor: cursor.seq)
             mutations = outbox.next_mutations(self._connection, limit)
             if not mutations:
                 return None
             if acked_number == 0:
                 # Nothing was ever answered under this id. The file may be an old copy, and the server have been set back to
-                # where it does not know the id; others may have told it of these changes by then.
-                doubtful = max(doubtful, outbox.last_number(self._connection))
-            shown = self._shown(mutations)
-            risen = self._risen(mutations, shown)
+                # where it does not know the id; others may have brought it these changes by then.
+                maybe_applied = max(maybe_applied, outbox.last_number(self._connection))
+            displayed = self._displayed(mutations)
+            version_floors = self._version_floors(mutations, displayed)
             last_number = mutations[-1].number
             # The next time these are sent it is no longer sure that the server has not had them.
             self._connection.execute(
-                "UPDATE replica SET doubtful_number = max(doubtful_number, ?)", (max(doubtful, last_number),)
+                "UPDATE replica SET maybe_applied_number = max(maybe_applied_number, ?)", (max(maybe_applied, last_number),)
             )
         hashes, last = [], acked_hash
         for mutation in mutations:
             last = chain_hash(last, mutation)
             hashes.append(last)
-        return Push(acked_number, acked_hash, mutations, hashes, latest, doubtful, shown, risen)
+        return Push(acked_number, acked_hash, mutations, hashes, latest, maybe_applied, displayed, version_floors)
 
-    def _shown(self, mutations: Sequence[Mutation]) -> list[int]:
-        """The version at which each mutation's row is shown now; 0 where there is none."""
+    def _displayed(self, mutations: Sequence[Mutation]) -> list[int]:
+        """The version at which each mutation's row is displayed now; 0 where there is none."""
         ids: dict[str, set[str]] = {}
         for mutation in mutations:
             ids.setdefault(mutation.entity, set()).add(mutation.id)
@@ -143,14 +143,14 @@ class ReplicaStore:
             versions |= {(name, str(row_id)): int(version) for row_id, version in found}
         return [versions.get((mutation.entity, mutation.id), 0) for mutation in mutations]
 
-    def _risen(self, mutations: Sequence[Mutation], shown: Sequence[int]) -> list[int]:
-        """The version at which a mutation's row is shown, if it is above all that waits of it and this is the last; else 0."""
-        risen = [0] * len(mutations)
+    def _version_floors(self, mutations: Sequence[Mutation], displayed: Sequence[int]) -> list[int]:
+        """The version at which a mutation's row is displayed, if above all that waits of it and this is the last; else 0."""
+        version_floors = [0] * len(mutations)
         last = {(mutation.entity, mutation.id): place for place, mutation in enumerate(mutations)}
         for key, place in last.items():
-            if shown[place] > mutations[place].version and shown[place] > outbox.last_version(self._connection, *key):
-                risen[place] = shown[place]
-        return risen
+            if displayed[place] > mutations[place].version and displayed[place] > outbox.last_version(self._connection, *key):
+                version_floors[place] = displayed[place]
+        return version_floors
 
     def acknowledge(self, push: Push, pushed: Pushed) -> None:
         """Takes the verdicts."""
@@ -187,7 +187,8 @@ class ReplicaStore:
             self._check_fence()
             free = postponing.postpone(self._connection, frozenset(held), after, allowed)
             self._connection.execute(
-                "UPDATE replica SET doubtful_number = max(doubtful_number, ?)", (outbox.last_number(self._connection),)
+                "UPDATE replica SET maybe_applied_number = max(maybe_applied_number, ?)",
+                (outbox.last_number(self._connection),),
             )
         return free
 
@@ -306,11 +307,11 @@ class ReplicaStore:
                 become_new(self._connection)
         return Snapshot()
 
-    def recollections(self, sink: PullSink, history_counts: Mapping[Key, Told], limit: int) -> Iterator[Recollection]:
-        """See `LocalStore.recollections`."""
+    def recovery_parts(self, sink: PullSink, history_counts: Mapping[Key, HistoryCount], limit: int) -> Iterator[RecoveryPart]:
+        """See `LocalStore.recovery parts`."""
         assert isinstance(sink, Snapshot), "the sink is the one that begin_recovery gave"
         with sqlite_errors():
-            return recollections(self._connection, sink, history_counts, limit)
+            return recovery_parts(self._connection, sink, history_counts, limit)
 
     def finish_recovery(self, sink: PullSink, reached: Cursor, restored: int) -> int:
         """See `LocalStore.finish_recovery`."""
@@ -320,7 +321,7 @@ class ReplicaStore:
         with immediate(self._connection):
             self._check_fence()
             bootstrap.discard(self._connection)
-            forget_told(self._connection, sink)
+            forget_logged(self._connection, sink)
             set_aside.forget_all(self._connection)
             (own,) = self._replica("replica_id")
             foreign = self._apply(sink, own, known=None, standing=sink.standing)
@@ -347,7 +348,7 @@ class ReplicaStore:
         aside = spool.aside
         set_aside.keep(connection, aside)
         is_any_aside = set_aside.is_any(connection)
-        self._mark_told(spool, own)
+        self._mark_echoed(spool, own)
         waiting = outbox.waiting_rows(connection)
         mine = self._own_numbers(own, known)
         moved: set[str] = set()
@@ -378,11 +379,11 @@ class ReplicaStore:
         """A conflict as the server has it; one that was settled here stays settled until that is decided."""
         if (CONFLICT, theirs[0]) not in waiting:
             return theirs
-        return settlement.rebased(theirs, settlement.shown(self._connection, theirs[0]))
+        return settlement.rebased(theirs, settlement.displayed(self._connection, theirs[0]))
 
     def _holds(self, line: Sequence[Any], own: str) -> bool:
         """Whether an own line is in the history here. What was accepted under an id that was given up in a recovery, and has
-        waited again, may have gone from it: it was answered as merged then, since the server told it already."""
+        waited again, may have gone from it: it was answered as merged then, since the server had it in its log already."""
         if line[8] == own:
             return True
         return bool(self._connection.execute(_HOLDS, (line[2], line[1], line[5], line[4])).get)
@@ -394,20 +395,20 @@ class ReplicaStore:
         else:
             set_aside.forget_rows(self._connection, table, [str(row[0]) for row in rows])
 
-    def _mark_told(self, spool: Spool | Snapshot, own: str) -> None:
+    def _mark_echoed(self, spool: Spool | Snapshot, own: str) -> None:
         if outbox.is_empty(self._connection):
             return
-        (doubtful,) = self._replica("doubtful_number")
+        (maybe_applied,) = self._replica("maybe_applied_number")
         for table, rows in spool.batches():
             if table == HISTORY:
-                outbox.mark_told(self._connection, [outbox.told_line(row, own) for row in rows], doubtful)
+                outbox.mark_echoed(self._connection, [outbox.echoed_line(row, own) for row in rows], maybe_applied)
 
     def _own_numbers(self, own: str, known: str | None) -> _OwnNumbers:
         """The changes that are in the history since they were made, if they were accepted."""
         (acked_number,) = self._replica("acked_number")
         former: list[Any] = self._connection.execute("SELECT replica_id, acked_number FROM former_ids").fetchall()
         acked: dict[str, int] = {**dict(former), own: acked_number} if known is not None else {}
-        return _OwnNumbers(acked, {(own, number) for number in outbox.told_as_here(self._connection)})
+        return _OwnNumbers(acked, {(own, number) for number in outbox.echoed_unchanged(self._connection)})
 
     def _drop_refused(self, sink: Spool | Snapshot, lost: set[tuple[str, str]]) -> None:
         """A creation that the server refused stands in a conflict alone: no row comes with its lost change."""
@@ -444,21 +445,21 @@ class ReplicaStore:
 
     def _rebase(self, entity: Entity, server_row: Row) -> None:
         before = find(self._connection, entity, server_row["id"])
-        shown = rebase(entity, outbox.of_row(self._connection, entity.name, server_row["id"]), server_row)
+        displayed = rebase(entity, outbox.of_row(self._connection, entity.name, server_row["id"]), server_row)
         if before is not None:
-            shown["version"] = max(shown["version"], before["version"])
-            if all(shown[name] == before[name] for name in written_columns(entity)):
+            displayed["version"] = max(displayed["version"], before["version"])
+            if all(displayed[name] == before[name] for name in written_columns(entity)):
                 return
-        local_id = write_row(self._connection, entity, before, shown)
+        local_id = write_row(self._connection, entity, before, displayed)
         if entity is WORK_ITEM:
-            fulltext.index(self._connection, local_id, shown["title"], shown["metadata"], is_new=before is None)
+            fulltext.index(self._connection, local_id, displayed["title"], displayed["metadata"], is_new=before is None)
 
-    def rewrite_history(self, gone: Sequence[int], told: Sequence[Held]) -> None:
+    def rewrite_history(self, gone: Sequence[int], logged: Sequence[Held]) -> None:
         """Takes lines off the history, and adds others, as the server has them."""
         with immediate(self._connection):
             self._check_fence()
             self._connection.executemany("DELETE FROM history WHERE history_id = ?", [(place,) for place in gone])
-            self._connection.executemany(_INSERT_HISTORY, [(one.entity, one.entity_id, *one.line) for one in told])
+            self._connection.executemany(_INSERT_HISTORY, [(one.entity, one.entity_id, *one.line) for one in logged])
 
     def take_new_identity(self) -> None:
         """A new random id; the queue is kept and numbered from 1."""
@@ -468,26 +469,26 @@ class ReplicaStore:
 
 
 def become_new(connection: apsw.Connection) -> None:
-    """A new random id, within the caller's transaction; what waits is numbered from 1 and doubtful."""
+    """A new random id, within the caller's transaction; what waits is numbered from 1 and maybe applied."""
     connection.execute("INSERT OR REPLACE INTO former_ids SELECT replica_id, acked_number FROM replica")
     waiting = outbox.renumber(connection)
     connection.execute(
-        "UPDATE replica SET replica_id = ?, acked_number = 0, acked_hash = ?, doubtful_number = ?",
+        "UPDATE replica SET replica_id = ?, acked_number = 0, acked_hash = ?, maybe_applied_number = ?",
         (str(uuid.uuid4()), EMPTY_HASH, waiting),
     )
 
 
 class _OwnNumbers(NamedTuple):
-    """Numbers of this replica's changes: by id up to which, and those that wait but were told."""
+    """Numbers of this replica's changes: by id up to which, and those that wait but were echoed."""
 
     acked: dict[str, int]
-    told: set[tuple[str, int]]
+    logged: set[tuple[str, int]]
 
     def include(self, replica_id: str | None, number: int | None) -> bool:
         """Whether that change is one of them."""
         if replica_id is None or number is None:
             return False
-        return number <= self.acked.get(replica_id, 0) or (replica_id, number) in self.told
+        return number <= self.acked.get(replica_id, 0) or (replica_id, number) in self.logged
 
 
 def _may_move(outcome: str, fields: str) -> bool:

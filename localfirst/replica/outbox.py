@@ -20,14 +20,14 @@ _NEXT = f"{_SELECT} ORDER BY o.history_id LIMIT ?"
 _OF_ROW = """
     SELECT o.number, o.txn, h.entity, h.entity_id, o.base_version, h.version, h.by, h.at, h.fields
     FROM history AS h CROSS JOIN outbox AS o USING (history_id)
-    WHERE h.entity_id = ? AND h.entity = ? AND NOT o.told ORDER BY o.history_id
+    WHERE h.entity_id = ? AND h.entity = ? AND NOT o.echoed ORDER BY o.history_id
 """
-AS_HERE = 1
-OTHERWISE = 2
-"""How a pull told a change that waits (`outbox.told`; 0: not at all): just as it is in the history here, or in another way."""
+ECHOED_UNCHANGED = 1
+ECHOED_CHANGED = 2
+"""How a pull echoed a waiting change (`outbox.echoed`; 0: not at all): as it is in the history here, or in another way."""
 
-_TOLD = """
-    UPDATE outbox SET told = ?6 WHERE history_id IN (
+_ECHOED = """
+    UPDATE outbox SET echoed = ?6 WHERE history_id IN (
         SELECT h.history_id FROM history AS h CROSS JOIN outbox AS o USING (history_id)
         WHERE h.entity_id = ?2 AND h.entity = ?1 AND h.at = ?3 AND h.by IS ?4 AND (o.number = ?5 OR o.number <= ?7)
     )
@@ -74,7 +74,7 @@ def last_version(connection: apsw.Connection, entity: str, row_id: str) -> int:
 
 def waiting_rows(connection: apsw.Connection) -> set[tuple[str, str]]:
     """(entity, id) of every row with such a change."""
-    sql = "SELECT DISTINCT h.entity, h.entity_id FROM outbox CROSS JOIN history AS h USING (history_id) WHERE NOT told"
+    sql = "SELECT DISTINCT h.entity, h.entity_id FROM outbox CROSS JOIN history AS h USING (history_id) WHERE NOT echoed"
     return {(entity, row_id) for entity, row_id in connection.execute(sql)}
 
 
@@ -88,7 +88,7 @@ def moved_items(connection: apsw.Connection) -> set[str]:
     """The work items with a waiting change of their parent."""
     sql = """
         SELECT DISTINCT h.entity_id FROM outbox CROSS JOIN history AS h USING (history_id)
-        WHERE h.entity = 'work_item' AND instr(h.fields, '"parent_id"') AND NOT told
+        WHERE h.entity = 'work_item' AND instr(h.fields, '"parent_id"') AND NOT echoed
     """
     return {row_id for (row_id,) in connection.execute(sql)}
 
@@ -111,30 +111,30 @@ def row_waits(connection: apsw.Connection, row_id: str) -> bool:
     return bool(connection.execute(sql, (row_id,)).get)
 
 
-def mark_told(
-    connection: apsw.Connection, lines: Iterable[tuple[str, str, str, str | None, int | None, int]], doubtful: int
+def mark_echoed(
+    connection: apsw.Connection, lines: Iterable[tuple[str, str, str, str | None, int | None, int]], maybe_applied: int
 ) -> None:
     """The server's log tells these changes: they wait for their verdicts alone.
 
     Args:
         lines: (entity, entity id, at, by, number or None if it was pushed under another id, `AS_HERE` or `OTHERWISE`).
-        doubtful: changes up to this number may have been pushed under an id that the replica gave up.
+        maybe_applied: changes up to this number may have been pushed under an id that the replica gave up.
     """
-    connection.executemany(_TOLD, [(*line, doubtful) for line in lines])
+    connection.executemany(_ECHOED, [(*line, maybe_applied) for line in lines])
 
 
-def forget_told(connection: apsw.Connection) -> None:
-    """No pull has told any of what waits."""
-    connection.execute("UPDATE outbox SET told = 0")
+def forget_echoed(connection: apsw.Connection) -> None:
+    """No pull has echoed any of what waits."""
+    connection.execute("UPDATE outbox SET echoed = 0")
 
 
-def told_line(line: Sequence[Any], own: str) -> tuple[str, str, str, str | None, int | None, int]:
+def echoed_line(line: Sequence[Any], own: str) -> tuple[str, str, str, str | None, int | None, int]:
     """A `HistoryRow` as `mark_told` takes it, in a replica whose id is `own`."""
     mine = line[8] == own and line[9] is not None  # what was brought back to a server has no number, whoever brought it
-    how = AS_HERE if mine and line[6] == "accepted" else OTHERWISE
+    how = ECHOED_UNCHANGED if mine and line[6] == "accepted" else ECHOED_CHANGED
     return line[1], line[2], line[5], line[4], line[9] if mine else None, how
 
 
-def told_as_here(connection: apsw.Connection) -> list[int]:
-    """The numbers of the waiting changes that a pull told just as they are here."""
-    return [number for (number,) in connection.execute("SELECT number FROM outbox WHERE told = ?", (AS_HERE,))]
+def echoed_unchanged(connection: apsw.Connection) -> list[int]:
+    """The numbers of the waiting changes that a pull echoed just as they are here."""
+    return [number for (number,) in connection.execute("SELECT number FROM outbox WHERE echoed = ?", (ECHOED_UNCHANGED,))]

@@ -2,7 +2,8 @@
 them is not.
 
 Every page that looks like a leaf of a table is read (sections 1.6, 2.1 and 2.3 of SQLite's file format); whose rows they are
-has to be told from what they hold. A page that is no longer in use may hold rows of earlier: the caller takes the newest.
+has to be distinguished from what they hold. A page that is no longer in use may hold rows of earlier: the caller takes the
+newest.
 """
 
 from __future__ import annotations

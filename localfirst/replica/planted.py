@@ -68,7 +68,7 @@ def planted(connection: apsw.Connection, version: int) -> list[Planted]:
         names.add(name)
         if ours is not None:
             if ours != (table, normalised(sql)):
-                found.append(Planted(kind, name, f"the {kind} {_shown(name)} is not as localfirst makes it"))
+                found.append(Planted(kind, name, f"the {kind} {_displayed(name)} is not as localfirst makes it"))
         elif not _is_made_at_work(kind, name, table, sql, rows):
             found.append(_extra(kind, name, table))
     missing = (key for key in expected if not key[1].startswith("sqlite_autoindex_"))
@@ -77,11 +77,11 @@ def planted(connection: apsw.Connection, version: int) -> list[Planted]:
 
 
 def _extra(kind: str, name: str, table: str) -> Planted:
-    on = f" on {_shown(table)}" if table != name else ""
-    return Planted(kind, name, f"it has a {kind} {_shown(name)}{on}, which is not localfirst's")
+    on = f" on {_displayed(table)}" if table != name else ""
+    return Planted(kind, name, f"it has a {kind} {_displayed(name)}{on}, which is not localfirst's")
 
 
-def _shown(name: str) -> str:
+def _displayed(name: str) -> str:
     """A name that somebody else has chosen, as part of a sentence."""
     return repr(name[:80]) if not _WORD.fullmatch(name[:80]) else name[:80]
 

@@ -1,4 +1,4 @@
-"""Which work item a ref, or the beginning of an id, names in this replica, and how much of a ref has to be shown.
+"""Which work item a ref, or the beginning of an id, names in this replica, and how much of a ref has to be displayed.
 
 Counterpart: the column `ref` of `work_items`, which is written with the row by `REF_OF_ID`, a function of our connections.
 """
@@ -10,22 +10,22 @@ from collections.abc import Iterable
 from typing import Any
 
 import apsw
-from localfirst_schema.refs import SHOWN_MIN, begins, number_of, ref_of, shared_symbols, span
+from localfirst_schema.refs import DISPLAYED_MIN, begins, number_of, ref_of, shared_symbols, span
 
 REF_OF_ID = "localfirst_ref_of_id"
 
-CANDIDATES_TOLD = 5
+CANDIDATES_LISTED = 5
 
 _SHARED = f"""
     SELECT key, (SELECT max(ref) FROM work_items WHERE ref < value), (SELECT min(ref) FROM work_items WHERE ref > value)
     FROM json_each(?)
     WHERE EXISTS (
-        SELECT 1 FROM work_items WHERE ref >= value & ~{(span("g" + "0" * (SHOWN_MIN - 1))[1]) - 1}
-            AND ref <= value | {span("g" + "0" * (SHOWN_MIN - 1))[1] - 1} AND ref <> value
+        SELECT 1 FROM work_items WHERE ref >= value & ~{(span("g" + "0" * (DISPLAYED_MIN - 1))[1]) - 1}
+            AND ref <= value | {span("g" + "0" * (DISPLAYED_MIN - 1))[1] - 1} AND ref <> value
     )
 """
-_BY_ID = f"SELECT id FROM work_items WHERE id >= ? AND id < ? ORDER BY id LIMIT {CANDIDATES_TOLD + 1}"
-_BY_REF = f"SELECT id FROM work_items WHERE ref >= ? AND ref < ? ORDER BY ref LIMIT {CANDIDATES_TOLD + 1}"
+_BY_ID = f"SELECT id FROM work_items WHERE id >= ? AND id < ? ORDER BY id LIMIT {CANDIDATES_LISTED + 1}"
+_BY_REF = f"SELECT id FROM work_items WHERE ref >= ? AND ref < ? ORDER BY ref LIMIT {CANDIDATES_LISTED + 1}"
 _FILL = f"UPDATE work_items SET ref = {REF_OF_ID}(id) WHERE ref IS NULL"
 
 
@@ -43,7 +43,7 @@ def fill(connection: apsw.Connection) -> None:
     connection.execute(_FILL)
 
 
-def shown_refs(connection: apsw.Connection, item_ids: Iterable[str]) -> list[str]:
+def displayed_refs(connection: apsw.Connection, item_ids: Iterable[str]) -> list[str]:
     """The ref of each item, with as many symbols as tell it from those of all others: one query."""
     numbers = [number_of(item_id) for item_id in item_ids]
     refs = [ref_of(number) for number in numbers]
@@ -51,7 +51,7 @@ def shown_refs(connection: apsw.Connection, item_ids: Iterable[str]) -> list[str
     for place, before, after in rows:
         number = numbers[place]
         shared = max(shared_symbols(number, other) for other in (before, after) if other is not None)
-        refs[place] = ref_of(number, max(SHOWN_MIN, shared + 1))
+        refs[place] = ref_of(number, max(DISPLAYED_MIN, shared + 1))
     return refs
 
 

@@ -1,6 +1,6 @@
 """What a pull could not take: a table of the replica, nearly always empty.
 
-A row whose newest state could not be taken is shown as it was before, if it was here before, and cannot be changed here.
+A row whose newest state could not be taken is displayed as it was before, if it was here before, and cannot be changed here.
 Counterpart: `localfirst_sync.sieve`.
 """
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("localfirst.sync")
 
-SHOWN = 5
+DISPLAYED = 5
 """So many are named by `sync_status` and `doctor`; the table holds all."""
 
 IS_ANY = "SELECT EXISTS (SELECT 1 FROM set_aside)"
@@ -52,7 +52,7 @@ def keep(connection: apsw.Connection, misfits: Sequence[Misfit]) -> None:
 
 
 def fetch_again(connection: apsw.Connection, entity: str, row_id: str, why: str) -> None:
-    """What is shown of a row or conflict is not the server's, which the next round fetches. Within the caller's transaction."""
+    """What is displayed of a row or conflict is not the server's; the next round fetches that. In the caller's transaction."""
     kind, table = ("row", ENTITY[entity].table) if entity in ENTITY else ("conflict", "conflicts")
     connection.execute(_KEEP, (kind, table, row_id, 0, "{}", why, timestamps.now(), 0))
 
@@ -129,8 +129,8 @@ def mark_asked(connection: apsw.Connection) -> None:
     connection.execute("UPDATE set_aside SET limits = ? WHERE limits < ? AND kind <> 'chunk'", (GENERATION, GENERATION))
 
 
-def told(connection: apsw.Connection) -> Mapping[str, Any]:
+def summary(connection: apsw.Connection) -> Mapping[str, Any]:
     """How many there are, and the first few."""
     columns = ("kind", "table", "id", "reason", "at")
-    first = [dict(zip(columns, row, strict=True)) for row in connection.execute(_FIRST, (SHOWN,))]
+    first = [dict(zip(columns, row, strict=True)) for row in connection.execute(_FIRST, (DISPLAYED,))]
     return {"count": connection.execute("SELECT count(*) FROM set_aside").get, "first": first}

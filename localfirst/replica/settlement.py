@@ -10,15 +10,15 @@ from localfirst_sync.conflict import SETTLING_FIELDS
 from localfirst_sync.ports import CONFLICT_COLUMNS, CONFLICT_TABLE
 
 _PLACES = tuple(place for place, name in enumerate(CONFLICT_COLUMNS) if name in SETTLING_FIELDS)
-_SHOWN = f"SELECT {', '.join(CONFLICT_COLUMNS)} FROM {CONFLICT_TABLE} WHERE id = ?"
+_DISPLAYED = f"SELECT {', '.join(CONFLICT_COLUMNS)} FROM {CONFLICT_TABLE} WHERE id = ?"
 _PUT = (
     f"INSERT OR REPLACE INTO {CONFLICT_TABLE} ({', '.join(CONFLICT_COLUMNS)}) VALUES ({', '.join('?' * len(CONFLICT_COLUMNS))})"
 )
 
 
-def shown(connection: apsw.Connection, conflict_id: str) -> Sequence[Any] | None:
-    """A conflict as it is shown here, in the order of `CONFLICT_COLUMNS`; None if there is none."""
-    found: list[Any] = connection.execute(_SHOWN, (conflict_id,)).fetchall()
+def displayed(connection: apsw.Connection, conflict_id: str) -> Sequence[Any] | None:
+    """A conflict as it is displayed here, in the order of `CONFLICT_COLUMNS`; None if there is none."""
+    found: list[Any] = connection.execute(_DISPLAYED, (conflict_id,)).fetchall()
     return found[0] if found else None
 
 

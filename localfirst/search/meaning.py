@@ -46,7 +46,7 @@ class MeaningIndex:
     def __init__(self, provider: EmbeddingProvider) -> None:
         self._provider = provider
         self._matrix = VectorMatrix(provider)
-        self._was_told = False
+        self._was_reported = False
 
     def catch_up(self, connection: apsw.Connection, budget_s: float) -> None:
         """Brings the stored vectors up to date as far as time allows. A failure is no failure of the search."""
@@ -66,6 +66,6 @@ class MeaningIndex:
 
     def _tell(self, error: Exception) -> None:
         # Another process that is writing just now is no news: the next search goes on with the queue.
-        level = logging.DEBUG if self._was_told or isinstance(error.__cause__, apsw.BusyError) else logging.WARNING
-        self._was_told |= level == logging.WARNING
+        level = logging.DEBUG if self._was_reported or isinstance(error.__cause__, apsw.BusyError) else logging.WARNING
+        self._was_reported |= level == logging.WARNING
         logger.log(level, "searching by meaning is not, or not fully, possible at the moment: %s", error)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from localfirst.settings.displayed import displayed
 from localfirst.settings.load import Sources, resolve
 from localfirst.settings.origin import KEYS, Origin, chosen, never_in_a_checkout
 from localfirst.settings.settings import Settings
-from localfirst.settings.shown import shown
 
 
 class InFile(NamedTuple):
@@ -40,7 +40,7 @@ def in_file(sources: Sources) -> list[InFile]:
     return [
         InFile(
             name,
-            shown(name, value),
+            displayed(name, value),
             name not in now,
             name not in allowed,
             _why(name, name in now, name in allowed, name in nearer),
@@ -54,7 +54,7 @@ def in_force(sources: Sources) -> list[InForce]:
     found, _ = chosen(sources.said)
     settings: Settings = resolve(sources)
     listed = [
-        InForce(name, shown(name, found[name].value), str(found[name].origin))
+        InForce(name, displayed(name, found[name].value), str(found[name].origin))
         for name in KEYS
         if name in found and name not in settings.untrusted
     ]

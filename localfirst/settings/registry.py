@@ -1,7 +1,7 @@
 """What this user's programs remember beside the replicas: small tables of JSON, each a private file of its own.
 
 A table is read whole and replaced whole, so that a reader never sees half of one; who changes it holds its lock. What is not
-there is empty. A table that cannot be read counts as empty (nothing is allowed then, nothing is known), is told of in the log,
+there is empty. A table that cannot be read counts as empty (nothing is allowed then, nothing is known), is reported in the log,
 and is set aside by the next change, never overwritten.
 """
 

@@ -9,11 +9,11 @@ from localfirst.settings.placing import Placing
 
 
 class Settings(NamedTuple):
-    """All settings of one project. `database_url` and `embedding_token` are secrets: never logged, shown or stored.
+    """All settings of one project. `database_url` and `embedding_token` are secrets: never logged, displayed or stored.
 
     Attributes:
         untrusted: names of the settings in the checkout's file that were ignored, sorted.
-        is_name_withheld: the project's name is among them, and nothing else names the project: no server is told of it.
+        is_name_withheld: the project's name is among them, and nothing else names the project: no server is informed of it.
         named_by_user: whether the project's name is what the user (or a file that he has allowed) says.
         placing: how the replica was found; None where the user has named its file.
     """

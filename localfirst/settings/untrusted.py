@@ -27,7 +27,7 @@ def first_warnings(settings: Settings) -> list[str]:
 
 
 def check_name(settings: Settings) -> None:
-    """Raises UnavailableError if the project's name stands in a file that was not allowed alone: no server is told of it."""
+    """Raises UnavailableError if the project's name stands in a file alone that was not allowed: no server learns of it."""
     if settings.is_name_withheld:
         raise UnavailableError(
             f"only {FILE_NAME} names this project, and you have not allowed that file, so nothing is sent to the server:"

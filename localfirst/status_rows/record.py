@@ -80,7 +80,7 @@ def record_row(
 
     Args:
         kept: texts, each with the reason why it is here where that is not that it belongs to no entry.
-        created: the rows that this migration writes, whose mapped values are told.
+        created: the rows that this migration writes, whose mapped values are reported.
     """
     blocks = list(kept)
     mapped = [

@@ -1,8 +1,8 @@
 """The fields of a change, with values as rows have them.
 
-What somebody changed by SQL is told by the log with times as PostgreSQL writes them into JSON: in UTC with an offset, in boards
-from before in the time zone of whoever wrote. Whoever carries a change out, or compares it with a row, reads it here, so that
-one moment is one text everywhere.
+What somebody changed by SQL stands in the log with times as PostgreSQL writes them into JSON: in UTC with an offset, in
+boards from before in the time zone of whoever wrote. Whoever carries a change out, or compares it with a row, reads it here, so
+that one moment is one text everywhere.
 """
 
 from __future__ import annotations

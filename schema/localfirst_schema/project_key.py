@@ -1,6 +1,6 @@
 """The key of a project's name: names that one forge takes for one repository have one key, and projects are looked up by it.
 
-A name is shown as it was given, and a project's id is given once: the key says nothing of either. On the forges below case,
+A name is displayed as it was given, and a project's id is given once: the key says nothing of either. On the forges below case,
 `www.`, `.git`, the user and the usual ports do not count, and the hosts that answer ssh for them are they themselves; Azure
 DevOps writes one repository in several ways. Everywhere else a name is its own key, since nobody but the host knows what it
 takes for equal.

@@ -2,7 +2,7 @@
 
 A ref is made of the SHA-256 of the id's 16 bytes: the first 4 bits choose its letter, each further 5 bits a symbol. By its
 letter it is never the beginning of an id, nor a number; the alphabets have no `i`, `l`, `o` and `u`, which people misread.
-Everybody computes the same ref of an id; how many of its symbols are shown depends on which other items there are.
+Everybody computes the same ref of an id; how many of its symbols are displayed depends on which other items there are.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ LETTERS = "ghjkmnpqrstvwxyz"
 SYMBOLS = "0123456789abcdefghjkmnpqrstvwxyz"
 """What follows the letter."""
 
-SHOWN_MIN, GIVEN_MIN = 6, 4
-"""How many symbols of a ref are shown at least, and how many have to be given."""
+DISPLAYED_MIN, GIVEN_MIN = 6, 4
+"""How many symbols of a ref are displayed at least, and how many have to be given."""
 
 LENGTH = 12
 """How many symbols a replica keeps: of a million items two share as many by a chance of one in a million."""
@@ -38,14 +38,14 @@ def number_of(item_id: str) -> int:
     return int.from_bytes(digest[:8], "big") >> 64 - BITS
 
 
-def ref_of(number: int, length: int = SHOWN_MIN) -> str:
+def ref_of(number: int, length: int = DISPLAYED_MIN) -> str:
     """The first symbols of the ref with this number."""
     rest = [SYMBOLS[number >> shift & 31] for shift in range(BITS - 9, BITS - 4 - 5 * length, -5)]
     return LETTERS[number >> BITS - 4] + "".join(rest)
 
 
 def short_ref(item_id: str) -> str:
-    """The ref of an id, as short as refs are shown."""
+    """The ref of an id, as short as refs are displayed."""
     return ref_of(number_of(item_id))
 
 

@@ -579,7 +579,7 @@ class CodeFound(_Part):
     repository: str
     repository_path: str | None
     repository_gone: bool
-    """Its directory is no longer there: what is shown is what was indexed last."""
+    """Its directory is no longer there: what is displayed is what was indexed last."""
     kind: str
     chunk_start_line: int
     chunk_end_line: int

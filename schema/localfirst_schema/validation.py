@@ -16,7 +16,7 @@ from pydantic import BaseModel
 from localfirst_schema.coercion import coerced
 from localfirst_schema.errors import ValidationError
 
-MAX_ERRORS_TOLD = 20
+MAX_ERRORS_LISTED = 20
 MAX_ERRORS_IN_SENTENCE = 4
 
 
@@ -54,27 +54,27 @@ def as_validation_error(
     Args:
         given: what was validated.
         prefix: the name of the field that held it.
-        known: the arguments that there are, to be told when one is not known.
+        known: the arguments that there are, to be named when one is not known.
         advice: what to do, as the end of the sentence.
     """
-    found = mistakes(error, given, prefix, known)[:MAX_ERRORS_TOLD]
-    told = [f"{one['field']} {one['constraint']}" for one in found[:MAX_ERRORS_IN_SENTENCE]]
+    found = mistakes(error, given, prefix, known)[:MAX_ERRORS_LISTED]
+    logged = [f"{one['field']} {one['constraint']}" for one in found[:MAX_ERRORS_IN_SENTENCE]]
     if len(found) > MAX_ERRORS_IN_SENTENCE:
-        told.append(f"{len(found) - MAX_ERRORS_IN_SENTENCE} more are listed in the details")
+        logged.append(f"{len(found) - MAX_ERRORS_IN_SENTENCE} more are listed in the details")
     more: dict[str, Any] = {"errors": found} if len(found) > 1 else {}
-    return ValidationError(found[0]["field"], found[0]["constraint"], f"{'; '.join(told)}: {advice}.", **more)
+    return ValidationError(found[0]["field"], found[0]["constraint"], f"{'; '.join(logged)}: {advice}.", **more)
 
 
 def mistakes(error: pydantic.ValidationError, given: dict[str, Any], prefix: str, known: Sequence[str]) -> list[Mistake]:
     """Every field that breaks a rule, once."""
     constraints: dict[str, list[str]] = {}
     for one in error.errors(include_url=False):
-        told = constraints.setdefault(_field(given, one["loc"], one["type"], prefix), [])
+        logged = constraints.setdefault(_field(given, one["loc"], one["type"], prefix), [])
         constraint = _constraint(one, known)
-        if constraint not in told:
-            told.append(constraint)
+        if constraint not in logged:
+            logged.append(constraint)
     # Several errors of one field are the alternatives of a union, none of which fits.
-    return [Mistake(field=field, constraint=" or ".join(told)) for field, told in constraints.items()]
+    return [Mistake(field=field, constraint=" or ".join(logged)) for field, logged in constraints.items()]
 
 
 def _field(given: dict[str, Any], location: tuple[int | str, ...], kind: str, prefix: str) -> str:

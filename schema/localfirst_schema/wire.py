@@ -31,7 +31,7 @@ class Mutation(msgspec.Struct, frozen=True, array_like=True):
         number: counts the replica's mutations, from 1, without a gap.
         txn: mutations with equal `txn` were one act and stand or fall together.
         base_version: the version that the change was made from; 0 creates the row.
-        version: the version that the replica has shown since.
+        version: the version that the replica has displayed since.
         fields: JSON text of `Fields`.
     """
 

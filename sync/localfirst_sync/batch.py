@@ -23,7 +23,7 @@ from localfirst_schema.wire import Fields, Mutation, Row, decode_fields, encode_
 from localfirst_sync import sieve
 from localfirst_sync.conflict import CONFLICT, Draft, Record, settles, trees
 from localfirst_sync.decision import Outcome, decide, raised, refused
-from localfirst_sync.pasts import changes
+from localfirst_sync.divergence import changes
 from localfirst_sync.structure import Key, Structure
 
 PAYLOAD_CHARS_MAX = FIELDS_BYTES_MAX // 8
@@ -40,13 +40,13 @@ class Change(NamedTuple):
 
     Attributes:
         entity: None for changes of conflicts, and for entities that this server's engine does not know.
-        unfit: why it can be no change of a row, or None; such a one becomes a conflict with its payload.
+        invalid: why it can be no change of a row, or None; such a one becomes a conflict with its payload.
     """
 
     mutation: Mutation
     entity: Entity | None
     fields: Fields
-    unfit: str | None
+    invalid_reason: str | None
 
     @property
     def key(self) -> Key:
@@ -76,7 +76,7 @@ class Settled(NamedTuple):
     part: Fields = MappingProxyType({})  # type: ignore[assignment]  # nobody writes to it
 
 
-class Stand(NamedTuple):
+class Savepoint(NamedTuple):
     """Rows (None: not there) and conflicts as they stood at some moment."""
 
     rows: dict[Key, Row | None]
@@ -84,7 +84,7 @@ class Stand(NamedTuple):
 
 
 def read(mutations: Iterable[Mutation]) -> list[Change]:
-    """Decodes mutations. One that makes no sense is marked `unfit`, not refused: it must not block the queue."""
+    """Decodes mutations. One that makes no sense is marked `invalid_reason`, not refused: it must not block the queue."""
     return [_read(mutation) for mutation in mutations]
 
 
@@ -100,9 +100,9 @@ class Batch:
         rows: the server's rows that the changes name, as far as they exist.
         conflicts: the server's conflicts that the changes name, as far as they exist.
         structure: what may stand against the changes, or None when none of them can touch the structure.
-        shown: mutation number → the version at which its replica shows the row by now.
-        told: of rows that are not there, the highest version that the history tells.
-        risen: mutation number → a version that the row has to come to stand past in any case (`Push.risen`).
+        displayed: mutation number → the version at which its replica shows the row by now.
+        logged: of rows that are not there, the highest version that the history tells.
+        version_floors: mutation number → a version that the row has to come to stand past in any case (`Push.version_floors`).
         aside: rows in a state that no client can take; nothing is decided on them, and they stay as they are.
     """
 
@@ -111,15 +111,15 @@ class Batch:
         rows: Mapping[Key, Row],
         conflicts: Mapping[str, Record],
         structure: Structure | None,
-        shown: Mapping[int, int] = _NO_VERSIONS,
-        told: Mapping[Key, int] = _NO_VERSIONS,
-        risen: Mapping[int, int] = _NO_VERSIONS,
+        displayed: Mapping[int, int] = _NO_VERSIONS,
+        logged: Mapping[Key, int] = _NO_VERSIONS,
+        version_floors: Mapping[int, int] = _NO_VERSIONS,
         aside: Set[Key] = frozenset(),
     ) -> None:
         self._aside = aside
-        self._shown = shown
-        self._risen = risen
-        self._told: dict[Key, int] = dict(told)
+        self._displayed = displayed
+        self._version_floors = version_floors
+        self._logged: dict[Key, int] = dict(logged)
         self.rows: dict[Key, Row] = dict(rows)
         self.conflicts: dict[str, Record] = dict(conflicts)
         self._structure = structure
@@ -127,10 +127,10 @@ class Batch:
             for (name, row_id), row in rows.items():
                 structure.note(ENTITY[name], row_id, row)
 
-    def decide(self, act: Act, barred: str | None = None) -> list[Settled]:
-        """Decides one act. `barred` says why it must become a conflict although nothing else stands against it."""
-        if barred is not None:
-            return [self._conflicted(_made_storable(change), barred) for change in act]
+    def decide(self, act: Act, forced_reason: str | None = None) -> list[Settled]:
+        """Decides one act. `forced_reason` says why it must become a conflict although nothing else stands against it."""
+        if forced_reason is not None:
+            return [self._conflicted(_made_storable(change), forced_reason) for change in act]
         if len(act) == 1:
             return [self._alone(act[0])]
         return self._together(act)
@@ -139,31 +139,31 @@ class Batch:
         """The ids from the root down to a work item."""
         return [work_item_id] if self._structure is None else self._structure.ancestry(work_item_id)
 
-    def stand(self, act: Act) -> Stand:
+    def savepoint(self, act: Act) -> Savepoint:
         """How the rows and conflicts that an act names stand now."""
-        return Stand(
+        return Savepoint(
             {change.key: self.rows.get(change.key) for change in act},
             {c.mutation.id: self.conflicts[c.mutation.id] for c in act if c.mutation.id in self.conflicts},
         )
 
-    def restore(self, stand: Stand) -> None:
+    def restore(self, savepoint: Savepoint) -> None:
         """Lets rows and conflicts stand as they did."""
-        for key, row in stand.rows.items():
+        for key, row in savepoint.rows.items():
             self._set(key, row)
-        self.conflicts |= stand.conflicts
+        self.conflicts |= savepoint.conflicts
 
     def _alone(self, change: Change) -> Settled:
-        mutation, entity, fields, unfit = change
-        if unfit is not None:
-            return self._conflicted(change, unfit)
+        mutation, entity, fields, invalid_reason = change
+        if invalid_reason is not None:
+            return self._conflicted(change, invalid_reason)
         if entity is None:
             return self._settle_conflict(change)
         key = change.key
         if key in self._aside:
             return self._conflicted(change, SET_ASIDE)
         current = self.rows.get(key)
-        shown, risen = self._shown.get(mutation.number, 0), self._risen.get(mutation.number, 0)
-        decision = decide(entity, mutation, fields, current, shown, self._told.get(key, 0), risen)
+        displayed, version_floor = self._displayed.get(mutation.number, 0), self._version_floors.get(mutation.number, 0)
+        decision = decide(entity, mutation, fields, current, displayed, self._logged.get(key, 0), version_floor)
         row = decision.row
         if self._structure is not None and row is not None and row is not current:
             objection = self._structure.objection(entity, current, row)
@@ -180,12 +180,12 @@ class Batch:
         return Settled(change, "conflict", version, draft, part)
 
     def _together(self, act: Act) -> list[Settled]:
-        before = self.stand(act)
+        before = self.savepoint(act)
         done = []
         for change in act:
             settled = self._alone(change)
             done.append(settled)
-            if settled.outcome in ("conflict", "lost") and (change.fields or change.unfit):
+            if settled.outcome in ("conflict", "lost") and (change.fields or change.invalid_reason):
                 self.restore(before)
                 reason = settled.draft.reason if settled.draft else "claimed"
                 return [self._conflicted(one, reason if one is change else "act") for one in act]
@@ -196,16 +196,16 @@ class Batch:
 
         What the row says already is nothing to settle: a change of which nothing else is left is lost, without a conflict.
         """
-        mutation, entity, fields, unfit = change
+        mutation, entity, fields, invalid_reason = change
         if mutation.entity == CONFLICT:
             return Settled(change, "lost", mutation.version, None)
         current = None if change.key in self._aside else self.rows.get(change.key)
-        if unfit is None and entity is not None:
+        if invalid_reason is None and entity is not None:
             base, mine = trees(refused(entity, mutation, fields, current, reason).clashes)
         else:
             base, mine = ({name: sides.get(side) for name, sides in fields.items()} for side in ("old", "new"))
         if current is not None:
-            self._set(change.key, raised(mutation, current, self._shown.get(mutation.number, 0)))
+            self._set(change.key, raised(mutation, current, self._displayed.get(mutation.number, 0)))
         version = self._tells(change) if current is None else self.rows[change.key]["version"]
         if not (base or mine):
             return Settled(change, "lost", version, None)
@@ -214,7 +214,7 @@ class Batch:
     def _tells(self, change: Change) -> int:
         """The version of a change of a row that is not there; the history tells it from now on."""
         version = change.mutation.version
-        self._told[change.key] = max(version, self._told.get(change.key, 0))
+        self._logged[change.key] = max(version, self._logged.get(change.key, 0))
         return version
 
     def _settle_conflict(self, change: Change) -> Settled:
@@ -246,7 +246,7 @@ def _read(mutation: Mutation) -> Change:
     if not (0 <= mutation.base_version <= VERSION_MAX and 1 <= mutation.version <= VERSION_MAX):
         # A row is raised past the versions of what clashes with it: never past all versions.
         return Change(_with_versions_clipped(mutation), entity, fields, "invalid_version")
-    return Change(mutation, entity, fields, _unfitness(mutation, entity, fields))
+    return Change(mutation, entity, fields, _invalid_reason(mutation, entity, fields))
 
 
 def _with_versions_clipped(mutation: Mutation) -> Mutation:
@@ -254,7 +254,7 @@ def _with_versions_clipped(mutation: Mutation) -> Mutation:
     return msgspec.structs.replace(mutation, base_version=base, version=version)
 
 
-def _unfitness(mutation: Mutation, entity: Entity | None, fields: Fields) -> str | None:
+def _invalid_reason(mutation: Mutation, entity: Entity | None, fields: Fields) -> str | None:
     for sides in fields.values():
         if "old" not in sides or "new" not in sides:
             return "unreadable"
@@ -288,7 +288,7 @@ def _made_storable(change: Change) -> Change:
     by = None if mutation.by is None else _plain(mutation.by)[:NAME_CHARS_MAX]
     mutation = msgspec.structs.replace(mutation, at=at, by=by, entity=_plain(mutation.entity)[:NAME_CHARS_MAX])
     if "\\u" in mutation.fields or _plain(mutation.fields) != mutation.fields or not sieve.fields_fit(mutation.fields):
-        return _unreadable(mutation, change.entity, change.unfit or "unreadable")
+        return _unreadable(mutation, change.entity, change.invalid_reason or "unreadable")
     return change._replace(mutation=mutation)
 
 

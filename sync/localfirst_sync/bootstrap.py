@@ -35,13 +35,13 @@ def bootstrap(local: LocalStore, remote: RemoteStore, progress: Progress | None 
     staging = local.begin_bootstrap()
     if staging.cursor != BEGINNING:
         logger.info("the first fill of the replica goes on behind %s", staging.place)
-    told = staging if progress is None else _Counted(staging, progress)
+    logged = staging if progress is None else _Counted(staging, progress)
     try:
-        remote.snapshot(told)
+        remote.snapshot(logged)
     except ServerWasRestored:
         logger.warning("PostgreSQL was restored to an older state; the first fill of the replica begins anew")
         local.discard_bootstrap()
-        remote.snapshot(told)
+        remote.snapshot(logged)
     sink = local.begin_pull()
     # A server that was set back meanwhile, but not as far as the cursor, has another past than what is staged, or has lost what
     # it had acknowledged.

@@ -4,7 +4,7 @@
 server row   the change           case                                                        outcome
 ===========  ===================  ==========================================================  =================
 absent       creates              nobody else made it                                         accepted
-absent       creates              one that was refused has shown this version                 merged
+absent       creates              one that was refused has displayed this version                 merged
 absent       updates, deletes     the server never had the row, or lost it                    conflict: missing
 absent       says nothing         there is nothing to say it of                               lost
 deleted      creates              re-creation revives the tombstone                           merged
@@ -24,9 +24,9 @@ A change "says nothing" when it has no fields: the act of somebody who settles a
 equal: JSON as JSON, and what identifies a row in NFC, however it is spelled. So a conflict is always about something.
 
 An accepted change makes the row's version one higher. A merge, a conflict and a lost claim raise it past both sides, so
-that a version which was shown for one branch is never later the current version of another; where the server's values stand,
-also past the version at which the replica has come to show its own (`shown`). If a rebase has raised that above all that
-waits, even a change that is in step is merged past it (`risen`): versions never fall where somebody looks.
+that a version which was displayed for one branch is never later the current version of another; where the server's values
+stand, also past the version at which the replica has come to show its own (`displayed`). If a rebase has raised that above all
+that waits, even a change that is in step is merged past it (`version_floor`): versions never fall where somebody looks.
 """
 
 from __future__ import annotations
@@ -54,23 +54,29 @@ class Decision:
 
 
 def decide(
-    entity: Entity, mutation: Mutation, fields: Fields, current: Row | None, shown: int = 0, told: int = 0, risen: int = 0
+    entity: Entity,
+    mutation: Mutation,
+    fields: Fields,
+    current: Row | None,
+    displayed: int = 0,
+    logged: int = 0,
+    version_floor: int = 0,
 ) -> Decision:
     """Decides one mutation against the server's row. Pure: the arguments are not changed.
 
     Args:
         fields: the decoded `mutation.fields`.
         current: the row that the server has now (all columns), or None.
-        shown: the version at which the writer's replica shows the row by now. There it has the change's values: where the
+        displayed: the version at which the writer's replica shows the row by now. There it has the change's values: where the
             server's stand instead, its version must be another one.
-        told: of a row that is not there, the highest version that the history tells (creations that were refused).
-        risen: a version that the row has to come to stand past in any case (`Push.risen`); 0 if there is none.
+        logged: of a row that is not there, the highest version that the history tells (creations that were refused).
+        version_floor: a version that the row has to come to stand past in any case (`Push.version_floors`); 0 if there is none.
     """
     creates = mutation.base_version == 0
     if current is None:
         if creates:
             created = _created(entity, mutation, fields)
-            floor = max(told, risen)
+            floor = max(logged, version_floor)
             return (
                 Decision("accepted", created)
                 if mutation.version > floor
@@ -83,40 +89,42 @@ def decide(
     undeletes = "deleted_at" in fields and not deletes
     if current["deleted_at"] is not None:
         if creates:
-            return Decision("merged", _revived(entity, mutation, fields, current, risen))
+            return Decision("merged", _revived(entity, mutation, fields, current, version_floor))
         if deletes and fields.keys() == {"deleted_at"}:
             # Of two deletions the first stands, unless the second knew of it and says when it was.
             knew = fields["deleted_at"]["old"] == current["deleted_at"]
             at = {"deleted_at": fields["deleted_at"]["new"]} if knew else {}
-            return Decision("merged", raised(mutation, current, risen) | at)
+            return Decision("merged", raised(mutation, current, version_floor) | at)
         if not ((undeletes or deletes or not fields) and in_step):
             unlike = _all_clash(entity, fields, current)
             if not unlike:
-                return Decision("merged", raised(mutation, current, risen))
-            return Decision("conflict", raised(mutation, current, shown), "deleted", unlike)
+                return Decision("merged", raised(mutation, current, version_floor))
+            return Decision("conflict", raised(mutation, current, displayed), "deleted", unlike)
     if in_step:
         row = _applied(entity, mutation, fields, current, [], overwrite=True)
-        if risen > mutation.base_version:
-            return Decision("merged", row | {"version": risen + 1})
+        if version_floor > mutation.base_version:
+            return Decision("merged", row | {"version": version_floor + 1})
         row["version"] = mutation.base_version + 1
         return Decision("accepted", row)
     if deletes:
         # What else it changes stands or falls with the deletion.
-        return Decision("conflict", raised(mutation, current, shown), "changed", _all_clash(entity, fields, current))
+        return Decision("conflict", raised(mutation, current, displayed), "changed", _all_clash(entity, fields, current))
     if _claim_is_taken(entity, fields, current):
-        return Decision("lost", raised(mutation, current, shown), "claimed")
+        return Decision("lost", raised(mutation, current, displayed), "claimed")
 
     clashes: list[Clash] = []
     row = _applied(entity, mutation, fields, current, clashes, overwrite=False)
-    row["version"] = _past_both(mutation, current, shown if clashes else risen)
+    row["version"] = _past_both(mutation, current, displayed if clashes else version_floor)
     if clashes:
         return Decision("conflict", row, "fields", clashes)
     return Decision("merged", row)
 
 
-def refused(entity: Entity, mutation: Mutation, fields: Fields, current: Row | None, reason: str, shown: int = 0) -> Decision:
+def refused(
+    entity: Entity, mutation: Mutation, fields: Fields, current: Row | None, reason: str, displayed: int = 0
+) -> Decision:
     """The decision for a change that some rule of the whole (a cycle, the depth, a missing parent) does not allow."""
-    row = None if current is None else raised(mutation, current, shown)
+    row = None if current is None else raised(mutation, current, displayed)
     return Decision("conflict", row, reason, _all_clash(entity, fields, current))
 
 
@@ -127,7 +135,7 @@ def rebase(entity: Entity, pending: Sequence[tuple[Mutation, Fields]], server_ro
     server has decided.
     """
     foreseen: Row | None = server_row
-    shown = server_row
+    displayed = server_row
     for mutation, given in pending:
         # What this program does not know the server makes a conflict of; it must not stop the replica meanwhile.
         fields = {name: sides for name, sides in given.items() if name in entity.by_name}
@@ -136,21 +144,21 @@ def rebase(entity: Entity, pending: Sequence[tuple[Mutation, Fields]], server_ro
             foreseen = _applied(entity, mutation, fields, foreseen, [], overwrite=True) | {"version": mutation.version}
         else:
             foreseen = decide(entity, mutation, fields, foreseen).row
-        if mutation.base_version == 0 and shown["deleted_at"] is not None:
-            shown = _revived(entity, mutation, fields, shown)
+        if mutation.base_version == 0 and displayed["deleted_at"] is not None:
+            displayed = _revived(entity, mutation, fields, displayed)
         else:
-            shown = _applied(entity, mutation, fields, shown, [], overwrite=True)
+            displayed = _applied(entity, mutation, fields, displayed, [], overwrite=True)
     version = mutation.version if foreseen is None else max(int(foreseen["version"]), mutation.version)
-    return shown | {"version": version}
+    return displayed | {"version": version}
 
 
-def _past_both(mutation: Mutation, current: Row, shown: int = 0) -> int:
-    return max(int(current["version"]), mutation.version, shown) + 1
+def _past_both(mutation: Mutation, current: Row, displayed: int = 0) -> int:
+    return max(int(current["version"]), mutation.version, displayed) + 1
 
 
-def raised(mutation: Mutation, current: Row, shown: int = 0) -> Row:
+def raised(mutation: Mutation, current: Row, displayed: int = 0) -> Row:
     """The row as it is, at a version past both sides."""
-    return {**current, "version": _past_both(mutation, current, shown)}
+    return {**current, "version": _past_both(mutation, current, displayed)}
 
 
 def _created(entity: Entity, mutation: Mutation, fields: Fields) -> Row:
@@ -162,12 +170,12 @@ def _created(entity: Entity, mutation: Mutation, fields: Fields) -> Row:
     return row
 
 
-def _revived(entity: Entity, mutation: Mutation, fields: Fields, tombstone: Row, risen: int = 0) -> Row:
+def _revived(entity: Entity, mutation: Mutation, fields: Fields, tombstone: Row, version_floor: int = 0) -> Row:
     row = _created(entity, mutation, fields)  # (deleted, if it was created so: a settled conflict may be that)
     kept = [column.name for column in entity.columns if column.role is Role.DERIVED]
     kept += [name for name in entity.natural_key if name in entity.by_name]
     derived = {name: tombstone[name] for name in kept}
-    return row | derived | {"version": _past_both(mutation, tombstone, risen), "created_at": tombstone["created_at"]}
+    return row | derived | {"version": _past_both(mutation, tombstone, version_floor), "created_at": tombstone["created_at"]}
 
 
 def _applied(entity: Entity, mutation: Mutation, fields: Fields, current: Row, clashes: list[Clash], *, overwrite: bool) -> Row:

@@ -87,7 +87,7 @@ def recognise(known: Known | None, seen: Cursor, found: Found) -> Recognition:
 
 
 def another_server(address: str) -> UnavailableError:
-    """The error for a server that was not recognised; `address` as it may be shown."""
+    """The error for a server that was not recognised; `address` as it may be displayed."""
     return UnavailableError(
         f"The server at {address} is not the one that this replica reconciles with: it has another identity, or it is a copy at"
         " a new address that lacks what this replica has seen. Nothing was sent or fetched; work goes on here. Correct"

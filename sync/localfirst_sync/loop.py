@@ -37,11 +37,11 @@ DEAF_POLL_S = 1.0
 BUSY_POLL_S = 0.5
 """How soon a push is tried again that had to give way to somebody else's locks."""
 
-HELD_TOLD_S = 3.0
+HELD_LOGGED_S = 3.0
 """After so long a wait for another process that syncs this replica, `last_error` says which one it is."""
 
 HELD_S = 30.0
-"""After so long, whoever waits for a round is told of it: a first fill may take a while."""
+"""After so long, whoever waits for a round is informed of it: a first fill may take a while."""
 
 GATHER_S = 0.02
 """How long a round waits after a local write for more of them: an agent rarely writes once."""
@@ -76,9 +76,9 @@ class SyncLoop:
         open_local: opens the replica; called in the loop's thread.
         open_remote: makes the server's store; called in the loop's thread.
         lock_path: the lock file beside the replica; None for one in memory.
-        on_round: told, in the loop's thread, of each round that did something.
-        progress: told, in the loop's thread, how far a round is.
-        on_away: told, in the loop's thread, after each attempt that has failed.
+        on_round: logged, in the loop's thread, of each round that did something.
+        progress: logged, in the loop's thread, how far a round is.
+        on_away: logged, in the loop's thread, after each attempt that has failed.
         pulse: the server's, which `open_remote` makes its stores tell.
 
     Attributes:
@@ -239,7 +239,7 @@ class SyncLoop:
             logger.debug("another process syncs this replica (%s)", type(reason).__name__)
             held_s = self._held_for_s()
             words = _held_elsewhere(reason)
-            self._answered_by_server(words if held_s >= HELD_TOLD_S else None)
+            self._answered_by_server(words if held_s >= HELD_LOGGED_S else None)
             self._wake.set()  # the other process may have begun before what is waited for here
             time.sleep(random.uniform(0.02, 0.2))  # noqa: S311 - it spreads processes, it hides nothing
             if held_s < HELD_S:
@@ -330,9 +330,9 @@ class SyncLoop:
             self.last_result = result
             logger.debug("round: %s", result)
             if self._on_round is not None:
-                self._told(partial(self._on_round, result))
+                self._logged(partial(self._on_round, result))
 
-    def _told(self, tell: Callable[[], None]) -> None:
+    def _logged(self, tell: Callable[[], None]) -> None:
         """What fails in whoever listens is none of the loop's failures."""
         try:
             tell()
@@ -362,7 +362,7 @@ class SyncLoop:
         self.last_error, self.last_cause = message, cause
         self._answer = None
         if self._on_away is not None:
-            self._told(self._on_away)
+            self._logged(self._on_away)
 
     def _await_reason(self) -> None:
         if self._failures:

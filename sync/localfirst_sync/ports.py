@@ -55,14 +55,14 @@ class Push(msgspec.Struct, frozen=True):
         hashes: the chained hash of each mutation, 16 bytes each, in order.
         cursor: how far the replica has read, or the head after its last push if that is later; a server that does not know it
             has another past.
-        doubtful: up to this number the mutations may have been pushed before: under an id that the replica gave up, or to a
-            server that has been set back since and was told them by another replica. Where it has no receipt the server
+        maybe_applied: up to this number the mutations may have been pushed before: under an id that the replica gave up, or to
+            a server that has been set back since and got them from another replica. Where it has no receipt the server
             recognises those by what they say.
-        shown: for each mutation, the version at which the replica shows its row now (0: no row). It can be higher than the
+        displayed: for each mutation, the version at which the replica shows its row now (0: no row). It can be higher than the
             mutation's own, since pulls rebase what waits; a conflict raises the row past it too.
-        risen: for each mutation, the version that its row has to come to stand past whatever is decided: the one that is shown,
-            if a rebase has raised it above all that waits of the row, and this is the last of that; else 0. Without it the
-            version would fall when the server, which may have been set back since, accepts the change.
+        version_floors: for each mutation, the version that its row has to come to stand past whatever is decided: the one that
+            is displayed, if a rebase has raised it above all that waits of the row, and this is the last of that; else 0.
+            Without it the version would fall when the server, which may have been set back since, accepts the change.
     """
 
     acked_number: int
@@ -70,9 +70,9 @@ class Push(msgspec.Struct, frozen=True):
     mutations: Sequence[Mutation]
     hashes: Sequence[bytes]
     cursor: Cursor = BEGINNING
-    doubtful: int = 0
-    shown: Sequence[int] = ()
-    risen: Sequence[int] = ()
+    maybe_applied: int = 0
+    displayed: Sequence[int] = ()
+    version_floors: Sequence[int] = ()
 
 
 class Pushed(msgspec.Struct, frozen=True):
@@ -120,25 +120,25 @@ class Remembered(NamedTuple):
     Attributes:
         row: None when the row is known by its history alone (its creation was refused).
         lines: by rising version; the oldest may be missing.
-        shown: the version at which the replica shows the row, unless a change of it still waits that the server does not tell
-            (then the push says it); 0 if it shows none.
+        displayed: the version at which the replica shows the row, unless a change of it still waits that the server does not
+            tell (then the push says it); 0 if it shows none.
     """
 
     entity: str
     id: str
     row: Row | None
     lines: Sequence[Line]
-    shown: int = 0
+    displayed: int = 0
 
 
-class Recollection(NamedTuple):
+class RecoveryPart(NamedTuple):
     """A part of what a server that was restored may lack. Conflicts are rows of `CONFLICT_COLUMNS`."""
 
     rows: Sequence[Remembered]
     conflicts: Sequence[tuple[object, ...]]
 
 
-class Told(NamedTuple):
+class HistoryCount(NamedTuple):
     """How much a history tells of one row: lines in all, those that were accepted as they were, and the sum of their versions.
 
     Of a row that is equal two histories tell the same if all three are equal: a change that was brought back to a server may
@@ -151,7 +151,7 @@ class Told(NamedTuple):
 
 
 class Restored(NamedTuple):
-    """What a server has written of a `Recollection`: how many changes, and the head that has all of them."""
+    """What a server has written of a `RecoveryPart`: how many changes, and the head that has all of them."""
 
     changes: int
     head: Cursor
@@ -224,7 +224,7 @@ class LocalStore(Protocol):
 
     def next_push(self, limit: int) -> Push | None:
         """The next mutations (never cutting an act in two, so possibly a few more than `limit`), or None. From the next call on
-        they are `Push.doubtful`, whatever becomes of this one. Raises `Fenced`."""
+        they are `Push.maybe_applied`, whatever becomes of this one. Raises `Fenced`."""
 
     def acknowledge(self, push: Push, pushed: Pushed) -> None:
         """Takes the verdicts: accepted mutations leave the outbox for good; the others leave it too, and the pull that
@@ -233,8 +233,8 @@ class LocalStore(Protocol):
 
     def postpone(self, held: Sequence[int], after: int, allowed: int | None) -> int:
         """Puts the acts of the mutations with these numbers behind all others that come after the number `after` and need not
-        follow them (`postponement`), and numbers the queue again from there. What waits is `Push.doubtful` from then on. Of
-        an earlier call in this round `allowed` are left that may go; the others go on waiting (None: there was none).
+        follow them (`postponement`), and numbers the queue again from there. What waits is `Push.maybe_applied` from then on.
+        Of an earlier call in this round `allowed` are left that may go; the others go on waiting (None: there was none).
         Returns how many mutations after `after` may go now. Raises `Fenced`."""
 
     def cursor(self) -> Cursor:
@@ -277,7 +277,7 @@ class LocalStore(Protocol):
     def begin_recovery(self) -> PullSink:
         """A sink for everything that a server of another past holds, and for what is added to it meanwhile."""
 
-    def recollections(self, sink: PullSink, history_counts: Mapping[Key, Told], limit: int) -> Iterator[Recollection]:
+    def recovery_parts(self, sink: PullSink, history_counts: Mapping[Key, HistoryCount], limit: int) -> Iterator[RecoveryPart]:
         """Compares the snapshot in `sink` with the replica, and yields what the server lacks or has otherwise, about
         `limit` rows at a time: parents before children, what is referenced before what references it, deletions last.
         Nothing of the replica is locked while the caller works on one."""
@@ -295,7 +295,7 @@ class LocalStore(Protocol):
 
     def take_new_identity(self) -> None:
         """The server knows another replica by this one's id (a copied or restored file): takes a new random id, numbers
-        the queue again from 1 and keeps it. What waits now is from then on `Push.doubtful`."""
+        the queue again from 1 and keeps it. What waits now is from then on `Push.maybe_applied`."""
 
     def close(self) -> None:
         """Lets go of the replica."""
@@ -329,11 +329,11 @@ class RemoteStore(Protocol):
     def fence(self, identity: Identity) -> None:
         """From now on pushes of earlier rounds of this replica, which may still be on their way, are refused as `Fenced`."""
 
-    def history_counts(self) -> dict[Key, Told]:
+    def history_counts(self) -> dict[Key, HistoryCount]:
         """How much the server's history tells of each row."""
 
-    def restore(self, identity: Identity, recollection: Recollection, known: Cursor) -> Restored:
-        """Writes what the server lacks of a recollection, in one transaction. What it has already is recognised by its content,
+    def restore(self, identity: Identity, recovery_part: RecoveryPart, known: Cursor) -> Restored:
+        """Writes what the server lacks of a recovery part, in one transaction. What it has is recognised by its content,
         whoever brought it: to repeat this, or to do it from several replicas, changes nothing more. Raises `Busy` when rows are
         locked, and `ServerWasRestored` when the server's log does not hold `known`, the head that was reached so far."""
 

@@ -38,7 +38,7 @@ def footprint(changes: Iterable[tuple[str, str, Fields, Row | None]], paths: dic
     """The footprint of an act.
 
     Args:
-        changes: (entity, id, fields, the row as it is shown now).
+        changes: (entity, id, fields, the row as it is displayed now).
         paths: work item → its path, of those that the act may name.
     """
     changed: set[Key] = set()

@@ -1,9 +1,9 @@
 """The server has another past than the replica: it was restored from a backup, lost its last commits, or began anew.
 
 The replica takes a snapshot of what the server has now, compares it with what it remembers, sends again what the server lacks
-(see `pasts` for what becomes of a row that both have changed), and takes over the rest. Until the last step is done the replica
-has its old cursor, so whatever ends a recovery, the next round begins it again; what was sent already is recognised then by its
-content. So it is when several replicas bring the same changes back, at once or one after the other.
+(see `divergence` for what becomes of a row that both have changed), and takes over the rest. Until the last step is done the
+replica has its old cursor, so whatever ends a recovery, the next round begins it again; what was sent already is recognised
+then by its content. So it is when several replicas bring the same changes back, at once or one after the other.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ def recover(local: LocalStore, remote: RemoteStore, *, send: bool = True) -> int
     sink = local.begin_recovery()
     reached = remote.pull(BEGINNING, sink)
     restored, known = 0, reached
-    for recollection in local.recollections(sink, remote.history_counts(), BATCH) if send else ():
-        changes, known = remote.restore(local.identity(), recollection, known)
+    for recovery_part in local.recovery_parts(sink, remote.history_counts(), BATCH) if send else ():
+        changes, known = remote.restore(local.identity(), recovery_part, known)
         restored += changes
     reached = remote.pull(reached, sink)
     remote.confirm(known)  # it might have been set back once more, and have lost what was just brought

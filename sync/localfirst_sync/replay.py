@@ -2,7 +2,7 @@
 
 Pure. A line that was accepted says what stood after it. One that was merged or lost says what somebody wanted: of each column
 that it touches, either that or what stood before may have come of it, so a column has several values that it may have. Where
-the history does not go back to the row's creation, a column is unknown until a line gives it a value. What it cannot be told
+the history does not go back to the row's creation, a column is unknown until a line gives it a value. What it cannot be logged
 of a column is not held against the row.
 """
 
@@ -28,10 +28,10 @@ Possible: TypeAlias = list[Any] | None
 
 
 class Departure(NamedTuple):
-    """One column in which a row is not what the history says; `told` is what that says, `found` what stands there."""
+    """One column in which a row is not what the history says; `logged` is what that says, `found` what stands there."""
 
     column: str
-    told: Any
+    logged: Any
     found: Any
 
 
@@ -75,7 +75,7 @@ def possibilities(entity: Entity, lines: Sequence[Line]) -> dict[str, Possible]:
     return now
 
 
-def told_row(entity: Entity, row_id: str, lines: Sequence[Line]) -> Row | None:
+def logged_row(entity: Entity, row_id: str, lines: Sequence[Line]) -> Row | None:
     """The row that the history tells, for one that is not there; None where it does not tell all of it for sure."""
     row: Row = dict.fromkeys(entity.column_names)
     for name, possible in possibilities(entity, lines).items():

@@ -1,6 +1,6 @@
 """Threads of the program's own, of which none ends unseen.
 
-What ends one (any exception, also such as are meant for the whole process) is logged, kept in words, and told to its owner;
+What ends one (any exception, also such as are meant for the whole process) is logged, kept in words, and reported to its owner;
 then it begins again after a pause that doubles, with jitter. It is over when its target returns, or when it is stopped, and
 what was stopped never begins. Every thread of the engine and of the client is one of these.
 
@@ -31,7 +31,7 @@ class Supervised:
         target: the work of the thread; it looks at `stopping`, and is over when it returns.
         name: the thread's, in the log.
         begins_again: False for one that its owner replaces: it is logged, and over.
-        on_failure: told in the thread, in words, after each turn that has failed.
+        on_failure: called in the thread, in words, after each turn that has failed.
         on_end: called once, when it is over for good: in the thread, or in `stop` if it has never begun.
         daemon: whether the end of the process does not wait for it.
 
@@ -117,7 +117,7 @@ class Supervised:
             try:
                 self._on_failure(words)
             except BaseException:
-                logger.exception("it could not be told that the thread %s has failed", self.name)
+                logger.exception("it could not be logged that the thread %s has failed", self.name)
         longest_s: float = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2 ** min(self._failures - 1, 10))
         return random.uniform(longest_s / 2, longest_s)  # noqa: S311 - it spreads threads, it hides nothing
 

@@ -37,7 +37,7 @@ def run(shell: Shell, before: str, *arguments: str) -> subprocess.CompletedProce
 
 @pytest.mark.parametrize("what", BROKEN)
 @pytest.mark.parametrize("json", [(), ("--json",)])
-def test_a_write_that_could_not_be_shown_is_done_and_no_failure(what: str, json: tuple[str, ...], shell: Shell) -> None:
+def test_a_write_that_could_not_be_displayed_is_done_and_no_failure(what: str, json: tuple[str, ...], shell: Shell) -> None:
     shell.ok("item", "list")
     done = run(shell, BROKEN[what], "item", "create", "Kept", *json)
     assert "Traceback" not in done.stderr
@@ -45,6 +45,6 @@ def test_a_write_that_could_not_be_shown_is_done_and_no_failure(what: str, json:
     assert [item["title"] for item in shell.json("item", "list")["items"]] == ["Kept"]
 
 
-def test_a_read_that_could_not_be_shown_is_a_failure(shell: Shell) -> None:
+def test_a_read_that_could_not_be_displayed_is_a_failure(shell: Shell) -> None:
     shell.item("Kept")
     assert run(shell, BROKEN["what draws tables"], "item", "list").returncode == 1

@@ -50,8 +50,8 @@ def settings_of(place: Path, url: str = "") -> Any:
 
 
 @pytest.fixture(autouse=True)
-def _told_here() -> Iterator[None]:
-    """What a failing step has left to the collector is told of with its own test."""
+def _reported_here() -> Iterator[None]:
+    """What a failing step has left to the collector is reported with its own test."""
     yield
     gc.collect()
 
@@ -161,8 +161,8 @@ def test_a_repository_whose_job_was_noted_is_acknowledged(session: Session, tmp_
 
 @pytest.mark.parametrize("tool", ["create_work_item", "update_work_item", "record_deployment", "update_vendor_status"])
 def test_a_status_file_that_cannot_be_written_is_no_error_of_the_write(tool: str, offline: Session, tmp_path: Path) -> None:
-    told = [answer for _, answer in each_step(offline, tool, tmp_path, at_most=150)]
-    assert any(FOLLOW_UP_FAILED in answer["warnings"] and not answer["wrote_to_markdown"] for answer in told)
+    reported = [answer for _, answer in each_step(offline, tool, tmp_path, at_most=150)]
+    assert any(FOLLOW_UP_FAILED in answer["warnings"] and not answer["wrote_to_markdown"] for answer in reported)
     last = call(offline, "create_work_item", item_type="task", title="After all of it")
     assert (last["wrote_to_markdown"], last["warnings"]) == (True, ["database_unavailable"])
     assert "After all of it" in (tmp_path / ".project_status.md").read_text()

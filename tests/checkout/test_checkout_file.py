@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from localfirst.checkout import CheckoutFile, OutsideError, TooLargeError, UnfitError, file_named_by_user, file_of_checkout
+from localfirst.checkout import CheckoutFile, NotAFileError, OutsideError, TooLargeError, file_named_by_user, file_of_checkout
 
 LIMIT = 1000
 
@@ -109,15 +109,15 @@ def test_what_is_no_regular_file_is_refused_and_not_waited_for(root: Path) -> No
         listening.bind(f"/proc/self/fd/{here}/socket")
         os.close(here)
     for name in ("pipe", "link", "socket", "docs"):
-        with pytest.raises(UnfitError):
+        with pytest.raises(NotAFileError):
             read(root, name)
-        with pytest.raises(UnfitError):
+        with pytest.raises(NotAFileError):
             file_of_checkout(root, Path(name)).write(b"x")
     assert names_in(root) == ["docs", "link", "pipe", "socket"]
 
 
 def test_a_device_that_the_user_names_is_refused_too() -> None:
-    with pytest.raises(UnfitError):
+    with pytest.raises(NotAFileError):
         file_named_by_user(Path("/dev/zero")).read(LIMIT)
 
 
@@ -139,7 +139,7 @@ def test_links_in_a_circle_end(root: Path) -> None:
 
 
 @pytest.mark.parametrize("path", ["missing.md", "missing/status.md"])
-def test_what_is_not_there_is_told_as_such(root: Path, path: str) -> None:
+def test_what_is_not_there_is_reported_as_such(root: Path, path: str) -> None:
     with pytest.raises(FileNotFoundError):
         read(root, path)
 

@@ -52,17 +52,17 @@ def test_another_server_is_refused_in_words_and_taken_when_a_person_says_so(
     shell.item("Meanwhile")
     refused = shell.error("sync")
     assert (refused["error"], refused["details"]["cause"]) == ("UnavailableError", "another_server")
-    shown = shell.ok("sync", "--status").out
-    assert "cannot be used" in shown
-    assert "does not answer" not in shown
-    assert "adopt-server" in shown
+    displayed = shell.ok("sync", "--status").out
+    assert "cannot be used" in displayed
+    assert "does not answer" not in displayed
+    assert "adopt-server" in displayed
     assert "adopt-server" in shell.run("doctor").out
     assert holds(other_url) == []
     assert shell.json("sync", "--adopt-server")["pushed"] >= 0
     assert holds(other_url) == ["At the first", "Meanwhile"]
     assert holds(database_url) == ["At the first"]
-    told = shell.json("sync", "--status")
-    assert (told["online"], told["pending_mutations"], told["last_error"]) == (True, 0, None)
+    reported = shell.json("sync", "--status")
+    assert (reported["online"], reported["pending_mutations"], reported["last_error"]) == (True, 0, None)
     doctor = shell.ok("doctor").out
     assert "another server was taken" in doctor, "nothing was restored: the words may not say that alone"
     shell.item("Afterwards")

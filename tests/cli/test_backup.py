@@ -11,11 +11,11 @@ from cli.shell import Shell
 
 def test_a_copy_is_private_checked_and_says_what_it_holds(shell: Shell) -> None:
     shell.item("One")
-    told = shell.json("backup", "copy.sqlite3")
-    copy = Path(told["path"])
+    reported = shell.json("backup", "copy.sqlite3")
+    copy = Path(reported["path"])
     assert copy == shell.project / "copy.sqlite3"
     assert stat.S_IMODE(copy.stat().st_mode) == 0o600
-    assert (told["work_items"], told["unsent_changes"]) == (1, 1)
+    assert (reported["work_items"], reported["unsent_changes"]) == (1, 1)
     assert [file.name for file in shell.project.iterdir()] == ["copy.sqlite3"]
     assert "is there already" in shell.run("backup", "copy.sqlite3").err
 
@@ -30,9 +30,9 @@ def test_a_restore_brings_the_old_state_and_keeps_the_present_one(shell: Shell) 
     kept = shell.item("Kept")
     shell.ok("backup", "copy.sqlite3")
     shell.ok("item", "update", kept, "--title", "Spoilt")
-    told = shell.json("restore", "copy.sqlite3")
+    reported = shell.json("restore", "copy.sqlite3")
     assert [item["title"] for item in shell.json("item", "list")["items"]] == ["Kept"]
-    shell.ok("restore", told["set_aside"])
+    shell.ok("restore", reported["set_aside"])
     assert [item["title"] for item in shell.json("item", "list")["items"]] == ["Spoilt"]
 
 
@@ -122,7 +122,7 @@ def test_the_replica_is_not_taken_for_a_copy_of_itself(shell: Shell) -> None:
     assert [file.name for file in shell.replica.parent.iterdir() if ".before-restore" in file.name] == []
 
 
-def test_a_name_that_is_too_long_is_told_in_words(shell: Shell) -> None:
+def test_a_name_that_is_too_long_is_reported_in_words(shell: Shell) -> None:
     shell.item("One")
     long = "x" * 300
     for command in (("backup", long), ("restore", long), ("export", "-o", long), ("index", long)):

@@ -30,9 +30,9 @@ def test_a_deployment_names_what_it_touched(shell: Shell) -> None:
     )
     assert [one["name"] for one in recorded["affected_vendors"]] == ["Alder"]
     assert [one["title"] for one in recorded["related_work_items"]] == ["Fix the cart"]
-    shown = shell.ok("deployment", "show", recorded["id"][:12]).out
-    assert "Fix the cart" in shown
-    assert "Alder" in shown
+    displayed = shell.ok("deployment", "show", recorded["id"][:12]).out
+    assert "Fix the cart" in displayed
+    assert "Alder" in displayed
     assert shell.json("deployment", "list")["total_count"] == 1
     assert shell.error("deployment", "record", "--vendor", "Nobody")["error"] == "NotFoundError"
     assert shell.json("deployment", "list", "--since", "2999-01-01")["items"] == []
@@ -50,8 +50,12 @@ def test_an_enhancement_is_planned_changed_and_dropped(shell: Shell) -> None:
 
 def test_the_configuration_is_set(shell: Shell) -> None:
     shell.ok("config", "set", "--branch", "main", "--token-budget", "90000", "--context", "research")
-    shown = shell.json("config", "show")
-    assert (shown["git_branch"], shown["default_token_budget"], shown["active_context_type"]) == ("main", 90000, "research")
+    displayed = shell.json("config", "show")
+    assert (displayed["git_branch"], displayed["default_token_budget"], displayed["active_context_type"]) == (
+        "main",
+        90000,
+        "research",
+    )
     assert "main" in shell.ok("config", "show").out
     assert shell.error("config", "set", "--token-budget", "1")["details"]["field"] == "default_token_budget"
 
@@ -61,9 +65,9 @@ def test_status_is_one_screen(shell: Shell) -> None:
     shell.item("Task", "-s", "completed")
     shell.item("Other")
     shell.ok("vendor", "create", "Alder", "--broken")
-    shown = shell.ok("status").out
-    assert "1 of 2 completed" in shown
-    assert "0 operational, 1 broken" in shown
+    displayed = shell.ok("status").out
+    assert "1 of 2 completed" in displayed
+    assert "0 operational, 1 broken" in displayed
     assert shell.json("status")["active_work_items"]["by_status"]["completed"] == 1
 
 

@@ -58,7 +58,9 @@ def test_a_project_is_deleted_after_its_rows_were_written_to_a_file(
     assert _count(database_url, "work_items") == 2
 
 
-def test_a_replica_keeps_what_it_has_and_fills_the_server_again_only_when_told_to(laptop: NewLaptop, database_url: str) -> None:
+def test_a_replica_keeps_what_it_has_and_fills_the_server_again_only_when_reported_to(
+    laptop: NewLaptop, database_url: str
+) -> None:
     ann, bob = laptop("ann"), laptop("bob")
     ann.item("Of ann")
     bob.json("item", "list")

@@ -46,9 +46,9 @@ def test_a_change_that_is_stuck_is_named_with_the_reason(team: Shell, database_u
     assert "Somebody holds rows" in stuck["words"]
 
 
-def test_a_first_fill_under_way_is_told(team: Shell) -> None:
+def test_a_first_fill_under_way_is_reported(team: Shell) -> None:
     team.item("Task")
     team.ok("sync")
     write_to_replica(team, "UPDATE replica SET text_from = 1")
-    told = finding(team, "search")
-    assert (told["level"], "not indexed yet" in told["words"]) == ("warning", True)
+    reported = finding(team, "search")
+    assert (reported["level"], "not indexed yet" in reported["words"]) == ("warning", True)

@@ -24,8 +24,8 @@ def past_the_triggers(psql: Psql, statement: str, *arguments: object) -> None:
 
 def verify(shell: Shell, *options: str) -> tuple[bool, list[str]]:
     """Whether all is well, and what was said of the comparison."""
-    told = shell.run("doctor", "--verify", *options, "--json").json
-    return told["healthy"], [one["words"] for one in told["checks"] if one["subject"] == "verify"]
+    reported = shell.run("doctor", "--verify", *options, "--json").json
+    return reported["healthy"], [one["words"] for one in reported["checks"] if one["subject"] == "verify"]
 
 
 def assert_well(shell: Shell) -> None:
@@ -33,7 +33,7 @@ def assert_well(shell: Shell) -> None:
     assert (healthy, len(words)) == (True, 2), words
 
 
-def shown(shell: Shell, item: str) -> dict[str, Any]:
+def displayed(shell: Shell, item: str) -> dict[str, Any]:
     shell.ok("sync")
     return dict(shell.json("item", "show", item))
 
@@ -46,7 +46,7 @@ def test_what_is_well_is_said_to_be(ann: Shell, bob: Shell) -> None:
     assert_well(bob)
 
 
-def test_an_update_past_the_triggers_is_named_and_told_to_everybody(ann: Shell, bob: Shell, psql: Psql) -> None:
+def test_an_update_past_the_triggers_is_named_and_reported_to_everybody(ann: Shell, bob: Shell, psql: Psql) -> None:
     item, other = ann.item("As it was"), ann.item("Untouched")
     bob.ok("sync")
     past_the_triggers(psql, "UPDATE localfirst.work_items SET title = 'Past the triggers' WHERE id = %s", item)
@@ -54,10 +54,10 @@ def test_an_update_past_the_triggers_is_named_and_told_to_everybody(ann: Shell, 
     assert not healthy
     assert f'PostgreSQL, work_items {item}: title is "Past the triggers", by its history "As it was"' in words
     assert not any(other in line for line in words)
-    assert shown(bob, item)["title"] == "As it was", "without --fix nothing is changed"
+    assert displayed(bob, item)["title"] == "As it was", "without --fix nothing is changed"
     healthy, words = verify(ann, "--fix")
     assert healthy, words
-    assert (shown(bob, item)["title"], shown(bob, item)["version"]) == ("Past the triggers", 2)
+    assert (displayed(bob, item)["title"], displayed(bob, item)["version"]) == ("Past the triggers", 2)
     assert_well(ann)
     assert_well(bob)
 
@@ -68,7 +68,7 @@ def test_a_version_that_is_not_that_of_the_last_change(ann: Shell, bob: Shell, p
     past_the_triggers(psql, "UPDATE localfirst.work_items SET version = 1 WHERE id = %s", item)
     assert any(f"{item}: version is 1, by its history 2" in line for line in verify(ann)[1])
     assert verify(ann, "--fix")[0], verify(ann)
-    assert shown(bob, item)["version"] == 3
+    assert displayed(bob, item)["version"] == 3
     assert_well(ann)
 
 
@@ -90,8 +90,8 @@ def test_rows_that_came_and_went_past_the_triggers(ann: Shell, bob: Shell, psql:
     assert any(f"{child}: the history tells of this row, and it is not there" in line for line in words)
     assert any(f"{made}: path is" in line for line in words)
     assert verify(ann, "--fix")[0], verify(ann)
-    assert shown(bob, made)["path"] == f"{kept}/{made}"
-    assert shown(bob, child)["path"] == f"{parent}/{child}"
+    assert displayed(bob, made)["path"] == f"{kept}/{made}"
+    assert displayed(bob, child)["path"] == f"{parent}/{child}"
     assert_well(ann)
     assert_well(bob)
 
@@ -101,10 +101,10 @@ def test_paths_that_are_wrong_are_mended_on_every_replica(laptop: NewLaptop, ann
     child = ann.item("Child", "--parent", parent)
     past_the_triggers(psql, "UPDATE localfirst.work_items SET path = %s, depth = 3 WHERE id = %s", f"nowhere/{child}", child)
     new = laptop("carol")  # is filled with what is wrong
-    assert shown(new, child)["depth"] == 3
+    assert displayed(new, child)["depth"] == 3
     assert any(f"{child}: path is nowhere/{child}, by its parents {parent}/{child}" in line for line in verify(ann)[1])
     assert verify(ann, "--fix")[0], verify(ann)
-    assert (shown(new, child)["path"], shown(new, child)["depth"]) == (f"{parent}/{child}", 1)
+    assert (displayed(new, child)["path"], displayed(new, child)["depth"]) == (f"{parent}/{child}", 1)
     assert_well(new)
 
 
@@ -132,7 +132,7 @@ def test_what_is_other_in_the_replica_is_fetched_again(ann: Shell, psql: Psql) -
     assert f'the replica, work_items {item}: title is "Scribbled over", on the server "As it is"' in words
     assert f"the replica, vendor_extractors {gone}: is missing here" in words
     assert verify(ann, "--fix")[0], verify(ann)
-    assert shown(ann, item)["title"] == "As it is"
+    assert displayed(ann, item)["title"] == "As it is"
     assert [vendor["name"] for vendor in ann.json("vendor", "list")["items"]] == ["Alder"]
     assert_well(ann)
 
@@ -177,7 +177,7 @@ def test_lines_beyond_the_head_are_named_and_come_behind_the_others(ann: Shell, 
     assert "put in order" in verify(ann, "--fix")[1][0]
     psql.execute("INSERT INTO localfirst.vendor_extractors (name) VALUES ('Alder')")
     ann.ok("sync")
-    assert [shown(bob, item)["title"] for item in (before, mine)] == ["Before", "Mine"]
+    assert [displayed(bob, item)["title"] for item in (before, mine)] == ["Before", "Mine"]
     # Nothing was compared before the numbers were right. The forged lines tell of conflicts that nobody has: they are given up.
     healthy, words = verify(ann)
     assert not healthy
@@ -199,7 +199,7 @@ def test_a_head_without_its_line_names_the_last_one_again(ann: Shell, bob: Shell
     assert "the history has no such line, or with another tag" in words[0]
     verify(bob, "--fix")
     mine = ann.item("Mine")
-    assert [shown(one, item)["title"] for one in (ann, bob) for item in (before, mine)] == ["Before", "Mine"] * 2
+    assert [displayed(one, item)["title"] for one in (ann, bob) for item in (before, mine)] == ["Before", "Mine"] * 2
     assert_well(ann)
     assert_well(bob)
 

@@ -28,8 +28,8 @@ def scribble(ann: Shell) -> Iterator[apsw.Connection]:
 
 def verify(shell: Shell, *options: str) -> tuple[bool, list[str]]:
     """Whether all is well, and what was said of the comparison."""
-    told = shell.run("doctor", "--verify", *options, "--json").json
-    verified = [one for one in told["checks"] if one["subject"] == "verify"]
+    reported = shell.run("doctor", "--verify", *options, "--json").json
+    verified = [one for one in reported["checks"] if one["subject"] == "verify"]
     return not any(one["level"] == "broken" for one in verified), [one["words"] for one in verified]
 
 
@@ -49,8 +49,8 @@ def history(shell: Shell, item: str) -> list[tuple[Any, ...]]:
     """What the replica tells of an item, oldest first."""
     shell.ok("sync")
     changes = shell.json("item", "history", item)["changes"]
-    told = [(one["version"], one["outcome"], one["by"], json.dumps(one["fields"], sort_keys=True)) for one in changes]
-    return sorted(told)
+    reported = [(one["version"], one["outcome"], one["by"], json.dumps(one["fields"], sort_keys=True)) for one in changes]
+    return sorted(reported)
 
 
 def lines(replica: apsw.Connection) -> list[tuple[Any, ...]]:
@@ -98,8 +98,8 @@ def test_a_conflict_that_was_deleted_by_hand_comes_back_from_a_replica(
     assert conflicts(new) == []
     mends(ann)
     assert conflicts(new) == conflicts(bob) == conflicts(ann) == [conflict]
-    shown = new.json("conflicts", "show", conflict)
-    assert (shown["mine"], shown["theirs"]) == ({"title": "By ann"}, {"title": "By bob"})
+    displayed = new.json("conflicts", "show", conflict)
+    assert (displayed["mine"], displayed["theirs"]) == ({"title": "By ann"}, {"title": "By bob"})
     assert_well(ann, bob, new)
     new.ok("conflicts", "resolve", conflict, "mine")
     assert conflicts(bob) == []
@@ -122,11 +122,11 @@ def test_of_a_conflict_that_nobody_has_any_more_the_log_says_so(ann: Shell, bob:
     assert_well(ann, bob)
 
 
-def test_a_conflict_that_somebody_settled_by_hand_is_told_to_everybody(ann: Shell, bob: Shell, psql: Psql) -> None:
+def test_a_conflict_that_somebody_settled_by_hand_is_reported_to_everybody(ann: Shell, bob: Shell, psql: Psql) -> None:
     _, conflict = a_conflict(ann, bob)
     settle = "UPDATE localfirst.conflicts SET resolved_at = now(), resolved_by = 'psql', resolution = 'theirs' WHERE id = %s"
     psql.execute(settle, (conflict,))
-    assert conflicts(bob) == [conflict], "nobody was told"
+    assert conflicts(bob) == [conflict], "nobody was reported"
     healthy, words = verify(ann)
     assert not healthy
     assert f"PostgreSQL, conflicts {conflict}: is settled, by its history open" in words
@@ -176,7 +176,7 @@ SCRIBBLED = {
     "of another outcome": "UPDATE history SET outcome = 'lost' WHERE entity_id = ? AND version = 2",
     "gone": "DELETE FROM history WHERE entity_id = ? AND version = 2",
     "gone, all of it": "DELETE FROM history WHERE entity_id = ?",
-    "told twice": "INSERT INTO history (entity, entity_id, version, by, at, outcome, fields)"
+    "reported twice": "INSERT INTO history (entity, entity_id, version, by, at, outcome, fields)"
     " SELECT entity, entity_id, version, by, at, outcome, fields FROM history WHERE entity_id = ? AND version = 2",
     "invented": "INSERT INTO history (entity, entity_id, version, by, at, outcome, fields)"
     " SELECT entity, entity_id, 9, 'nobody', at, outcome, fields FROM history WHERE entity_id = ? AND version = 2",
@@ -191,7 +191,7 @@ def test_a_history_that_is_other_in_the_replica_is_written_as_on_the_server(
     ann.item("Untouched")
     bob.ok("sync")
     ann.ok("sync")
-    right, told = lines(scribble), psql.execute("SELECT * FROM localfirst.history ORDER BY seq").fetchall()
+    right, reported = lines(scribble), psql.execute("SELECT * FROM localfirst.history ORDER BY seq").fetchall()
     assert_well(ann)
     for name, item in items.items():
         before = lines(scribble)
@@ -203,7 +203,7 @@ def test_a_history_that_is_other_in_the_replica_is_written_as_on_the_server(
     assert sorted(line.split()[5].rstrip(":") for line in named) == sorted(items.values())
     mends(ann)
     assert lines(scribble) == right
-    assert psql.execute("SELECT * FROM localfirst.history ORDER BY seq").fetchall() == told, "only the replica was wrong"
+    assert psql.execute("SELECT * FROM localfirst.history ORDER BY seq").fetchall() == reported, "only the replica was wrong"
     assert_well(ann, bob)
 
 

@@ -42,12 +42,12 @@ def test_a_file_is_private_and_replaced_whole(shell: Shell) -> None:
     assert "Exported to" in shell.ok("export", "-o", "out.json").out
     assert stat.S_IMODE(target.stat().st_mode) == 0o600
     assert json.loads(target.read_text())["work_items"][0]["title"] == "Task"
-    told = shell.json("export", "-o", "out.json")
-    assert told["counts"]["work_items"] == 1
+    reported = shell.json("export", "-o", "out.json")
+    assert reported["counts"]["work_items"] == 1
     assert [file.name for file in shell.project.iterdir()] == ["out.json"]
 
 
-def test_a_place_that_cannot_be_written_is_told(shell: Shell) -> None:
+def test_a_place_that_cannot_be_written_is_reported(shell: Shell) -> None:
     done = shell.run("export", "-o", "nowhere/out.json")
     assert done.status == 1
     assert "cannot be written" in done.err

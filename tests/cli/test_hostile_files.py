@@ -177,7 +177,7 @@ def test_rows_that_nobody_can_read_are_refused(what: str, sound: Path, mine: Pat
     assert isinstance(refused(sound, mine), ValidationError)
 
 
-def test_rows_that_break_a_rule_are_taken_and_told(sound: Path, tmp_path: Path) -> None:
+def test_rows_that_break_a_rule_are_taken_and_reported(sound: Path, tmp_path: Path) -> None:
     changed(sound, "UPDATE work_items SET created_at = '10000-01-01T00:00:00.000000Z' WHERE local_id = 4")
     done = restore(sound, tmp_path / "other" / "replica.db", project=PROJECT, even_if_unsent=False)
     assert done.copy.odd_rows == ["row 4 of work_items"]

@@ -53,7 +53,7 @@ def titles(shell: Shell) -> list[str]:
     return sorted(item["title"] for item in shell.json("item", "list")["items"])
 
 
-def told(shell: Shell) -> list[str]:
+def reported(shell: Shell) -> list[str]:
     """What the doctor says of replicas that no repository opens."""
     checks = shell.run("doctor", "--json").json["checks"]
     return [check["words"] for check in checks if check["subject"] == "replicas"]
@@ -123,8 +123,8 @@ def test_a_copy_of_the_same_project_doubles_nothing(at: At, tmp_path: Path, data
     one.ok("sync")
     assert "is here already" in one.ok("import", str(copy)).out
     one.ok("sync")
-    shown = one.json("item", "show", item["id"])
-    assert (shown["title"], shown["version"]) == ("changed since", 2)
+    displayed = one.json("item", "show", item["id"])
+    assert (displayed["title"], displayed["version"]) == ("changed since", 2)
     with psycopg.connect(database_url) as server:
         assert server.execute("SELECT count(*) FROM localfirst.history WHERE entity = 'work_item'").fetchone() == (2,)
 
@@ -170,23 +170,23 @@ def test_the_doctor_names_replicas_that_no_repository_opens_with_what_they_hold(
     for one in (gone, kept, plain, here):
         one.ok("item", "create", f"of {one.project.name}")
     gone.ok("item", "create", "another")
-    assert told(here) == []
+    assert reported(here) == []
     shutil.rmtree(gone.project)
-    (words,) = told(here)
+    (words,) = reported(here)
     assert "2 rows and 2 changes that were never sent" in words
     assert str(gone.project / ".git") in words
     (file,) = (path for path in here.replicas if str(path) in words)
     here.ok("import", str(file))
     assert titles(here) == ["another", "of gone", "of here"]
-    assert told(here) == []
+    assert reported(here) == []
     shutil.rmtree(plain.project)
-    assert any("1 row and 1 change that was never sent" in words for words in told(here))
+    assert any("1 row and 1 change that was never sent" in words for words in reported(here))
 
 
-def test_a_replica_that_holds_nothing_is_not_told_of(at: At) -> None:
+def test_a_replica_that_holds_nothing_is_not_reported_of(at: At) -> None:
     empty, here = at("empty"), at("here")
     for one in (empty, here):
         git(one.project, "init", "-q")
         one.ok("item", "list")
     shutil.rmtree(empty.project)
-    assert told(here) == []
+    assert reported(here) == []

@@ -8,7 +8,7 @@ from cli.shell import Shell
 from localfirst.replica.connection import connect
 
 
-def test_an_item_is_created_and_shown(shell: Shell) -> None:
+def test_an_item_is_created_and_displayed(shell: Shell) -> None:
     done = shell.ok("item", "create", "Checkout", "--type", "project", "-m", "description=The shop")
     assert "Created project" in done.out
     assert "“Checkout” (active, version 1)" in done.out
@@ -31,7 +31,7 @@ def test_who_writes_is_the_configured_client_unless_said_otherwise(shell: Shell)
     assert shell.json("item", "update", item, "--title", "T", "--by", "bob")["updated_by"] == "bob"
 
 
-def test_an_item_is_shown_with_what_is_above_and_below_it(shell: Shell) -> None:
+def test_an_item_is_displayed_with_what_is_above_and_below_it(shell: Shell) -> None:
     project = shell.item("Shop", "-t", "project")
     session = shell.item("Monday", "-t", "session", "--parent", project)
     shell.item("Fix the cart", "--parent", session)
@@ -72,7 +72,7 @@ def test_the_ids_in_a_list_are_long_enough_to_be_used(shell: Shell) -> None:
 @pytest.mark.parametrize(
     ("given", "name"), [("0190a", "ValidationError"), ("checkout", "ValidationError"), ("0190aa", "NotFoundError")]
 )
-def test_what_is_no_id_is_told_apart_from_one_that_is_not_there(shell: Shell, given: str, name: str) -> None:
+def test_what_is_no_id_is_reported_apart_from_one_that_is_not_there(shell: Shell, given: str, name: str) -> None:
     assert shell.error("item", "show", given)["error"] == name
 
 
@@ -168,11 +168,11 @@ def test_comments_add_up(shell: Shell) -> None:
     assert "bob" in shell.ok("item", "comments", item).out
 
 
-def test_history_is_shown_and_an_earlier_version_brought_back(shell: Shell) -> None:
+def test_history_is_displayed_and_an_earlier_version_brought_back(shell: Shell) -> None:
     item = shell.item("Before")
     shell.ok("item", "update", item, "--title", "After", "--by", "bob")
-    told = shell.ok("item", "history", item).out
-    assert any("bob" in line and "Before" in line and "After" in line for line in told.splitlines())
+    reported = shell.ok("item", "history", item).out
+    assert any("bob" in line and "Before" in line and "After" in line for line in reported.splitlines())
     assert shell.json("item", "revert", item, "--to", "1")["title"] == "Before"
     assert [change["version"] for change in shell.json("item", "history", item)["changes"]] == [3, 2, 1]
 
@@ -191,6 +191,6 @@ def test_titles_of_others_cannot_steer_the_terminal(shell: Shell) -> None:
     replica = connect(shell.replica)
     replica.execute("UPDATE work_items SET title = ? WHERE id = ?", (title, item))  # of a server that took it once
     replica.close()
-    shown = shell.ok("item", "list").out
-    assert "\x1b" not in shown
-    assert "[bold red]Danger[/] :smile:" in shown
+    displayed = shell.ok("item", "list").out
+    assert "\x1b" not in displayed
+    assert "[bold red]Danger[/] :smile:" in displayed

@@ -1,4 +1,4 @@
-"""Times of long ago, written by SQL in a time zone that differed by seconds then: they are told, compared and brought back."""
+"""Times of long ago, written by SQL in a time zone that differed by seconds then: they are read, compared and brought back."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def archive(psql: Psql, item: str, at: str) -> None:
     psql.execute("UPDATE localfirst.work_items SET archived_at = %s WHERE id = %s", (at, item))
 
 
-def told(shell: Shell, item: str) -> list[object]:
+def reported(shell: Shell, item: str) -> list[object]:
     shell.ok("sync")
     return [one["fields"]["archived_at"]["new"] for one in shell.json("item", "history", item)["changes"][:-1]][::-1]
 
@@ -70,13 +70,13 @@ def test_times_in_the_zone_of_whoever_wrote_are_understood(laptop: NewLaptop, ps
     archive(psql, item, LONG_AGO)
     archive(psql, item, LAST)
     assert logged(psql, item) == ["1850-01-01T00:53:28+00:53:28", "10000-01-01T00:59:59+01:00"]
-    assert told(ann, item) == told(bob, item) == [LONG_AGO, LAST]
+    assert reported(ann, item) == reported(bob, item) == [LONG_AGO, LAST]
     checks = ann.run("doctor", "--verify", "--json").json["checks"]
     assert [one for one in checks if one["subject"] == "verify" and one["level"] != "ok"] == []
     psql.execute("DROP SCHEMA localfirst CASCADE")
     for shell in (ann, bob, ann):
         shell.ok("sync")
-    assert told(ann, item) == told(bob, item) == [LONG_AGO, LAST]
+    assert reported(ann, item) == reported(bob, item) == [LONG_AGO, LAST]
     [(archived,)] = psql.execute("SELECT archived_at = %s FROM localfirst.work_items", (LAST,)).fetchall()
     assert archived
 

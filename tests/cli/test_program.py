@@ -25,13 +25,13 @@ def _every_command() -> list[tuple[str, ...]]:
     return found
 
 
-def test_the_version_is_told(shell: Shell) -> None:
+def test_the_version_is_reported(shell: Shell) -> None:
     assert shell.ok("--version").out == f"localfirst {localfirst.__version__}\n"
 
 
 def test_help_lists_the_commands_in_order(shell: Shell) -> None:
-    told = shell.ok("--help").out
-    places = [re.search(rf"^│ {name} ", told, re.MULTILINE) for name in COMMANDS]
+    reported = shell.ok("--help").out
+    places = [re.search(rf"^│ {name} ", reported, re.MULTILINE) for name in COMMANDS]
     assert all(places)
     assert [place.start() for place in places if place] == sorted(place.start() for place in places if place)
 
@@ -60,14 +60,14 @@ def test_every_command_has_help_in_one_sentence_and_json() -> None:
 @pytest.mark.parametrize(
     "wrong", [("item", "create"), ("item", "list", "--colour"), ("itm",), ("item", "frob"), ("item", "list", "--limit", "x")]
 )
-def test_misuse_is_told_in_a_sentence_with_status_2(shell: Shell, wrong: tuple[str, ...]) -> None:
+def test_misuse_is_reported_in_a_sentence_with_status_2(shell: Shell, wrong: tuple[str, ...]) -> None:
     done = shell.run(*wrong)
     assert (done.status, done.out) == (2, "")
     assert done.err.startswith("Error: ")
     assert "--help" in done.err
 
 
-def test_misuse_is_told_to_a_program_as_json(shell: Shell) -> None:
+def test_misuse_is_reported_to_a_program_as_json(shell: Shell) -> None:
     done = shell.run("item", "list", "--colour", "--json")
     assert (done.status, done.err) == (2, "")
     assert done.json["error"] == "ValidationError"
@@ -77,7 +77,7 @@ def test_a_misspelt_command_is_guessed(shell: Shell) -> None:
     assert "'item'" in shell.run("itm").err
 
 
-def test_a_rule_that_is_broken_is_told_without_json_on_standard_error(shell: Shell) -> None:
+def test_a_rule_that_is_broken_is_reported_without_json_on_standard_error(shell: Shell) -> None:
     done = shell.run("item", "create", "", "--type", "task")
     assert (done.status, done.out) == (1, "")
     assert done.err.startswith("Error: title")
@@ -85,7 +85,7 @@ def test_a_rule_that_is_broken_is_told_without_json_on_standard_error(shell: She
     assert done.err.count("\n") == 1
 
 
-def test_settings_that_make_no_sense_are_told(shell: Shell) -> None:
+def test_settings_that_make_no_sense_are_reported(shell: Shell) -> None:
     (shell.project / ".localfirst.toml").write_text("colour = 'red'\n")
     assert "colour" in shell.run("item", "list").err
 
@@ -107,7 +107,7 @@ def test_an_error_that_nobody_foresaw_is_a_sentence_and_a_traceback_in_the_log(s
     assert shell.run("item", "list", "--json").json["error"] == "UnavailableError"
 
 
-def test_a_replica_that_cannot_be_written_is_told(shell: Shell) -> None:
+def test_a_replica_that_cannot_be_written_is_reported(shell: Shell) -> None:
     shell.more["LOCALFIRST_REPLICA"] = "/dev/null/replica.sqlite3"
     done = shell.run("item", "create", "Nowhere to go")
     assert done.status == 1
@@ -165,15 +165,15 @@ def _on_a_terminal(shell: Shell, *arguments: str) -> str:
     environment = {**shell.environment(), "TERM": "xterm-256color"}
     process = subprocess.Popen([*PROGRAM, *arguments], cwd=shell.project, env=environment, stdout=theirs, stderr=theirs)
     os.close(theirs)
-    shown = b""
+    displayed = b""
     try:
         while piece := os.read(ours, 4096):
-            shown += piece
+            displayed += piece
     except OSError:
         pass  # how Linux says that the other end is closed
     process.wait(60)
     os.close(ours)
-    return shown.decode()
+    return displayed.decode()
 
 
 def test_colours_are_for_terminals_and_not_for_those_who_want_none(shell: Shell) -> None:

@@ -1,4 +1,4 @@
-"""Who may only read: refused on the laptop, told by the doctor, and what was queued before can be given up."""
+"""Who may only read: refused on the laptop, reported by the doctor, and what was queued before can be given up."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_the_right_to_write_is_noticed_with_the_next_write(reader: Shell, databa
     assert reader.error("item", "create", "Once more")["details"]["cause"] == "read_only"
 
 
-def test_what_was_queued_before_stays_and_is_told_while_the_pull_goes_on(reader: Shell, laptop: NewLaptop) -> None:
+def test_what_was_queued_before_stays_and_is_reported_while_the_pull_goes_on(reader: Shell, laptop: NewLaptop) -> None:
     _offline(reader).item("Queued")
     done = reader.json("sync")
     assert done["warnings"] == ["pending_local_changes", "read_only"]
@@ -90,10 +90,10 @@ def test_what_was_queued_before_stays_and_is_told_while_the_pull_goes_on(reader:
 def test_the_doctor_says_it_and_prints_the_grant(reader: Shell, role: str) -> None:
     _offline(reader).item("Queued")
     reader.json("sync")
-    told = reader.run("doctor").out
-    assert "may read and not write" in told
-    assert f"GRANT localfirst_engine TO {role};" in told
-    assert "localfirst sync --drop-unsent" in told
+    reported = reader.run("doctor").out
+    assert "may read and not write" in reported
+    assert f"GRANT localfirst_engine TO {role};" in reported
+    assert "localfirst sync --drop-unsent" in reported
 
 
 def test_what_cannot_be_sent_is_dropped_after_it_was_written_to_a_file(reader: Shell, laptop: NewLaptop) -> None:

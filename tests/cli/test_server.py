@@ -101,7 +101,7 @@ def test_what_cannot_be_granted_is_said_in_words(admin: Shell, person: Shell, ro
     assert "not both" in both.err
 
 
-def test_a_reader_is_told_so_and_is_no_fault(admin: Shell, person: Shell, role: str) -> None:
+def test_a_reader_is_reported_so_and_is_no_fault(admin: Shell, person: Shell, role: str) -> None:
     admin.item("The first")  # a reader cannot start the project
     admin.ok("sync")
     admin.ok("server", "grant", role, "--read-only")

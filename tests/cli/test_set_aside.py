@@ -1,4 +1,4 @@
-"""What a laptop could not take is told: by doctor, by the state of synchronisation, and by every answer that it concerns."""
+"""What a laptop could not take is reported by doctor, by the state of synchronisation, and by every answer that it concerns."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def psql(team: Shell, database_url: str) -> Iterator[psycopg.Connection[Any]]:
         yield connection
 
 
-def test_it_is_told_everywhere_and_the_row_is_not_absent(team: Shell, psql: psycopg.Connection[Any]) -> None:
+def test_it_is_reported_everywhere_and_the_row_is_not_absent(team: Shell, psql: psycopg.Connection[Any]) -> None:
     insert = "INSERT INTO localfirst.work_items (item_type, title, created_at) VALUES ('task', 'x', 'infinity')"
     (odd,) = psql.execute(f"{insert} RETURNING id::text".encode()).fetchone() or (None,)
     assert odd is not None

@@ -28,7 +28,7 @@ def test_without_a_server_sync_says_how_to_have_one(shell: Shell) -> None:
     assert "stays on this machine" in shell.ok("sync", "--status").out
 
 
-def test_what_cannot_be_sent_is_kept_and_told(laptop: NewLaptop) -> None:
+def test_what_cannot_be_sent_is_kept_and_reported(laptop: NewLaptop) -> None:
     ann = laptop("ann")
     done = _offline(ann).ok("item", "create", "Offline")
     away = "Note: the server does not answer.\n"  # where that was known before the command ended
@@ -63,7 +63,7 @@ def test_an_id_that_only_the_server_knows_is_found_by_its_beginning(laptop: NewL
     assert bob.json("item", "update", item[:20], "--title", "Seen")["version"] == 2
 
 
-def test_a_conflict_is_shown_side_by_side(laptop: NewLaptop) -> None:
+def test_a_conflict_is_displayed_side_by_side(laptop: NewLaptop) -> None:
     ann, bob = laptop("ann"), laptop("bob")
     item = ann.item("Title")
     bob.ok("sync")
@@ -74,8 +74,8 @@ def test_a_conflict_is_shown_side_by_side(laptop: NewLaptop) -> None:
     listed = bob.ok("conflicts", "list")
     assert "title" in listed.out
     conflict = bob.json("conflicts", "list")["conflicts"][0]
-    shown = bob.ok("conflicts", "show", conflict["conflict_id"][:13]).out
-    row = next(line for line in shown.splitlines() if line.startswith("title"))
+    displayed = bob.ok("conflicts", "show", conflict["conflict_id"][:13]).out
+    row = next(line for line in displayed.splitlines() if line.startswith("title"))
     assert row.split() == ["title", "Title", "Bob's", "Ann's"]
     assert bob.json("conflicts", "show", conflict["conflict_id"])["mine"] == conflict["mine"]
     assert "! conflicts" in bob.ok("doctor").out
@@ -89,12 +89,12 @@ def test_the_service_tells_each_round_and_stops_cleanly(laptop: NewLaptop, how: 
     assert service.stdout is not None
     assert _next_line(service.stdout)["event"] == "watching"
     ann.item("News")
-    told = _next_line(service.stdout)
+    reported = _next_line(service.stdout)
     replica = apsw.Connection(str(bob.replica), flags=apsw.SQLITE_OPEN_READONLY)
     # What a line tells is in the replica by then; the first one may tell of what was there before the news.
-    while told["event"] != "round" or not replica.execute("SELECT count(*) FROM work_items WHERE title = 'News'").get:
-        told = _next_line(service.stdout)
-    assert told["pulled"]
+    while reported["event"] != "round" or not replica.execute("SELECT count(*) FROM work_items WHERE title = 'News'").get:
+        reported = _next_line(service.stdout)
+    assert reported["pulled"]
     replica.close()
     service.send_signal(how)
     began = time.monotonic()

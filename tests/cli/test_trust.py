@@ -51,11 +51,11 @@ def test_show_says_what_it_would_set_and_allows_nothing(shell: Shell) -> None:
     for words in ("database_url", "127.0.0.1", "mallory", "no file of a checkout may say it", "it leads out of the project"):
         assert words in done.out
     assert "rker" not in done.out + done.err
-    shown = shell.json("trust", "--show")
-    assert shown["allowed"] is False
-    assert {one["name"] for one in shown["settings"] if one["counts"]} == {"project"}
-    assert {one["name"] for one in shown["settings"] if not one["would_count"]} == {"replica", "markdown"}
-    assert {(one["name"], one["origin"]) for one in shown["in_force"]} == {("project", "file that was not allowed")}
+    displayed = shell.json("trust", "--show")
+    assert displayed["allowed"] is False
+    assert {one["name"] for one in displayed["settings"] if one["counts"]} == {"project"}
+    assert {one["name"] for one in displayed["settings"] if not one["would_count"]} == {"replica", "markdown"}
+    assert {(one["name"], one["origin"]) for one in displayed["in_force"]} == {("project", "file that was not allowed")}
 
 
 def test_without_a_file_there_is_nothing_to_allow(shell: Shell) -> None:
@@ -64,7 +64,7 @@ def test_without_a_file_there_is_nothing_to_allow(shell: Shell) -> None:
     assert shell.json("trust", "--revoke")["allowed"] is False
 
 
-def test_what_steers_a_terminal_is_shown_not_obeyed(shell: Shell) -> None:
+def test_what_steers_a_terminal_is_displayed_not_obeyed(shell: Shell) -> None:
     write(shell, 'markdown = "a\\u001b[2Jb.md"\n')
     assert "\x1b" not in shell.ok("trust", "--show").out
 
@@ -133,11 +133,11 @@ def test_init_with_a_name_allows_what_it_writes_and_nothing_else(shell: Shell) -
 def test_a_level_of_the_log_that_is_none_is_no_reason_to_fail(shell: Shell, level: str) -> None:
     shell.more["LOCALFIRST_LOG_LEVEL"] = level
     shell.ok("item", "create", "x")
-    told = [check["words"] for check in shell.json("doctor")["checks"] if "LOCALFIRST_LOG_LEVEL" in check["words"]]
-    assert bool(told) == (level in ("loud", "10"))
+    reported = [check["words"] for check in shell.json("doctor")["checks"] if "LOCALFIRST_LOG_LEVEL" in check["words"]]
+    assert bool(reported) == (level in ("loud", "10"))
 
 
-def test_a_token_in_the_users_own_file_that_others_can_read_is_told_of(shell: Shell) -> None:
+def test_a_token_in_the_users_own_file_that_others_can_read_is_reported_of(shell: Shell) -> None:
     (folder := shell.directory / "home" / "config" / "localfirst").mkdir(parents=True)
     (folder / "config.toml").write_text('embedding_token = "hush"\n')
     (folder / "config.toml").chmod(0o644)

@@ -17,8 +17,8 @@ def test_the_last_command_is_taken_back_and_once_more_done_again(shell: Shell) -
     done = shell.ok("undo")
     assert "Set back work item" in done.out
     assert "“Second” (version 3): status, metadata" in done.out
-    shown = shell.json("item", "show", second)
-    assert (shown["status"], shown["metadata"]) == ("active", {})
+    displayed = shell.json("item", "show", second)
+    assert (displayed["status"], displayed["metadata"]) == ("active", {})
     assert shell.json("undo")["undone"][0]["version"] == 4
     assert shell.json("item", "show", second)["status"] == "blocked"
     assert shell.json("item", "show", first)["version"] == 1

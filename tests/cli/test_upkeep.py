@@ -19,9 +19,9 @@ def _mode(path: Path) -> int:
 
 
 def test_init_creates_a_private_replica_and_nothing_in_the_project(shell: Shell) -> None:
-    told = shell.ok("init").out
-    assert "The replica is ready." in told
-    assert str(shell.replica) in told
+    reported = shell.ok("init").out
+    assert "The replica is ready." in reported
+    assert str(shell.replica) in reported
     assert list(shell.project.iterdir()) == []
     assert _mode(shell.replica) == 0o600
     assert _mode(shell.replica.parent) == 0o700
@@ -29,8 +29,8 @@ def test_init_creates_a_private_replica_and_nothing_in_the_project(shell: Shell)
 
 
 def test_init_shows_how_to_connect_a_client(shell: Shell) -> None:
-    told = shell.ok("init").out
-    settings = json.loads(told[told.index("{") : told.rindex("}") + 1])
+    reported = shell.ok("init").out
+    settings = json.loads(reported[reported.index("{") : reported.rindex("}") + 1])
     server = settings["mcpServers"]["localfirst"]
     assert server["args"][-1] == "mcp"
     assert subprocess.run([server["command"], *server["args"][:-1], "--version"], check=True, capture_output=True).stdout
@@ -101,7 +101,7 @@ def test_the_doctor_creates_nothing(shell: Shell) -> None:
     assert not shell.replica.exists()
 
 
-def test_a_damaged_replica_is_told_of_and_left_alone(shell: Shell) -> None:
+def test_a_damaged_replica_is_reported_of_and_left_alone(shell: Shell) -> None:
     shell.replica.parent.mkdir()
     shell.replica.write_bytes(b"this is no database" * 1000)
     done = shell.run("doctor")
@@ -110,7 +110,7 @@ def test_a_damaged_replica_is_told_of_and_left_alone(shell: Shell) -> None:
     assert [file.name for file in shell.replica.parent.iterdir()] == [shell.replica.name]
 
 
-def test_a_replica_of_a_newer_program_is_told_of(shell: Shell) -> None:
+def test_a_replica_of_a_newer_program_is_reported_of(shell: Shell) -> None:
     shell.ok("init")
     connection = apsw.Connection(str(shell.replica))
     connection.pragma("user_version", 999)
@@ -120,7 +120,7 @@ def test_a_replica_of_a_newer_program_is_told_of(shell: Shell) -> None:
     assert "upgrade" in done.out
 
 
-def test_a_search_index_that_differs_is_told_of(shell: Shell) -> None:
+def test_a_search_index_that_differs_is_reported_of(shell: Shell) -> None:
     shell.item("Task")
     connection = apsw.Connection(str(shell.replica))
     connection.execute("DELETE FROM work_items_text")
@@ -130,7 +130,7 @@ def test_a_search_index_that_differs_is_told_of(shell: Shell) -> None:
     assert "full-text" in done.out
 
 
-def test_a_replica_that_others_can_read_is_told_of(shell: Shell) -> None:
+def test_a_replica_that_others_can_read_is_reported_of(shell: Shell) -> None:
     shell.ok("init")
     shell.replica.chmod(0o644)
     done = shell.ok("doctor")
@@ -145,7 +145,7 @@ def test_a_replica_in_a_cloud_folder_is_warned_about(shell: Shell, folder: str) 
     assert any(check["level"] == "warning" and "LOCALFIRST_REPLICA" in check["words"] for check in checks)
 
 
-def test_a_server_that_does_not_answer_is_told_of_in_words(shell: Shell) -> None:
+def test_a_server_that_does_not_answer_is_reported_of_in_words(shell: Shell) -> None:
     shell.more |= {"LOCALFIRST_DATABASE_URL": "postgresql://ann:secret@127.0.0.1:1/board", "LOCALFIRST_PROJECT": "team/board"}
     shell.item("Task")
     done = shell.run("doctor")
@@ -155,7 +155,7 @@ def test_a_server_that_does_not_answer_is_told_of_in_words(shell: Shell) -> None
     assert "secret" not in done.out
 
 
-def test_a_server_without_a_name_for_the_project_is_told_of(shell: Shell) -> None:
+def test_a_server_without_a_name_for_the_project_is_reported_of(shell: Shell) -> None:
     shell.more["LOCALFIRST_DATABASE_URL"] = "postgresql://127.0.0.1:1/board"
     shell.ok("init")
     done = shell.run("doctor")
@@ -164,7 +164,7 @@ def test_a_server_without_a_name_for_the_project_is_told_of(shell: Shell) -> Non
 
 
 @pytest.mark.skipif(os.name != "posix", reason="modes of files")
-def test_settings_with_a_password_that_others_can_read_are_told_of(shell: Shell) -> None:
+def test_settings_with_a_password_that_others_can_read_are_reported_of(shell: Shell) -> None:
     file = shell.project / ".localfirst.toml"
     file.write_text('database_url = "postgresql://ann:secret@127.0.0.1:1/board"\nproject = "team/board"\n')
     file.chmod(0o644)

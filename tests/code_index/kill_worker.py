@@ -38,7 +38,7 @@ from localfirst.search.extension import ensure_loaded
 FINAL = ("completed", "failed", "cancelled")
 RESUME_LIMIT_S = 10.0
 TWICE_LIMIT = 0.01
-DIFFERENCES_TOLD = 10
+DIFFERENCES_REPORTED = 10
 
 _HOOK = """
 import os, sys
@@ -210,7 +210,7 @@ def main() -> int:
             f" {outcome.twice} cuts again, {share:.2%} of the files for a kill;"
             f" {len(outcome.differences) or 'no'} differences to the undisturbed index."
         )
-        for difference in outcome.differences[:DIFFERENCES_TOLD]:
+        for difference in outcome.differences[:DIFFERENCES_REPORTED]:
             print(difference)
     is_well = not outcome.differences and outcome.slowest_resume_s < RESUME_LIMIT_S
     return 0 if is_well and outcome.twice_by_a_kill <= TWICE_LIMIT * outcome.files else 1

@@ -37,7 +37,7 @@ def rule(path: str, content: str | bytes) -> SkipRule | None:
 
 def assert_covers(lines: list[str], made: tuple[Chunk, ...] | list[Chunk]) -> None:
     """Every line that is not blank stands in exactly one chunk, as it is in the file; a very long one by its beginning."""
-    told: list[int] = []
+    reported: list[int] = []
     for chunk in made:
         inside = lines[chunk.start_line - 1 : chunk.end_line]
         for found, line in zip(chunk.text.split("\n"), inside, strict=True):
@@ -47,9 +47,9 @@ def assert_covers(lines: list[str], made: tuple[Chunk, ...] | list[Chunk]) -> No
         assert inside[-1].strip()
         assert len(inside) <= MAX_LINES
         assert len(chunk.text) <= MAX_CHARACTERS or len(inside) == 1
-        told += range(chunk.start_line, chunk.end_line + 1)
-    assert told == sorted(set(told))
-    assert {row for row, line in enumerate(lines, 1) if line.strip()} <= set(told)
+        reported += range(chunk.start_line, chunk.end_line + 1)
+    assert reported == sorted(set(reported))
+    assert {row for row, line in enumerate(lines, 1) if line.strip()} <= set(reported)
 
 
 # --- nothing lost ---------------------------------------------------------------------------------------------------------
@@ -89,7 +89,9 @@ def test_every_line_of_the_installed_packages_stands_in_exactly_one_chunk() -> N
     ),
     st.lists(st.integers(0, 220), max_size=40),
 )
-def test_whatever_a_grammar_reports_no_line_is_lost_or_told_twice(lines: list[str], cuts: list[Cut], softer: list[int]) -> None:
+def test_whatever_a_grammar_reports_no_line_is_lost_or_reported_twice(
+    lines: list[str], cuts: list[Cut], softer: list[int]
+) -> None:
     assert_covers(lines, partition(lines, cuts, softer, "block"))
 
 
@@ -389,5 +391,5 @@ def test_without_a_place_for_grammars_files_are_cut_by_lines(tmp_path: Path) -> 
         ("app.d.ts", "", "typescript"),
     ],
 )
-def test_languages_are_told_by_name_or_first_line(path: str, first_line: str, language: str) -> None:
+def test_languages_are_reported_by_name_or_first_line(path: str, first_line: str, language: str) -> None:
     assert language_of(path, first_line) == language

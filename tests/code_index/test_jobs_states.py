@@ -95,8 +95,8 @@ def test_every_change_of_state_is_an_event(replica: apsw.Connection) -> None:
     job = created(replica)
     move(replica, job.job_id, JobState.RUNNING)
     move(replica, job.job_id, JobState.FAILED, "the directory is gone", "RepositoryGoneError")
-    told = [(event, detail) for _, event, detail in table.events(replica, job.job_id)]
-    assert told == [("created", ""), ("running", ""), ("failed", "the directory is gone")]
+    reported = [(event, detail) for _, event, detail in table.events(replica, job.job_id)]
+    assert reported == [("created", ""), ("running", ""), ("failed", "the directory is gone")]
 
 
 def test_a_job_that_nobody_knows_is_not_found(replica: apsw.Connection) -> None:

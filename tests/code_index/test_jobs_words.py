@@ -82,10 +82,10 @@ def test_problems_name_the_first_files_that_could_not_be_read_and_count_the_rest
     skipped = [Skipped(f"secret/{n:02}.py", SkipRule.UNREADABLE, "Permission denied") for n in range(9)]
     file_list.take(replica, job.job_id, [], 9, 0, [*skipped, Skipped("a.png", SkipRule.BINARY)])
     troubled = file_list.skipped_files(replica, job.job_id, TROUBLES, words.FILES_NAMED)
-    told = words.problems(troubled, file_list.skipped_by_rule(replica, job.job_id))
-    assert told[0] == "skipped secret/00.py: unreadable (Permission denied)"
-    assert len(told) == 6
-    assert told[-1].startswith("4 more files")
+    reported = words.problems(troubled, file_list.skipped_by_rule(replica, job.job_id))
+    assert reported[0] == "skipped secret/00.py: unreadable (Permission denied)"
+    assert len(reported) == 6
+    assert reported[-1].startswith("4 more files")
 
 
 def test_the_time_that_is_left_shrinks_between_two_signs_of_life(replica: apsw.Connection, job: Job) -> None:

@@ -50,12 +50,12 @@ from localfirst.code_index.pipeline.pool import Pool
 replica, root, enough = sys.argv[1:]
 pool = Pool(2)
 indexed = Indexed(Path(replica), pool)
-def told(record):
+def reported(record):
     if len(record.paths) >= int(enough):
         print(*pool.pids(), flush=True)
         os.kill(os.getpid(), signal.SIGKILL)
     return False
-index_files(indexed.connection, pool, indexed.plan(Path(root)), Record(told))
+index_files(indexed.connection, pool, indexed.plan(Path(root)), Record(reported))
 """
 
 

@@ -51,7 +51,7 @@ def test_lines_and_content_are_those_of_the_file(searched: Searched, root: Path)
         assert found["repository"] == root.name
 
 
-def test_a_name_that_is_not_utf_8_is_shown_with_its_bytes_written_out(indexed: Indexed, root: Path) -> None:
+def test_a_name_that_is_not_utf_8_is_displayed_with_its_bytes_written_out(indexed: Indexed, root: Path) -> None:
     Path(os.fsdecode(os.fsencode(root) + b"/caf\xe9.py")).write_text("def barista():\n    return 1\n")
     indexed.run(root)
     searched = Searched(indexed)
@@ -59,7 +59,7 @@ def test_a_name_that_is_not_utf_8_is_shown_with_its_bytes_written_out(indexed: I
     searched.close()
 
 
-def test_a_long_function_is_shown_by_its_best_lines_unless_all_of_it_is_asked_for(indexed: Indexed, root: Path) -> None:
+def test_a_long_function_is_displayed_by_its_best_lines_unless_all_of_it_is_asked_for(indexed: Indexed, root: Path) -> None:
     body = "".join(f"    step_{number} = {number}\n" for number in range(40))
     write(root, {"long.py": f"def long():\n{body}    reticulate_splines(step_1)\n"})
     indexed.run(root)
@@ -210,12 +210,12 @@ def test_what_changed_in_the_tree_is_said(searched: Searched, root: Path) -> Non
     (root / "new.py").write_text("def added():\n    pass\n")
     watch = searched.engine._watch  # the thread that counts tells when it has
 
-    def told() -> int | None:
+    def reported() -> int | None:
         watch.behind(searched.connection, root, wait_s=0.02)
         behind: int | None = searched.answer("header")["files_behind"]
         return behind
 
-    until(told, 30, "a count of what has changed")
+    until(reported, 30, "a count of what has changed")
     answer = searched.answer("header")
     assert answer["files_behind"] == 1
     assert "index_behind" in answer["index_warnings"]

@@ -290,13 +290,13 @@ def test_a_text_that_was_changed_under_its_hash_and_a_vector_of_another_length_a
         found = verified(ann.replica, shared.candidates(words=["account"], model=load().model, vector=vector))
     assert one.chunk_hash not in {sound.chunk_hash for sound in found}
     assert others <= {sound.chunk_hash for sound in found}
-    assert [told["id"] for told in set_aside.told(ann.replica)["first"]] == [one.chunk_hash.hex()]
+    assert [reported["id"] for reported in set_aside.summary(ann.replica)["first"]] == [one.chunk_hash.hex()]
     with psycopg.connect(database_url, autocommit=True) as server:
         server.execute("UPDATE localfirst.code_chunks SET text = %s WHERE chunk_hash = %s", (one.text, one.chunk_hash))
     with ann.shared as shared:
         again = verified(ann.replica, shared.candidates(words=["account"], model=None, vector=None))
     assert one.chunk_hash in {sound.chunk_hash for sound in again}
-    assert set_aside.told(ann.replica)["count"] == 0
+    assert set_aside.summary(ann.replica)["count"] == 0
 
 
 def test_many_vectors_get_a_graph_that_the_search_uses(

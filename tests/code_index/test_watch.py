@@ -51,7 +51,7 @@ def test_new_changed_and_deleted_files_are_counted_by_the_first_answer(indexed: 
     assert trees.behind(indexed.connection, root, wait_s=PATIENCE_S) == 3
 
 
-def test_a_change_is_told_and_the_run_that_takes_it_in_as_well(indexed: Indexed, root: Path, trees: TreeWatch) -> None:
+def test_a_change_is_reported_and_the_run_that_takes_it_in_as_well(indexed: Indexed, root: Path, trees: TreeWatch) -> None:
     write(root, a="x = 1\n")
     indexed.run(root)
     assert trees.behind(indexed.connection, root, wait_s=PATIENCE_S) == 0
@@ -70,7 +70,7 @@ def test_a_change_is_told_and_the_run_that_takes_it_in_as_well(indexed: Indexed,
     eventually(ask, 1)
 
 
-def test_what_a_finished_run_has_taken_in_is_never_told_as_behind(indexed: Indexed, root: Path, trees: TreeWatch) -> None:
+def test_what_a_finished_run_has_taken_in_is_never_reported_as_behind(indexed: Indexed, root: Path, trees: TreeWatch) -> None:
     write(root, a="x = 1\n")
     indexed.run(root)
     write(root, b="x = 2\n", c="x = 3\n")

@@ -202,9 +202,9 @@ def test_a_whole_float_that_is_written_with_an_exponent_becomes_the_equal_intege
     agent: Agent, name: str, number: float
 ) -> None:
     item = agent.create(name, metadata={"mine": number})
-    for shown in (item, agent.read(item)):
-        assert shown["metadata"] == {"mine": number}
-        assert isinstance(shown["metadata"]["mine"], int), "as PostgreSQL will give it to everybody else"
+    for displayed in (item, agent.read(item)):
+        assert displayed["metadata"] == {"mine": number}
+        assert isinstance(displayed["metadata"]["mine"], int), "as PostgreSQL will give it to everybody else"
 
 
 @pytest.mark.parametrize("number", [2**63, -(2**63) - 1, 2**64, 10**30, -(10**400), 10**1000 - 1])

@@ -120,13 +120,13 @@ def test_an_item_is_not_moved_under_nobody(agent: Agent, name: str) -> None:
     assert agent.refused("update_work_item", id=item["id"], version=1, parent_id=nobody).kind == "NotFoundError"
 
 
-def test_a_hundred_children_are_all_shown(agent: Agent, name: str) -> None:
+def test_a_hundred_children_are_all_displayed(agent: Agent, name: str) -> None:
     parent = agent.create(name)
     made = {agent.create(f"{name} {number}", parent_id=parent["id"])["id"] for number in range(101)}
     assert {child["id"] for child in agent.read(parent)["children"]} == made
 
 
-def test_children_are_shown_level_by_level_up_to_a_limit(agent: Agent, name: str) -> None:
+def test_children_are_displayed_level_by_level_up_to_a_limit(agent: Agent, name: str) -> None:
     root = agent.create(name)
     upper = [agent.create(f"{name} {number}", parent_id=root["id"]) for number in range(3)]
     for parent in upper:
@@ -134,23 +134,23 @@ def test_children_are_shown_level_by_level_up_to_a_limit(agent: Agent, name: str
             agent.create(f"leaf {number}", parent_id=parent["id"])
     assert "children_omitted" not in json.dumps(agent.read(root, max_children=15))
 
-    def shown(limit: int, **more: object) -> tuple[object, ...]:
+    def displayed(limit: int, **more: object) -> tuple[object, ...]:
         read = agent.read(root, max_children=limit, **more)
         return read.get("children_omitted", 0), *(
             (len(child["children"]), child.get("children_omitted", 0)) for child in read["children"]
         )
 
-    assert shown(14) == (0, (4, 0), (4, 0), (3, 1))
-    assert shown(7) == (0, (4, 0), (0, 4), (0, 4))
-    assert shown(3) == (0, (0, 4), (0, 4), (0, 4))
-    assert shown(3, max_depth=1) == (0, (0, 0), (0, 0), (0, 0))
-    assert shown(2) == (1, (0, 4), (0, 4))
-    assert shown(15, include_children=False) == (0,)
+    assert displayed(14) == (0, (4, 0), (4, 0), (3, 1))
+    assert displayed(7) == (0, (4, 0), (0, 4), (0, 4))
+    assert displayed(3) == (0, (0, 4), (0, 4), (0, 4))
+    assert displayed(3, max_depth=1) == (0, (0, 0), (0, 0), (0, 0))
+    assert displayed(2) == (1, (0, 4), (0, 4))
+    assert displayed(15, include_children=False) == (0,)
     assert [child["title"] for child in agent.read(root, max_children=2)["children"]] == [f"{name} 0", f"{name} 1"]
     agent.invalid("max_children", "query_work_item", id=root["id"], max_children=0)
 
 
-def test_two_hundred_children_are_shown_unless_more_are_asked_for(agent: Agent, name: str) -> None:
+def test_two_hundred_children_are_displayed_unless_more_are_asked_for(agent: Agent, name: str) -> None:
     parent = agent.create(name)
     for number in range(203):
         agent.create(f"{name} {number}", parent_id=parent["id"])
@@ -159,7 +159,7 @@ def test_two_hundred_children_are_shown_unless_more_are_asked_for(agent: Agent, 
     assert len(agent.read(parent, max_children=1000)["children"]) == 203
 
 
-def test_comments_are_counted_and_the_last_ones_shown_when_asked_for(agent: Agent, name: str) -> None:
+def test_comments_are_counted_and_the_last_ones_displayed_when_asked_for(agent: Agent, name: str) -> None:
     item = agent.create(name)
     assert (agent.read(item)["comment_count"], agent.read(item, include_comments=True)["comments"]) == (0, [])
     for number in range(22):

@@ -11,23 +11,23 @@ def changes(agent: Agent, entity: str, row: Answer, **more: Any) -> list[Answer]
     return list(agent.call("get_history", entity=entity, id=row["id"], **more)["changes"])
 
 
-def test_every_change_is_told_newest_first(agent: Agent, name: str) -> None:
+def test_every_change_is_reported_newest_first(agent: Agent, name: str) -> None:
     item = agent.create(name, created_by="first", branch_name="b")
     item = agent.update(item, title="new", status="blocked", updated_by="second")
     item = agent.update(item, clear=["branch_name"], updated_by="third")
-    told = changes(agent, "work_item", item)
-    assert [change["version"] for change in told] == [3, 2, 1]
-    assert [change["by"] for change in told] == ["third", "second", "first"]
-    assert {change["outcome"] for change in told} == {"accepted"}
-    assert told[0]["at"] == item["updated_at"]
-    assert told[2]["at"] == item["created_at"]
-    assert told[0]["fields"] == {"branch_name": {"old": "b", "new": None}}
-    assert told[1]["fields"] == {
+    reported = changes(agent, "work_item", item)
+    assert [change["version"] for change in reported] == [3, 2, 1]
+    assert [change["by"] for change in reported] == ["third", "second", "first"]
+    assert {change["outcome"] for change in reported} == {"accepted"}
+    assert reported[0]["at"] == item["updated_at"]
+    assert reported[2]["at"] == item["created_at"]
+    assert reported[0]["fields"] == {"branch_name": {"old": "b", "new": None}}
+    assert reported[1]["fields"] == {
         "title": {"old": name, "new": "new"},
         "status": {"old": "active", "new": "blocked"},
     }
-    assert told[2]["fields"]["title"] == {"old": None, "new": name}
-    assert told[2]["fields"]["branch_name"] == {"old": None, "new": "b"}
+    assert reported[2]["fields"]["title"] == {"old": None, "new": name}
+    assert reported[2]["fields"]["branch_name"] == {"old": None, "new": "b"}
 
 
 def test_a_history_is_as_long_as_asked_for(agent: Agent, name: str) -> None:
@@ -56,8 +56,8 @@ def test_deleting_and_undeleting_are_changes(agent: Agent, name: str) -> None:
 def test_a_move_tells_both_parents(agent: Agent, name: str) -> None:
     one, two = agent.create(name), agent.create(name)
     item = agent.update(agent.create(name, parent_id=one["id"]), parent_id=two["id"])
-    told = changes(agent, "work_item", item)[0]["fields"]
-    assert told["parent_id"] == {"old": one["id"], "new": two["id"]}
+    reported = changes(agent, "work_item", item)[0]["fields"]
+    assert reported["parent_id"] == {"old": one["id"], "new": two["id"]}
 
 
 def test_what_was_refused_is_no_history(agent: Agent, name: str) -> None:
@@ -70,23 +70,23 @@ def test_what_was_refused_is_no_history(agent: Agent, name: str) -> None:
 def test_a_vendor_has_a_history(agent: Agent, name: str) -> None:
     vendor = agent.call("create_vendor", name=name, created_by="first")
     agent.call("update_vendor_status", name=name, version=1, operational=False, updated_by="second")
-    told = changes(agent, "vendor", vendor)
-    assert [(change["version"], change["by"]) for change in told] == [(2, "second"), (1, "first")]
-    assert told[0]["fields"] == {"operational": {"old": True, "new": False}}
+    reported = changes(agent, "vendor", vendor)
+    assert [(change["version"], change["by"]) for change in reported] == [(2, "second"), (1, "first")]
+    assert reported[0]["fields"] == {"operational": {"old": True, "new": False}}
 
 
 def test_a_deployment_has_a_history(agent: Agent, name: str) -> None:
     deployment = agent.call("record_deployment", metadata={"pr_title": name})
-    (told,) = changes(agent, "deployment", deployment)
-    assert told["version"] == 1
-    assert told["fields"]["metadata"]["new"] == {"pr_title": name}
+    (reported,) = changes(agent, "deployment", deployment)
+    assert reported["version"] == 1
+    assert reported["fields"]["metadata"]["new"] == {"pr_title": name}
 
 
 def test_an_enhancement_has_a_history(agent: Agent, name: str) -> None:
     made = agent.call("create_enhancement", title=name, priority="low", status="planned", target_quarter="Q1 2026")
     agent.call("update_enhancement", id=made["id"], version=1, target_quarter="2026-Q2")
-    told = changes(agent, "enhancement", made)
-    assert told[0]["fields"] == {"target_quarter": {"old": "Q1 2026", "new": "Q2 2026"}}
+    reported = changes(agent, "enhancement", made)
+    assert reported[0]["fields"] == {"target_quarter": {"old": "Q1 2026", "new": "Q2 2026"}}
 
 
 def test_a_link_has_a_history(agent: Agent, name: str) -> None:
@@ -100,5 +100,5 @@ def test_a_link_has_a_history(agent: Agent, name: str) -> None:
 def test_the_configuration_has_a_history(agent: Agent) -> None:
     before = agent.call("get_project_configuration")
     agent.call("update_project_configuration", version=before["version"], active_context_type="research")
-    told = changes(agent, "configuration", before)
-    assert told[0]["fields"] == {"active_context_type": {"old": before["active_context_type"], "new": "research"}}
+    reported = changes(agent, "configuration", before)
+    assert reported[0]["fields"] == {"active_context_type": {"old": before["active_context_type"], "new": "research"}}

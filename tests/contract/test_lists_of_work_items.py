@@ -80,7 +80,7 @@ def test_deleted_items_are_listed_on_demand(agent: Agent, parent: Answer) -> Non
     assert set(under(agent, parent, include_deleted=True)) == {"here", "gone"}
 
 
-def test_without_being_told_a_list_is_50_long(agent: Agent, parent: Answer) -> None:
+def test_without_being_reported_a_list_is_50_long(agent: Agent, parent: Answer) -> None:
     for number in range(51):
         agent.create(str(number), parent_id=parent["id"])
     answer = agent.call("list_work_items", parent_id=parent["id"])

@@ -1,4 +1,4 @@
-"""Several servers on one replica at once: each sees what the others wrote, and none is told that the file is busy."""
+"""Several servers on one replica at once: each sees what the others wrote, and none hears that the file is busy."""
 
 from __future__ import annotations
 
@@ -125,12 +125,12 @@ def test_mixed_operations_of_ten_servers_lose_nothing_and_are_never_busy(wires: 
     before = {tool: structured(wires[0].call(tool))["total_count"] for tool in lists}
 
     def work(number: int, wire: Wire) -> Counter[str]:
-        told: Counter[str] = Counter()
+        reported: Counter[str] = Counter()
         choice = random.Random(number)
 
         def call(tool: str, **arguments: Any) -> dict[str, Any]:
             answer = structured(wire.call(tool, **arguments))
-            told[answer.get("error", tool)] += 1
+            reported[answer.get("error", tool)] += 1
             assert answer.get("error") in (None, "VersionMismatchError"), answer
             return answer
 
@@ -150,16 +150,16 @@ def test_mixed_operations_of_ten_servers_lose_nothing_and_are_never_busy(wires: 
                 call("generate_full_status")
             else:
                 call("search_work_items", query="item")
-        return told
+        return reported
 
-    told = sum(at_once(wires, work), Counter[str]())
+    reported = sum(at_once(wires, work), Counter[str]())
     after = {tool: structured(wires[0].call(tool))["total_count"] for tool in lists}
-    assert after["list_work_items"] - before["list_work_items"] == told["create_work_item"]
-    assert after["list_deployments"] - before["list_deployments"] == told["record_deployment"]
+    assert after["list_work_items"] - before["list_work_items"] == reported["create_work_item"]
+    assert after["list_deployments"] - before["list_deployments"] == reported["record_deployment"]
     item = structured(wires[0].call("query_work_item", id=shared["id"]))
     vendor = structured(wires[0].call("query_vendor_status", name="shared"))
-    assert len(item["metadata"]) == item["version"] - 1 == told["update_work_item"]
-    assert len(vendor["metadata"]) == vendor["version"] - 1 == told["update_vendor_status"]
+    assert len(item["metadata"]) == item["version"] - 1 == reported["update_work_item"]
+    assert len(vendor["metadata"]) == vendor["version"] - 1 == reported["update_vendor_status"]
 
 
 def test_an_acknowledged_write_survives_the_death_of_its_server(laptop: Laptop) -> None:

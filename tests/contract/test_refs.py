@@ -34,13 +34,13 @@ def test_a_ref_is_made_of_the_id(agent: Agent, item: Answer) -> None:
     assert agent.read(item)["ref"] == item["ref"]
 
 
-def test_a_work_item_has_its_ref_wherever_it_is_shown(agent: Agent, name: str) -> None:
+def test_a_work_item_has_its_ref_wherever_it_is_displayed(agent: Agent, name: str) -> None:
     top = agent.create(name, "project")
     middle = agent.create(f"{name} below", parent_id=top["id"])
     leaf = agent.create(f"{name} leaf", parent_id=middle["id"])
     agent.call("link_work_items", source_id=leaf["id"], target_id=top["id"], dependency_type="blocks")
     deployment = agent.call("record_deployment", metadata={}, work_item_ids=[leaf["id"]])
-    shown: list[Any] = [
+    displayed: list[Any] = [
         agent.update(leaf, title=f"{name} again"),
         *agent.call("list_work_items", parent_id=middle["id"])["items"],
         *agent.call("ready_work_items", limit=100)["items"],
@@ -55,7 +55,7 @@ def test_a_work_item_has_its_ref_wherever_it_is_shown(agent: Agent, name: str) -
         agent.call("release_work_item", id=leaf["id"]),
         agent.call("revert_work_item", id=leaf["id"], version=4, to_version=1),
     ]
-    for row in shown:
+    for row in displayed:
         assert row["ref"] == ref_by_the_contract(row["id"], len(row["ref"])), row
 
 

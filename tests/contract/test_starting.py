@@ -239,7 +239,7 @@ def test_settings_stand_in_the_users_own_file(plain: Laptop, style: str) -> None
     assert place.is_file()
 
 
-def test_what_a_checkout_says_and_may_not_is_told_once_and_by_the_status(plain: Laptop) -> None:
+def test_what_a_checkout_says_and_may_not_is_reported_once_and_by_the_status(plain: Laptop) -> None:
     (plain.project / ".localfirst.toml").write_text("replica = 'board.db'\nclient = 'mallory'\narchiving = 'no'\n")
     with working(plain) as agent:
         first = agent.raw("create_work_item", item_type="task", title="x")

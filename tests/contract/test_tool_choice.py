@@ -23,8 +23,8 @@ def of_group(name: str) -> set[str]:
 
 def tokens(names: set[str], *parts: str) -> float:
     """What these parts of the tools take, at four characters a token."""
-    told = [{part: tool[part] for part in parts} for tool in tool_list(OPERATIONS) if tool["name"] in names]
-    return sum(len(json.dumps(one, separators=(",", ":"))) for one in told) / TOKEN_CHARACTERS
+    reported = [{part: tool[part] for part in parts} for tool in tool_list(OPERATIONS) if tool["name"] in names]
+    return sum(len(json.dumps(one, separators=(",", ":"))) for one in reported) / TOKEN_CHARACTERS
 
 
 def test_each_tool_is_in_a_group_and_each_group_names_tools() -> None:
@@ -46,7 +46,7 @@ def test_the_chosen_tools_are_offered(start: Start, choice: str, expected: set[s
     assert set(start(LOCALFIRST_TOOLS=choice).tools()) == expected
 
 
-def test_a_name_that_is_no_tool_is_told_by_each_call(start: Start) -> None:
+def test_a_name_that_is_no_tool_is_reported_by_each_call(start: Start) -> None:
     agent = start(LOCALFIRST_TOOLS="core,gadgets")
     refusal = agent.invalid("LOCALFIRST_TOOLS", "list_work_items")
     assert "gadgets" in refusal.text

@@ -1,4 +1,4 @@
-"""A real HTTP server in a thread that speaks as Ollama and OpenAI do, and misbehaves as it is told."""
+"""A real HTTP server in a thread that speaks as Ollama and OpenAI do, and misbehaves as it is asked to."""
 
 from __future__ import annotations
 

@@ -127,7 +127,7 @@ def test_nobody_listening_is_unavailable() -> None:
         (400, "openai", "EMBEDDING_URL"),
     ],
 )
-def test_a_refusal_is_told_at_once_with_what_to_do(service: Service, code: int, kind: str, advice: str) -> None:
+def test_a_refusal_is_reported_at_once_with_what_to_do(service: Service, code: int, kind: str, advice: str) -> None:
     service.script = [misbehaving.status(code)] * 10
     with pytest.raises(EmbeddingUnavailableError, match=advice):
         asking(service, kind).embed(["abc"])
@@ -172,6 +172,6 @@ def test_neither_token_nor_text_is_in_errors_or_the_log(service: Service, caplog
     service.script = [misbehaving.status(500), misbehaving.status(401)]
     with caplog.at_level(logging.DEBUG, "localfirst"), pytest.raises(EmbeddingUnavailableError) as refused:
         asking(service).embed(["private text"])
-    told = caplog.text + str(refused.value) + repr(EmbeddingChoice("openai", "m", service.url, TOKEN))
-    assert TOKEN not in told
-    assert "private text" not in told
+    reported = caplog.text + str(refused.value) + repr(EmbeddingChoice("openai", "m", service.url, TOKEN))
+    assert TOKEN not in reported
+    assert "private text" not in reported

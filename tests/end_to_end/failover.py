@@ -105,7 +105,7 @@ class Writer:
                 self.loop.wake()
                 self._ended.wait(self._dice.uniform(0.005, 0.05))  # a person's pace, or an agent's
 
-    def shown(self) -> dict[str, tuple[str, int]]:
+    def displayed(self) -> dict[str, tuple[str, int]]:
         """Title and version of each item in the replica."""
         with closing(connect(self._path)) as replica:
             return {row["id"]: (row["title"], row["version"]) for row in select(replica, WORK_ITEM, "true")}
@@ -202,23 +202,23 @@ def _await_level(servers: Pair, database: str, team: list[Writer]) -> None:
 def _check(servers: Pair, database: str, team: list[Writer]) -> None:
     with psycopg.connect(servers.standby.url(database), autocommit=True) as session:
         rows = {str(i): (t, v) for i, t, v in session.execute("SELECT id, title, version FROM localfirst.work_items")}
-        told: list[Any] = session.execute(
+        reported: list[Any] = session.execute(
             "SELECT entity_id::text, fields -> 'title' ->> 'new', by, at, outcome FROM localfirst.history"
             " WHERE entity = 'work_item' AND fields -> 'title' ->> 'new' IS NOT NULL"
         ).fetchall()
         gaps = session.execute("SELECT count(*), max(seq) FROM localfirst.history").fetchone()
         assert gaps is not None
         assert gaps[0] == gaps[1], "a number of the log is missing"
-    told_of = Counter((item, title) for item, title, *_ in told)
+    reported_of = Counter((item, title) for item, title, *_ in reported)
     for writer in team:
-        assert writer.shown() == rows, "a laptop is not level"
+        assert writer.displayed() == rows, "a laptop is not level"
         for write in writer.acknowledged:
-            assert told_of[write] >= 1, f"lost: {write}"
-            assert told_of[write] == 1, f"doubled: {write}"
+            assert reported_of[write] >= 1, f"lost: {write}"
+            assert reported_of[write] == 1, f"doubled: {write}"
         latest = dict(writer.acknowledged)
         assert all(rows[item][0] == title for item, title in latest.items()), "a row is not what was written last"
-    again = [title for (_, title), count in told_of.items() if count > 1]
-    assert again == [], f"told more than once: {again[:5]}"
+    again = [title for (_, title), count in reported_of.items() if count > 1]
+    assert again == [], f"reported more than once: {again[:5]}"
 
 
 def _titles(servers: Pair, database: str) -> set[str]:
@@ -235,8 +235,8 @@ def main() -> None:
     for number in range(given.rounds):
         began = time.monotonic()
         with tempfile.TemporaryDirectory() as folder, pair() as servers:
-            told = one_round(servers, Path(folder), given.seed + number)
-        print(f"round {number + 1} (seed {given.seed + number}): {told}, {time.monotonic() - began:.1f} s", flush=True)
+            reported = one_round(servers, Path(folder), given.seed + number)
+        print(f"round {number + 1} (seed {given.seed + number}): {reported}, {time.monotonic() - began:.1f} s", flush=True)
     print(f"{given.rounds} failovers, nothing lost, nothing doubled")
 
 

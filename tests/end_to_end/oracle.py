@@ -68,7 +68,7 @@ def activity(url: str) -> list[tuple[object, ...]]:
 def judge(url: str, laptops: Sequence[Laptop], journals: Iterable[Path]) -> dict[str, int]:
     """Compares everything, and returns how much that was. Raises `Broken`."""
     rows = server_rows(url)
-    conflicts, told, head_seq = _server(url)
+    conflicts, reported, head_seq = _server(url)
     for laptop in laptops:
         here = replica_rows(laptop)
         for table, wanted in rows.items():
@@ -78,15 +78,15 @@ def judge(url: str, laptops: Sequence[Laptop], journals: Iterable[Path]) -> dict
                 if (a := here[table].get(row_id, {})) != (b := wanted.get(row_id, {}))
             ]
             hold(not different, f"{laptop.directory.name} differs from PostgreSQL in {table} (here, there)", different[:3])
-        _judge_replica(laptop, conflicts, told)
+        _judge_replica(laptop, conflicts, reported)
     written = Counter(_written(journals))
     # One act can settle two conflicts of a row with changes that say the same: nothing.
     doubled = [
-        line for line, times in told.items()
+        line for line, times in reported.items()
         if (line[1] or "").startswith("laptop") and line[3] != "{}" and times > max(1, written["", *line[:3]])
     ]  # fmt: skip
     hold(not doubled, "a change was applied twice", doubled[:3])
-    known = {line[:3] for line in told}
+    known = {line[:3] for line in reported}
     for kind, *change in written:
         if kind == "conflict":  # settled, by whoever was first, or open again since the act met another change
             hold(change[0] in conflicts, "a conflict is lost", change)
@@ -116,7 +116,7 @@ def _server(url: str) -> tuple[dict[str, str | None], Counter[Line], int]:
     return conflicts, Counter((row, by, at, _plain(fields)) for row, by, at, fields in lines), numbers[2]
 
 
-def _judge_replica(laptop: Laptop, conflicts: dict[str, str | None], told: Counter[Line]) -> None:
+def _judge_replica(laptop: Laptop, conflicts: dict[str, str | None], reported: Counter[Line]) -> None:
     name = laptop.directory.name
     connection = apsw.Connection(str(laptop.replica), flags=apsw.SQLITE_OPEN_READWRITE)
     try:
@@ -127,7 +127,7 @@ def _judge_replica(laptop: Laptop, conflicts: dict[str, str | None], told: Count
         hold(not different, f"the conflicts of {name} are not PostgreSQL's", list(different)[:3])
         lines = connection.execute("SELECT entity_id, by, at, fields FROM history WHERE entity <> 'conflict'")
         mine: Counter[Line] = Counter((str(row), by, str(at), _plain(str(fields))) for row, by, at, fields in lines)
-        hold(mine == told, f"the history of {name} is not PostgreSQL's", _some(mine - told), _some(told - mine))
+        hold(mine == reported, f"the history of {name} is not PostgreSQL's", _some(mine - reported), _some(reported - mine))
         hold(fulltext.is_consistent(connection), f"the full text of {name} is not that of its rows")
     finally:
         connection.close()

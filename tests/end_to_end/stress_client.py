@@ -1,4 +1,4 @@
-"""One client of a stress run: a real session that works by chance, and writes down what it was told is written.
+"""One client of a stress run: a real session that works by chance, and writes down what it was reported is written.
 
     python -m end_to_end.stress_client NAME SEED JOURNAL        (settings come from the environment)
 
@@ -39,7 +39,7 @@ class Desk:
         self.desk = session
         self.name = name
         self.seen: list[tuple[str, str, int, dict[str, Any]]] = []
-        self.album = Album()  # empty: a process does not know what others were shown, so what it goes back to is not judged
+        self.album = Album()  # empty: a process does not know what others were displayed, so what it goes back to is not judged
 
     @property
     def connection(self) -> apsw.Connection:

@@ -23,7 +23,7 @@ NUMBERS: dict[str, Any] = {
 }  # fmt: skip
 
 
-def test_numbers_are_shown_alike_by_who_wrote_them_and_by_everybody_else(new_laptop: NewLaptop) -> None:
+def test_numbers_are_displayed_alike_by_who_wrote_them_and_by_everybody_else(new_laptop: NewLaptop) -> None:
     a, b = new_laptop("a"), new_laptop("b")
     with working(a) as on_a, working(b) as on_b:
         item = on_a.call("create_work_item", item_type="task", title="x", metadata=NUMBERS)

@@ -94,6 +94,6 @@ def test_the_client_says_that_the_server_was_restored(new_laptop: NewLaptop, dat
         agent.call("create_vendor", name="Meanwhile")
         recovered = "SELECT recovered_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM outbox) FROM replica"
         until(lambda: one(laptop, recovered), 10, "it recovers by itself")
-        told = agent.call("sync_status")["last_recovery"]  # "Meanwhile" may be one of them
-        assert re.search(r"restored to an older state, or .*; [23] changes were sent again", told), told
+        reported = agent.call("sync_status")["last_recovery"]  # "Meanwhile" may be one of them
+        assert re.search(r"restored to an older state, or .*; [23] changes were sent again", reported), reported
     assert {row["name"] for row in server_rows(database_url)["vendor_extractors"].values()} == {"Alder", "Birch", "Meanwhile"}

@@ -93,11 +93,11 @@ def assert_once_each(laptop: Laptop, url: str, expected: set[str]) -> None:
     assert titles(url) == Counter(expected)
     until(lambda: replica_rows(laptop) == server_rows(url), WITHIN_S)
     with psycopg.connect(url) as psql:
-        told = psql.execute(
+        reported = psql.execute(
             "SELECT entity_id, version FROM localfirst.history WHERE entity = 'work_item' ORDER BY entity_id"
         ).fetchall()
-        assert len(told) == len(expected)
-        assert [version for _, version in told] == [1] * len(told)
+        assert len(reported) == len(expected)
+        assert [version for _, version in reported] == [1] * len(reported)
 
 
 def queue_until_held(held_up: Wire, gateway: Gateway) -> set[str]:

@@ -25,8 +25,8 @@ def own_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 def test_kills_partitions_and_restores_lose_nothing(tmp_path: Path, own_server: Server) -> None:
-    told: list[str] = []
+    reported: list[str] = []
     with stress.run(tmp_path, own_server, replicas=3, seed=11, limit_s=LEVEL_S) as made:
-        found = stress.rounds(made, kills=3, partitions=2, restores=1, seed=11, tell=told.append)
-    assert len(told) == len(made.level_s) == 6
+        found = stress.rounds(made, kills=3, partitions=2, restores=1, seed=11, tell=reported.append)
+    assert len(reported) == len(made.level_s) == 6
     assert found["acknowledged"] > 30

@@ -55,16 +55,16 @@ def test_the_bot_works_through_what_is_ready(run: Run, tmp_path: Path) -> None:
             {"item_type": "task", "title": "Second", "depends_on": ["a"]},
         ]
         project.call("create_work_items", items=items)
-    told = run("work_through.py")
-    assert [line.split(" ", 1)[1] for line in told] == ["First (now ready: Second)", "Second"]
+    reported = run("work_through.py")
+    assert [line.split(" ", 1)[1] for line in reported] == ["First (now ready: Second)", "Second"]
     with localfirst.open(tmp_path, environment={"LOCALFIRST_REPLICA": str(tmp_path / "replica.sqlite3")}) as project:
         assert project.call("list_work_items", status="completed")["total_count"] == 2
 
 
 def test_two_replicas_meet(run: Run, database_url: str) -> None:
-    told = run("two_replicas.py", LOCALFIRST_DATABASE_URL=database_url)
-    assert [line.split(" ", 2)[2] for line in told] == ["Write it down twice high"] * 2
-    assert told[0].split()[1] == told[1].split()[1], "both show one version"
+    reported = run("two_replicas.py", LOCALFIRST_DATABASE_URL=database_url)
+    assert [line.split(" ", 2)[2] for line in reported] == ["Write it down twice high"] * 2
+    assert reported[0].split()[1] == reported[1].split()[1], "both show one version"
 
 
 def test_what_a_program_may_import_is_named() -> None:

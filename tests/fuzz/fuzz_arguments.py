@@ -52,7 +52,7 @@ METADATA: list[dict[str, Any]] = [
 
 
 class Board:
-    """What earlier answers have told: ids and versions by the kind of thing."""
+    """What earlier answers have reported: ids and versions by the kind of thing."""
 
     def __init__(self, dice: random.Random, repository: Path) -> None:
         self.dice = dice

@@ -193,7 +193,7 @@ def _check_batch(wire: Wire, data: bytes, name: str) -> None:
     writer.join()
     owed = answers_owed(data)
     assert not owed - answered, f"not answered: {owed - answered} of {data!r}"
-    # What could not be parsed may have been told apart by its id all the same.
+    # What could not be parsed may have been distinguished by its id all the same.
     more = answered - owed
     del more["null"]
     assert not more - refused, f"answered too often: {more - refused} of {data!r}"
@@ -211,7 +211,7 @@ def main() -> None:
 
 
 def ended_well(wire: Wire) -> None:
-    """The process ends with status 0 when its input does, and has told of no failure."""
+    """The process ends with status 0 when its input does, and has reported no failure."""
     process = wire.process
     assert process.stdin is not None
     assert process.stderr is not None

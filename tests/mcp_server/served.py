@@ -186,9 +186,9 @@ if __name__ == "__main__":
 
         decode = wire.decode
 
-        def told(line: bytes | bytearray) -> Any:
+        def reported(line: bytes | bytearray) -> Any:
             print("for the session logic", file=sys.stderr, flush=True)
             return decode(line)
 
-        transport.decode = told  # type: ignore[attr-defined]  # in place of what the module imports
+        transport.decode = reported  # type: ignore[attr-defined]  # in place of what the module imports
     run(Session, OPERATIONS, blocking=frozenset({"wait_in_thread", "hang_in_thread"}))

@@ -1,4 +1,4 @@
-"""What a caller is told about wrong arguments."""
+"""What a caller reads about wrong arguments."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_a_mistake_names_the_field_and_the_rule(arguments: dict[str, Any], field
     assert caught.value.details == {"field": field, "constraint": constraint}
 
 
-def test_many_mistakes_are_told_in_one_sentence_and_listed() -> None:
+def test_many_mistakes_are_reported_in_one_sentence_and_listed() -> None:
     with pytest.raises(ValidationError) as caught:
         checked("a_tool", Arguments, {f"x{number}": 1 for number in range(30)})
     assert len(caught.value.details["errors"]) == 20

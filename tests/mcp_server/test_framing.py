@@ -56,11 +56,11 @@ def test_a_line_that_is_too_long_is_known_by_its_id(line: bytes, number: int | s
 
 
 @pytest.mark.parametrize("beginning", [b"", b'{"jsonrpc":"2.0","id":1,"method":"m","x":"', b"[" * 99, b'"'])
-def test_a_line_without_an_end_is_told_before_it_ends_and_is_not_kept(beginning: bytes) -> None:
+def test_a_line_without_an_end_is_reported_before_it_ends_and_is_not_kept(beginning: bytes) -> None:
     framing = Framing()
-    told = framing.feed(beginning)
+    reported = framing.feed(beginning)
     for _ in range(80):
-        told += framing.feed(b"x" * (1 << 18))
-    assert told == [TooLong(1 if b"id" in beginning else None)]
+        reported += framing.feed(b"x" * (1 << 18))
+    assert reported == [TooLong(1 if b"id" in beginning else None)]
     assert sum(map(len, framing._pieces)) + len(framing._tail) < 1 << 12
     assert framing.feed(b"\nnext\n") == [b"next"]

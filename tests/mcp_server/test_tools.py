@@ -197,7 +197,7 @@ def test_a_blocking_operation_holds_up_nobody(mode: str) -> None:
     talk(mode, conversation)
 
 
-def test_an_unforeseen_exception_is_told_to_the_log_and_not_to_the_client() -> None:
+def test_an_unforeseen_exception_is_reported_to_the_log_and_not_to_the_client() -> None:
     with PipeClient() as client:
         result = client.call("crash")
         assert result["isError"] is True

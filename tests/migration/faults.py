@@ -1,4 +1,4 @@
-"""A store that does something else than it is told: a temporary trigger on each connection, since a replica may have no other.
+"""A store that does something else than it is asked: a temporary trigger on each connection, since a replica may have no other.
 
 As a program: `faults.py BODY ARGUMENTS…` is the migration's tool with such a store; BODY is what follows `CREATE TRIGGER NAME`.
 """

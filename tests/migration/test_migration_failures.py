@@ -56,7 +56,7 @@ def test_a_check_that_fails_undoes_everything(project: Project, fault: str) -> N
     assert project.migrate()["success"]
 
 
-def test_a_failure_is_told_to_a_person_too(project: Project) -> None:
+def test_a_failure_is_reported_to_a_person_too(project: Project) -> None:
     project.session().close()
     done = project.tool(FAULTS["enhancements"], str(project.file), program=FAULTY)
     assert done.returncode != 0

@@ -49,7 +49,7 @@ def test_a_second_run_does_not_take_the_first_ones_place(project: Project) -> No
     assert asked(project, str(project.file))["rows_created"] == 92
 
 
-def test_a_file_that_was_changed_since_is_told_from_one_that_was_not(project: Project) -> None:
+def test_a_file_that_was_changed_since_is_reported_from_one_that_was_not(project: Project) -> None:
     project.migrate()
     project.write(SAMPLE.read_bytes() + b"\nOne more line.\n")
     assert asked(project, str(project.file))["file_unchanged"] is False
@@ -104,8 +104,8 @@ def test_the_lines_that_were_not_understood_are_counted_and_named(project: Proje
     assert named == {"this line is odd", "- birch broken somehow", "## Shopping", "- milk", "- Weather: fine"}
     assert report["kept_verbatim"]["count"] == 5
     assert asked(project)["kept_verbatim"] == report["kept_verbatim"]
-    shown = ask(project).stdout
-    assert "5 lines were not understood and are kept word for word: 5–6, 8–9, 13." in shown
+    displayed = ask(project).stdout
+    assert "5 lines were not understood and are kept word for word: 5–6, 8–9, 13." in displayed
     understood = "\n".join(ODD.split("\n")[:4])
     assert project.migrate(understood)["kept_verbatim"] == {"count": 0, "lines": []}
 

@@ -74,7 +74,7 @@ def test_the_tools_show_what_the_file_said(project: Project) -> None:
     assert first_session["metadata"]["yaml_frontmatter"]["schema_version"] == "1.0"
 
 
-def test_what_the_types_cannot_hold_is_kept_and_told(project: Project) -> None:
+def test_what_the_types_cannot_hold_is_kept_and_reported(project: Project) -> None:
     report = project.migrate()
     deployment = next(one for one in project.call("list_deployments", limit=20)["items"] if one["pr_number"] == 21)
     assert deployment["commit_hash"] is None

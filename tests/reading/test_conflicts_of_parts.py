@@ -1,4 +1,4 @@
-"""What clashes in a comment or a link is told as a conflict of the thing that it belongs to, and found by its name."""
+"""What clashes in a comment or a link is reported as a conflict of the thing that it belongs to, and found by its name."""
 
 from __future__ import annotations
 

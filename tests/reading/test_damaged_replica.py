@@ -61,7 +61,7 @@ def test_damage_in_the_middle_is_met_by_a_read_and_mended(alone: Settings) -> No
     destroy(alone.replica, leaves[len(leaves) // 2])
     session = Session(alone)
     found = titles(session)
-    # The rows of the page are gone from the table, but their creation is told by the history: an outbox names every one.
+    # The rows of the page are gone from the table, but their creation stands in the history: an outbox names every one.
     assert found >= {f"Item {n}" for n in range(ITEMS)}
     assert call(session, "query_work_item", id=ids[ITEMS // 2])["title"] == f"Item {ITEMS // 2}"
     assert call(session, "query_vendor_status", name="Alder")["operational"] is True
@@ -288,7 +288,7 @@ def test_two_processes_that_meet_the_damage_rebuild_it_once(alone: Settings) -> 
     session.close()
 
 
-def test_a_loss_without_a_server_is_told_by_every_session_until_somebody_writes(alone: Settings) -> None:
+def test_a_loss_without_a_server_is_reported_by_every_session_until_somebody_writes(alone: Settings) -> None:
     filled(alone, 5)
     alone.replica.write_bytes(b"nothing is left of it " * 1000)
     announced = []

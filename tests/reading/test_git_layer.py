@@ -51,7 +51,7 @@ def test_merge_commits_are_deployments(world: World, tmp_path: Path) -> None:
         assert [one["pr_number"] for one in recent][:2] == [7, 16]
 
 
-def test_a_deployment_that_the_file_tells_of_is_not_told_twice(world: World, tmp_path: Path) -> None:
+def test_a_deployment_that_the_file_tells_of_is_not_reported_twice(world: World, tmp_path: Path) -> None:
     settings = world.place(tmp_path / "place", ("git",))
     commit(settings.root, "The parser, again (#7)")
     with Reader(world, settings) as reader:

@@ -79,8 +79,8 @@ def test_nothing_else_is() -> None:
     two = changed(before, vendors=vendors(document, operational=False), work_items=items(document, status="completed"))
     assert not is_small_change(before, two)
     assert not is_small_change(before, changed(before, enhancements=parse("## Future Enhancements\n- x\n").enhancements))
-    untold = Refreshed(before.text, replace(document, vendors=vendors(document, operational=False)))
-    assert not is_small_change(before, untold)
+    unreported = Refreshed(before.text, replace(document, vendors=vendors(document, operational=False)))
+    assert not is_small_change(before, unreported)
 
 
 def test_a_line_that_says_something_else_is_not_harmless() -> None:

@@ -194,7 +194,7 @@ def test_restart_a_killed_worker_goes_on_where_it_was(laptop: Laptop) -> None:
     assert rows(laptop.replica, "SELECT count(*) FROM code_files") == [(1200,)]
 
 
-def test_restart_a_worker_that_is_told_to_end_stops_cleanly_and_another_goes_on(agent: Agent, laptop: Laptop) -> None:
+def test_restart_a_worker_that_is_reported_to_end_stops_cleanly_and_another_goes_on(agent: Agent, laptop: Laptop) -> None:
     job_id = begin(agent, repository(laptop.directory / "code", files=1200))
     at_work(agent, job_id)
     pid = until(lambda: worker_pid(laptop.replica), 10, "a worker")

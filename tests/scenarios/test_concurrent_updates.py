@@ -1,4 +1,4 @@
-"""Concurrent updates: two agents change one item from the same version; the second is told, reads again, and loses nothing."""
+"""Concurrent updates: two agents change one item from the same version; the second is refused, reads again, loses nothing."""
 
 from __future__ import annotations
 

@@ -61,7 +61,7 @@ def test_what_a_rule_left_out_is_named(shell: Shell, tmp_path: Path) -> None:
     assert "minified" in wrong.err
 
 
-def test_a_wrong_path_is_told_in_a_sentence(shell: Shell) -> None:
+def test_a_wrong_path_is_reported_in_a_sentence(shell: Shell) -> None:
     missing = shell.run("index", "nowhere")
     assert missing.status == 1
     assert "does not exist" in missing.err
@@ -76,9 +76,9 @@ def test_a_job_in_the_background_can_be_followed_and_cancelled(shell: Shell, tmp
     assert f"localfirst jobs cancel {job['job_id'][:8]}" in started.err
 
     until(lambda: newest(shell)["files_indexed"] > 0, 60, "a job at work")
-    shown = shell.ok("jobs", "show", job["job_id"][:8])
-    assert job["job_id"] in shown.out
-    assert "running" in shown.out
+    displayed = shell.ok("jobs", "show", job["job_id"][:8])
+    assert job["job_id"] in displayed.out
+    assert "running" in displayed.out
     assert job["job_id"][:8] in shell.ok("jobs").out
 
     cancelled = shell.ok("jobs", "cancel", job["job_id"][:8])
@@ -91,7 +91,7 @@ def test_a_job_in_the_background_can_be_followed_and_cancelled(shell: Shell, tmp
     assert "already" in again.err
 
 
-def test_a_job_that_nobody_knows_is_told_in_a_sentence(shell: Shell) -> None:
+def test_a_job_that_nobody_knows_is_reported_in_a_sentence(shell: Shell) -> None:
     assert "no indexing jobs" in shell.ok("jobs").out
     assert shell.json("jobs", "--json")["jobs"] == []
     assert "begins with" in shell.run("jobs", "show", "abcdef12").err

@@ -43,7 +43,7 @@ def test_an_agent_indexes_and_finds(agent: Agent, root: Path) -> None:
     assert scores == sorted(scores, reverse=True)
 
 
-def test_an_agent_is_told_that_the_index_is_behind_until_it_is_brought_up_to_date(agent: Agent, root: Path) -> None:
+def test_an_agent_is_reported_that_the_index_is_behind_until_it_is_brought_up_to_date(agent: Agent, root: Path) -> None:
     agent.call("index_repository", repo_path=str(root))
     agent.call("search_code", query="header", repo_path=str(root))
     (root / "src" / "late.py").write_text("def gather_mushrooms(basket):\n    return basket\n")
@@ -96,9 +96,9 @@ def test_a_person_searches_and_sees_path_line_and_code(agent: Agent, laptop: Lap
         assert done.returncode == 0, done.stderr
         return done.stdout
 
-    shown = run("parse", "header", "-n", "1")
-    assert shown.startswith("src/parser.py:1  parse_header")
-    assert "def parse_header(line):" in shown
+    displayed = run("parse", "header", "-n", "1")
+    assert displayed.startswith("src/parser.py:1  parse_header")
+    assert "def parse_header(line):" in displayed
     assert json.loads(run("parse_header", "--json", "--path", "tests/"))["results"][0]["file_path"] == "tests/test_parser.py"
     assert os.linesep not in run("header", "--json").strip()
     assert run("zzzzqqqq", "--language", "go", "--repo", str(root)).count("net/main.go") <= 1

@@ -85,8 +85,8 @@ def test_what_is_misfit_is_moved_and_everybody_gets_the_rest(url: str, tmp_path:
         assert rows(server, "SELECT archived_at IS NOT NULL FROM localfirst.work_items WHERE title = 'archived'") == [(True,)]
         gaps = rows(server, "SELECT count(*), max(seq), (SELECT head FROM localfirst.project_heads) FROM localfirst.history")
         assert gaps[0][0] == gaps[0][1] == gaps[0][2]
-        told = rows(server, "SELECT count(*) FROM localfirst.history WHERE by = 'localfirst'")
-        assert told == [(10,)]
+        reported = rows(server, "SELECT count(*) FROM localfirst.history WHERE by = 'localfirst'")
+        assert reported == [(10,)]
         versions = rows(server, "SELECT title, version FROM localfirst.work_items")
         assert {version for title, version in versions if title != "good"} == {2}
 
@@ -94,7 +94,7 @@ def test_what_is_misfit_is_moved_and_everybody_gets_the_rest(url: str, tmp_path:
         for name in ("ann", "bob"):
             one = laptop(name)
             one.sync()
-            assert len(one.shown()["work_items"]) == 9
+            assert len(one.displayed()["work_items"]) == 9
             assert one.replica.execute("SELECT count(*) FROM set_aside").get == 0
 
 

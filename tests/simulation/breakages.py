@@ -12,7 +12,7 @@ import msgspec
 from localfirst_schema.errors import UnavailableError
 from localfirst_schema.json_merge import ABSENT, Clash, merge_patch
 from localfirst_schema.wire import Row, Verdict, decode_fields, encode_json
-from localfirst_sync import batch, conflict_book, decision, pasts, recovery, round
+from localfirst_sync import batch, conflict_recording, decision, divergence, recovery, round
 from localfirst_sync.batch import Batch
 from localfirst_sync.conflict import Draft, record
 from localfirst_sync.ports import Cursor, Push, Pushed, Restored
@@ -160,15 +160,19 @@ def _creates_anew(entity: Any, mutation: Any, fields: Any, current: Row | None, 
     return _original_decide(entity, mutation, fields, current, *versions)
 
 
-def _never_shown(entity: Any, mutation: Any, fields: Any, current: Row | None, shown: int, told: int, risen: int) -> Any:
-    return _original_decide(entity, mutation, fields, current, 0, told, risen)
+def _never_displayed(
+    entity: Any, mutation: Any, fields: Any, current: Row | None, displayed: int, logged: int, version_floor: int
+) -> Any:
+    return _original_decide(entity, mutation, fields, current, 0, logged, version_floor)
 
 
-def _never_told(entity: Any, mutation: Any, fields: Any, current: Row | None, shown: int, told: int, risen: int) -> Any:
-    return _original_decide(entity, mutation, fields, current, shown, 0, risen)
+def _never_logged(
+    entity: Any, mutation: Any, fields: Any, current: Row | None, displayed: int, logged: int, version_floor: int
+) -> Any:
+    return _original_decide(entity, mutation, fields, current, displayed, 0, version_floor)
 
 
-def _past_the_row(mutation: Any, current: Row, shown: int = 0) -> int:
+def _past_the_row(mutation: Any, current: Row, displayed: int = 0) -> int:
     return int(current["version"]) + 1
 
 
@@ -178,8 +182,8 @@ def _past_the_row(mutation: Any, current: Row, shown: int = 0) -> int:
 _original_batch_decide = Batch.decide
 
 
-def _each_alone(self: Batch, some: Sequence[Any], barred: str | None = None) -> Any:
-    return [settled for change in some for settled in _original_batch_decide(self, (change,), barred)]
+def _each_alone(self: Batch, some: Sequence[Any], forced_reason: str | None = None) -> Any:
+    return [settled for change in some for settled in _original_batch_decide(self, (change,), forced_reason)]
 
 
 def _newest_alone(earlier: Row, draft: Draft, act_id: str) -> Row:
@@ -312,8 +316,8 @@ def _whole_document(patch: Any, theirs: Any, path: tuple[str, ...]) -> list[Clas
     return [Clash(path, ABSENT, encode_json(merge_patch(theirs, patch)), theirs)]
 
 
-def _all_of_it(entity: Any, mutation: Any, fields: Any, current: Row | None, reason: str, shown: int = 0) -> Any:
-    row = None if current is None else decision.raised(mutation, current, shown)
+def _all_of_it(entity: Any, mutation: Any, fields: Any, current: Row | None, reason: str, displayed: int = 0) -> Any:
+    row = None if current is None else decision.raised(mutation, current, displayed)
     clashes = [Clash((name,), change["old"], change["new"], None) for name, change in fields.items()]
     return decision.Decision("conflict", row, reason, clashes)
 
@@ -333,7 +337,7 @@ def _first_field_alone(*act_and_row: Any) -> dict[str, Any]:
 _AS_FOUND = work_item_queries._DEPENDENCIES.partition("ORDER BY")[0]
 
 
-def _not_risen(self: direct_sql.Psql) -> Any:
+def _no_version_floors(self: direct_sql.Psql) -> Any:
     return self._pending
 
 
@@ -347,7 +351,7 @@ BREAKAGES: tuple[Breakage, ...] = (
     # Exactly once
     Breakage("a repeated push is known by its numbers, not its hashes", _instead(transaction, "repeated", _by_number_alone), 8),
     Breakage("receipts are not looked at, nor what the history tells", _all(
-        _instead(transaction, "repeated", _never_answered), _instead(transaction, "_told", lambda *_: {}),
+        _instead(transaction, "repeated", _never_answered), _instead(transaction, "_logged", lambda *_: {}),
     )),
     Breakage("a push that nobody answered counts as accepted", _instead(round, "_push_as_somebody", _unheard_is_accepted), 1),
     # With the hashes compared it heals: the replica takes a new id, and what it sends is known by what it says.
@@ -371,20 +375,20 @@ BREAKAGES: tuple[Breakage, ...] = (
         case="a deletion that clashes keeps what came with it"),
     Breakage("a creation replaces what is there", _in_decide(_creates_anew)),
     Breakage("a loser's version is given again", _instead(decision, "_past_both", _past_the_row)),
-    Breakage("a conflict may get the version that shows the loser's values", _in_decide(_never_shown),
+    Breakage("a conflict may get the version that shows the loser's values", _in_decide(_never_displayed),
         case="a version that showed the loser is not given to the winner"),
-    Breakage("a row begins at 1 after a creation that was refused", _in_decide(_never_told),
-        case="a creation that was refused has shown versions"),
+    Breakage("a row begins at 1 after a creation that was refused", _in_decide(_never_logged),
+        case="a creation that was refused has displayed versions"),
     # Acts, structure, conflicts
     Breakage("an act is decided piece by piece", _instead(Batch, "decide", _each_alone), 6),
     Breakage("nobody looks for cycles, depth and missing parents", _instead(transaction, "load_structure", _nothing)),
-    Breakage("a joined conflict forgets what was in it", _instead(conflict_book, "joined", _newest_alone)),
-    Breakage("a joined conflict forgets the other keys of an object", _instead(conflict_book, "joined", _newest_columns), 8),
+    Breakage("a joined conflict forgets what was in it", _instead(conflict_recording, "joined", _newest_alone)),
+    Breakage("a joined conflict forgets other keys of an object", _instead(conflict_recording, "joined", _newest_columns), 8),
     Breakage("a conflict is settled again and again", _instead(Batch, "_settle_conflict", _settles_again), 36),
     # The replica
     Breakage("every verdict is taken as accepted", _instead(ReplicaStore, "acknowledge", _takes_all_as_accepted)),
     Breakage("waiting changes are not rebased", _instead(local_store, "rebase", _shows_the_servers)),
-    Breakage("what a pull tells of waiting changes is not noted", _instead(outbox, "mark_told", _nothing), 74),
+    Breakage("what a pull tells of waiting changes is not noted", _instead(outbox, "mark_echoed", _nothing), 74),
     Breakage("own changes are known by the id alone", _instead(local_store._OwnNumbers, "include", _only_the_id), 9),
     Breakage("what is below a moved item stays where it was", _instead(local_store, "derive_paths", _nothing), 7),
     Breakage("full text is not written for what is pulled", _instead(fulltext, "index_many", _writes_no_text)),
@@ -393,16 +397,16 @@ BREAKAGES: tuple[Breakage, ...] = (
         _instead(log, "check_cursor", _nothing), _instead(pull, "_checked", _any_past_will_do),
     ), 10),
     Breakage("nothing is brought back to it", _instead(round, "recover", _brings_nothing)),
-    Breakage("the versions that a replica has shown are given again", _all(
+    Breakage("the versions that a replica has displayed are given again", _all(
         _instead(restore._Restoration, "_raise", _nothing), _set_back_often,
     ), 3),
     Breakage("a row that was refused once is made again without its creation",
-        _instead(pasts, "_from_the_creation", lambda _, __, missing: missing),
+        _instead(divergence, "_from_the_creation", lambda _, __, missing: missing),
         case="a creation that was refused is brought by another"),
     Breakage("a time that SQL has changed is compared as the log writes it",
-        _instead(pasts, "fields_of", lambda _, text: decode_fields(text)),
+        _instead(divergence, "fields_of", lambda _, text: decode_fields(text)),
         case="a corrected time of deletion is forgotten"),
-    Breakage("what waits when an id is used first is not doubtful", _instead(outbox, "last_number", lambda _: 0),
+    Breakage("what waits when an id is used first is not maybe applied", _instead(outbox, "last_number", lambda _: 0),
         case="a copy that waits for what was brought back"),
     # Settling, merging, going back
     Breakage("settling a deleted row with theirs clashes with it", _in_decide(_clashes_with_nothing),
@@ -411,9 +415,9 @@ BREAKAGES: tuple[Breakage, ...] = (
         case="both set a field alike and go back"),
     Breakage("an item goes back to a version before what lies before that has come",
         _instead(history, "_is_unknown", lambda *_: False), 348),
-    Breakage("of a row that is nowhere no history is told", _instead(history, "_row_or_nothing", changing.require),
+    Breakage("of a row that is nowhere no history is logged", _instead(history, "_row_or_nothing", changing.require),
         case="a blind change of what is nowhere can be read"),
-    Breakage("of a blind change the newest alone is kept", _instead(conflict_book, "joined", _newest_alone),
+    Breakage("of a blind change the newest alone is kept", _instead(conflict_recording, "joined", _newest_alone),
         case="two blind changes are both kept"),
     Breakage("a blind patch that clashes is taken for a document", _instead(decision, "unlike_patch", _whole_document),
         case="a blind patch clashes by its places"),
@@ -421,10 +425,10 @@ BREAKAGES: tuple[Breakage, ...] = (
         case="two settle alike"),
     Breakage("a conflict that was settled here stays what it was then", _instead(settlement, "rebased", _as_it_was_settled),
         case="a conflict grows while its settlement waits"),
-    Breakage("a branch that goes on leaves its conflict as it was", _instead(conflict_book, "followed", _nothing),
+    Breakage("a branch that goes on leaves its conflict as it was", _instead(conflict_recording, "followed", _nothing),
         case="deleted and undeleted"),
     Breakage("a branch that takes back what clashed leaves it open",
-        _instead(conflict_book, "is_about_something", lambda _: True), case="a branch takes back what clashed"),
+        _instead(conflict_recording, "is_about_something", lambda _: True), case="a branch takes back what clashed"),
     Breakage("one name in two normal forms is two names", _instead(decision, "_is_spelled_otherwise", lambda *_: False),
         case="a name in two normal forms"),
     Breakage("what the tombstone says already clashes with it", _instead(decision, "_says", lambda *_: False),
@@ -434,7 +438,7 @@ BREAKAGES: tuple[Breakage, ...] = (
         case="what others have touched is not undone"),
     Breakage("dependencies are listed as they came", _instead(work_item_queries, "_DEPENDENCIES", _AS_FOUND),
         case="dependencies have one order"),
-    Breakage("a row made by SQL begins at 1, whatever the log tells", _instead(direct_sql.Psql, "_risen", _not_risen),
+    Breakage("a row made by SQL begins at version 1", _instead(direct_sql.Psql, "_version_floors", _no_version_floors),
         case="a row that the log tells already"),
     Breakage("what was acknowledged and not pulled does not wait again", _instead(local_store, "_WAIT_AGAIN", "SELECT 1"),
         case="an accepted blind change is forgotten"),

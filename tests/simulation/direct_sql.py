@@ -161,7 +161,7 @@ class Psql:
             tables.derive_paths([one.entity_id for one in self._pending if one.structural and one.entity is WORK_ITEM])
         tables.tag = self._connection.fate.dice.getrandbits(31)
         now = self._connection.fate.now()
-        for one in self._risen():
+        for one in self._version_floors():
             tables.head += 1
             tables.history.append(
                 Entry(
@@ -170,20 +170,20 @@ class Psql:
                 )
             )  # fmt: skip
 
-    def _risen(self) -> list[_Pending]:
+    def _version_floors(self) -> list[_Pending]:
         """The changes; those of a row that is new, and of which the log tells already (a change was refused since there was
         no such row, or a server that was set back has lost it), with versions past that."""
         tables = self._tables
         new = {(one.entity.name, one.entity_id) for one in self._pending if one.version == 1}
-        told: dict[tuple[str, str], int] = {}
+        logged: dict[tuple[str, str], int] = {}
         for entry in tables.history:
             key = entry.entity, entry.entity_id
             if key in new:
-                told[key] = max(entry.version, told.get(key, 0))
-        for (name, row_id), version in told.items():
+                logged[key] = max(entry.version, logged.get(key, 0))
+        for (name, row_id), version in logged.items():
             row = tables.rows[name][row_id]
             tables.put(ENTITY[name], {**row, "version": row["version"] + version})
-        return [one._replace(version=one.version + told.get((one.entity.name, one.entity_id), 0)) for one in self._pending]
+        return [one._replace(version=one.version + logged.get((one.entity.name, one.entity_id), 0)) for one in self._pending]
 
 
 def broken_structure(tables: Tables) -> str | None:

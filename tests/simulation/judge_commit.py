@@ -41,10 +41,10 @@ def watched(seen: dict[int, Decided]) -> Iterator[None]:
     """Notes in `seen`, by number, what the engine decides; what is decided again replaces what was."""
     original: Callable[..., list[Settled]] = Batch.decide
 
-    def decide(self: Batch, act: Act, barred: str | None = None) -> list[Settled]:
+    def decide(self: Batch, act: Act, forced_reason: str | None = None) -> list[Settled]:
         keys = [change.key for change in act]
         before = [self.rows.get(key) for key in keys]
-        settled = original(self, act, barred)
+        settled = original(self, act, forced_reason)
         for one, row in zip(settled, before, strict=True):
             key = one.change.key
             seen[one.change.mutation.number] = Decided(one, row, self.rows.get(key), keys.count(key) == 1)
@@ -59,7 +59,7 @@ class CommitJudge:
 
     Attributes:
         contents: (entity, id, version) → what the server's row said at that version.
-        album: what was shown as which version, here or on a machine (`Machine.album`).
+        album: what was displayed as which version, here or on a machine (`Machine.album`).
         was_set_back: whether the server was ever restored to an older state. From then on it gives numbers and versions anew
             that replicas know with another meaning, until they have noticed.
     """
@@ -159,10 +159,10 @@ class CommitJudge:
             self._settled.add(entry.entity_id)
 
     def _brought_back(self, tables: Tables) -> set[Any]:
-        """What a recovery has told: lines without a number.
+        """What a recovery has logged: lines without a number.
 
         A recovery sends rows and conflicts in transactions of their own, and with them changes that another replica, which was
-        not told that they had arrived, still has waiting. That one then brings only the part of its act that is missing.
+        not logged that they had arrived, still has waiting. That one then brings only the part of its act that is missing.
         """
         if not self.was_set_back:
             return set()
@@ -223,7 +223,7 @@ class CommitJudge:
                     # A server that was set back may give a version again, with other content, before the writer's replica
                     # learns of it: then the base values alone decide, and what the change does not touch may differ.
                     # So it may where a change follows a waiting one of somebody who knew of a later version than this
-                    # replica: what is shown is an older row with that change, at the version that it will have.
+                    # replica: what is displayed is an older row with that change, at the version that it will have.
                     # And of a change that waited in two copies of a file the server decides one alone, not knowing at which
                     # version the other copy has come to show it: that may be the row's by then.
                     unlike = {
@@ -284,7 +284,7 @@ def _comes_to_nothing(drafts: list[Draft | None]) -> bool:
 
 
 def _is_settled(entry: Entry, before: Tables) -> bool:
-    """Whether the conflict that the change would open was there, and settled: it is told once more."""
+    """Whether the conflict that the change would open was there, and settled: it is logged once more."""
     opened = natural_id(project_id(PROJECT), CONFLICT, entry.replica_id or "", str(entry.number), entry.at)
     return opened in before.conflicts and before.conflicts[opened]["resolved_at"] is not None
 

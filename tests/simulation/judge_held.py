@@ -31,7 +31,7 @@ def judge_passing(machine: Machine, server: Server) -> None:
     if _is_of_another_past(machine, tables):
         return
     acts = [list(group) for _, group in groupby(outbox.next_mutations(machine.connection, 10_000), key=lambda one: one.txn)]
-    rows = machine.shown()
+    rows = machine.displayed()
     paths = {row_id: str(row["path"]) for (name, row_id), row in rows.items() if name == WORK_ITEM.name}
     prints, needing = [], set()
     for place, act in enumerate(acts):

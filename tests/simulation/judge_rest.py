@@ -26,7 +26,7 @@ _CONFLICT_JSON = frozenset({"fields", "base", "mine", "theirs"})
 _TERMS = "SELECT term, doc, col, offset FROM temp.{} ORDER BY 1, 2, 3, 4"
 
 
-def judge_shown(machine: Machine) -> None:
+def judge_displayed(machine: Machine) -> None:
     """Versions never fall where somebody looks."""
     floor = machine.floor
     for entity in ENTITIES:
@@ -43,11 +43,11 @@ def judge_shown(machine: Machine) -> None:
 
 def judge_undo(machine: Machine, act: list[Write]) -> None:
     """What an act has changed is as it was before, and what it has made is deleted."""
-    shown = machine.shown()
+    displayed = machine.displayed()
     for write in act:
         if sum(one.key[:2] == write.key[:2] for one in act) > 1:
             continue  # (of several changes of one row it is not written down what was between them)
-        row, entity = shown[write.key[:2]], ENTITY[write.key[0]]
+        row, entity = displayed[write.key[:2]], ENTITY[write.key[0]]
         now = content(entity, row) or {}
         if write.base is None:
             hold(row["deleted_at"] is not None, "an undo leaves what was made", machine.name, *write.key)
@@ -66,8 +66,8 @@ def judge_pull(machine: Machine, tables: Tables, contents: dict[tuple[str, str, 
     hold(0 < cursor_seq <= tables.head, "the cursor is beyond the log", machine.name)
     hold(tables.history[cursor_seq - 1].tag == cursor_tag, "the cursor's tag is another one's", machine.name)
     waiting = outbox.waiting_rows(connection)
-    shown = machine.shown()
-    for (name, row_id), row in shown.items():
+    displayed = machine.displayed()
+    for (name, row_id), row in displayed.items():
         if (name, row_id) not in waiting:
             confirmed = contents.get((name, row_id, row["version"]))
             hold(
@@ -83,14 +83,19 @@ def judge_pull(machine: Machine, tables: Tables, contents: dict[tuple[str, str, 
             there.add(key)  # of a creation that was refused there is no row, until it is created again after the cursor
     for key, version in newest.items():
         if key[0] in ENTITY and key in there:
-            hold(key in shown and shown[key]["version"] >= version, "the cursor is beyond what was applied", machine.name, *key)
+            hold(
+                key in displayed and displayed[key]["version"] >= version,
+                "the cursor is beyond what was applied",
+                machine.name,
+                *key,
+            )
     for name, row_id in waiting:
-        if name in ENTITY and (name, row_id) in shown:
-            _judge_waiting(machine, name, row_id, shown[name, row_id])
+        if name in ENTITY and (name, row_id) in displayed:
+            _judge_waiting(machine, name, row_id, displayed[name, row_id])
 
 
 def _judge_waiting(machine: Machine, name: str, row_id: str, row: dict[str, Any]) -> None:
-    """Carrying out what waits on what is shown changes nothing more."""
+    """Carrying out what waits on what is displayed changes nothing more."""
     now = content(ENTITY[name], row) or {}
     again = dict(now)
     for _, fields in outbox.of_row(machine.connection, name, row_id):
@@ -102,7 +107,7 @@ def _judge_waiting(machine: Machine, name: str, row_id: str, row: dict[str, Any]
             again[column] = merge(old, new, again[column], [], overwrite=True) if is_json else new
     for column, value in again.items():
         is_so = equal(now[column], value) or spelled_alike(ENTITY[name], column, now[column], value)
-        hold(is_so, "a waiting change is not shown", machine.name, name, row_id, column, value, now[column])
+        hold(is_so, "a waiting change is not displayed", machine.name, name, row_id, column, value, now[column])
 
 
 def judge_rest(machines: list[Machine], tables: Tables, model: Model) -> None:
@@ -162,10 +167,10 @@ def _judge_server(tables: Tables) -> None:
 
 
 def _judge_rows(machine: Machine, tables: Tables) -> None:
-    shown = machine.shown()
+    displayed = machine.displayed()
     there = {(entity.name, row_id) for entity in ENTITIES for row_id in tables.rows[entity.name]}
-    hold(shown.keys() == there, "rows are on one side only", machine.name, sorted(shown.keys() ^ there))
-    for (name, row_id), row in shown.items():
+    hold(displayed.keys() == there, "rows are on one side only", machine.name, sorted(displayed.keys() ^ there))
+    for (name, row_id), row in displayed.items():
         entity = ENTITY[name]
         here, on_server = whole(entity, row), whole(entity, tables.rows[name][row_id])
         unlike = {column: (here[column], on_server[column]) for column in here if not equal(here[column], on_server[column])}

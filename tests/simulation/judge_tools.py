@@ -17,7 +17,7 @@ from simulation.model import Model
 from simulation.tables import Tables
 from simulation.violation import Violation, hold
 
-_TOLD = (WORK_ITEM, WORK_ITEM_DEPENDENCY, VENDOR, DEPLOYMENT, ENHANCEMENT, CONFIGURATION)
+_LOGGED = (WORK_ITEM, WORK_ITEM_DEPENDENCY, VENDOR, DEPLOYMENT, ENHANCEMENT, CONFIGURATION)
 """What `get_history` is asked about by name."""
 
 _LISTS: tuple[tuple[str, dict[str, Any]], ...] = (
@@ -67,21 +67,21 @@ def _answer(machine: Machine, name: str, arguments: dict[str, Any]) -> dict[str,
 
 
 def judge_histories(machine: Machine, model: Model, tables: Tables) -> None:
-    """`get_history` tells every write; re-applied from the creation it gives what stands, at each version what was shown."""
-    told: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    """`get_history` tells every write; re-applied from the creation it gives what stands, at each version what was seen."""
+    logged: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for key in model.writes:
         about = key[:2]
-        if key[0] in (entity.name for entity in _TOLD) and about not in told:
-            told[about] = _history(
+        if key[0] in (entity.name for entity in _LOGGED) and about not in logged:
+            logged[about] = _history(
                 machine, *about, may_lack=all(k in model.may_be_gone for k in model.writes if k[:2] == about)
             )
-    lines = {(name, row_id, line["by"], line["at"]) for (name, row_id), found in told.items() for line in found}
+    lines = {(name, row_id, line["by"], line["at"]) for (name, row_id), found in logged.items() for line in found}
     for key in model.writes:
-        if key[:2] in told and key not in model.may_be_gone:
+        if key[:2] in logged and key not in model.may_be_gone:
             hold(key[:4] in lines, "no tool shows an acknowledged write", *key)
-    for entity in _TOLD:
+    for entity in _LOGGED:
         for row_id, row in tables.rows[entity.name].items():
-            found = told.get((entity.name, row_id))
+            found = logged.get((entity.name, row_id))
             if found is not None:
                 _judge_replay(machine, entity.name, row_id, found, content(entity, row) or {})
 
@@ -104,10 +104,10 @@ def _judge_replay(machine: Machine, name: str, row_id: str, lines: list[dict[str
         if line["outcome"] != "lost":
             state |= {column: sides["new"] for column, sides in line["fields"].items() if column in state}
         is_last = place + 1 == len(lines) or lines[place + 1]["version"] > line["version"]
-        shown = machine.album.judged(name, row_id, line["version"])
-        if shown and is_last and any(value is not None for value in state.values()):
-            is_one = any(equal(state, one) for one in shown)
-            hold(is_one, "the history tells a version that never was", name, row_id, line["version"], state, shown)
+        displayed = machine.album.judged(name, row_id, line["version"])
+        if displayed and is_last and any(value is not None for value in state.values()):
+            is_one = any(equal(state, one) for one in displayed)
+            hold(is_one, "the history tells a version that never was", name, row_id, line["version"], state, displayed)
     unlike = {column: (value, now[column]) for column, value in state.items() if not equal(value, now[column])}
     hold(
         not unlike,

@@ -101,8 +101,8 @@ class Machine:
         lock_fails: the lock file does not keep processes out of each other's way here.
         tasks: the processes that sync it at the moment.
         seen: what somebody has read here and may act on later: (entity, id, version, content).
-        floor: the highest version of each row that was ever shown here.
-        album: what was shown as which version anywhere; all machines of a run share it.
+        floor: the highest version of each row that was ever displayed here.
+        album: what was displayed as which version anywhere; all machines of a run share it.
         last_act: what the person who works here has written last, as one act.
     """
 
@@ -207,8 +207,8 @@ class Machine:
             if self.connection.in_transaction:  # the very rollback was cut off
                 self.connection.execute("ROLLBACK")
 
-    def shown(self) -> dict[tuple[str, str], dict[str, Any]]:
-        """Every row as it is shown here."""
+    def displayed(self) -> dict[tuple[str, str], dict[str, Any]]:
+        """Every row as it is displayed here."""
         found = {}
         for entity in ENTITIES:
             names = entity.column_names

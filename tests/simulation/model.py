@@ -1,4 +1,4 @@
-"""What people were told: every write that a replica has acknowledged, and what may have become of it."""
+"""What people were logged: every write that a replica has acknowledged, and what may have become of it."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class Model:
             found.append((key, txn, base_version, base, fields, _follows_blind(connection, entity, row_id, since)))
         writes = [Write(key, frozenset(acts[txn]), *rest) for key, txn, *rest in found]
         for write in writes:
-            assert write.key not in self.writes, "two writes cannot be told apart"
+            assert write.key not in self.writes, "two writes cannot be distinguished"
             self.writes[write.key] = write
         return writes
 
@@ -102,7 +102,7 @@ def waiting(connection: apsw.Connection) -> set[Key]:
     return {key_of(*row[:5]) for row in connection.execute(_SINCE, (0,))}
 
 
-def told(connection: apsw.Connection) -> set[Key]:
+def acknowledged(connection: apsw.Connection) -> set[Key]:
     """The keys of all writes that a replica's history tells, waiting or not."""
     rows = connection.execute("SELECT entity, entity_id, by, at, fields FROM history")
     return {key_of(*row) for row in rows}

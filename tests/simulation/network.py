@@ -12,15 +12,15 @@ from localfirst_sync.ports import (
     Access,
     Again,
     Cursor,
+    HistoryCount,
     HistoryRow,
     Identity,
     PullSink,
     Push,
     Pushed,
-    Recollection,
+    RecoveryPart,
     Restored,
     Staging,
-    Told,
 )
 from localfirst_sync.structure import Key
 from localfirst_sync.wake import Wake
@@ -119,13 +119,13 @@ class Wire:
         """See `RemoteStore.fence`."""
         self._ask("fence", lambda: self._server.fence(identity))
 
-    def history_counts(self) -> dict[Key, Told]:
+    def history_counts(self) -> dict[Key, HistoryCount]:
         """See `RemoteStore.history_counts`."""
         return self._ask("history counts", self._server.history_counts)
 
-    def restore(self, identity: Identity, recollection: Recollection, known: Cursor) -> Restored:
+    def restore(self, identity: Identity, recovery_part: RecoveryPart, known: Cursor) -> Restored:
         """See `RemoteStore.restore`."""
-        return self._ask("restore", lambda: self._server.restore(identity, recollection, known))
+        return self._ask("restore", lambda: self._server.restore(identity, recovery_part, known))
 
     def wait(self, wake: Wake, timeout_s: float) -> bool:
         """See `RemoteStore.wait`."""

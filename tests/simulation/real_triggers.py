@@ -329,13 +329,13 @@ class Twins:
                 unlike = {i: (there.get(i), here.get(i)) for i in there | here if there.get(i) != here.get(i)}
                 raise Differs(f"{entity.table} differ after {after}: (PostgreSQL, model) {unlike}")
         lines: list[Any] = log.fetchall()
-        told = [(*line[:6], _untimed(line[6])) for line in lines]
+        logged = [(*line[:6], _untimed(line[6])) for line in lines]
         model = [
             (e.seq, e.entity, e.entity_id, e.version, e.by, e.outcome, _untimed(json.loads(e.fields))) for e in tables.history
         ]
-        if told != model:
-            first = next((pair for pair in zip(told, model, strict=False) if pair[0] != pair[1]), (told[-1:], model[-1:]))
-            raise Differs(f"the logs differ after {after} ({len(told)} and {len(model)} lines): (PostgreSQL, model) {first}")
+        if logged != model:
+            first = next((pair for pair in zip(logged, model, strict=False) if pair[0] != pair[1]), (logged[-1:], model[-1:]))
+            raise Differs(f"the logs differ after {after} ({len(logged)} and {len(model)} lines): (PostgreSQL, model) {first}")
         if head.fetchone() != (tables.head,):
             raise Differs(f"the heads differ after {after}")
 
@@ -378,16 +378,16 @@ def _in_model(typed: Psql, one: Statement) -> None:
 def _comparable(name: str, row: dict[str, Any]) -> dict[str, Any]:
     """A row without what each clock says; JSON as objects."""
     entity = ENTITY[name]
-    shown = {column: value for column, value in row.items() if column not in _TIMES}
+    displayed = {column: value for column, value in row.items() if column not in _TIMES}
     for column in entity.columns:
-        value = shown.get(column.name)
+        value = displayed.get(column.name)
         if column.kind is Kind.JSON and value is not None:
-            shown[column.name] = json.loads(value)
-        elif column.kind is Kind.TIMESTAMP and column.name in shown:
-            shown[column.name] = value is not None
+            displayed[column.name] = json.loads(value)
+        elif column.kind is Kind.TIMESTAMP and column.name in displayed:
+            displayed[column.name] = value is not None
         elif column.kind is Kind.BOOLEAN:
-            shown[column.name] = bool(value)
-    return shown
+            displayed[column.name] = bool(value)
+    return displayed
 
 
 def _untimed(fields: dict[str, Any]) -> dict[str, Any]:
@@ -428,6 +428,6 @@ def run_all(seeds: Iterable[int]) -> int:
                         print(f"seed {seed}: {difference}", flush=True)
         finally:
             server.stop()
-    told = ", ".join(f"{number} {what}" for what, number in counted.most_common())
-    print(f"{done} seeds against PostgreSQL, {differ} differ, {time.monotonic() - began:.0f} s: {told}")
+    logged = ", ".join(f"{number} {what}" for what, number in counted.most_common())
+    print(f"{done} seeds against PostgreSQL, {differ} differ, {time.monotonic() - began:.0f} s: {logged}")
     return 1 if differ else 0

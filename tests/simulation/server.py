@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from localfirst_schema.entities import CONFIGURATION
-from localfirst_sync.ports import Again, Cursor, Identity, PullSink, Push, Pushed, Recollection, Restored, Staging, Told
+from localfirst_sync.ports import Again, Cursor, HistoryCount, Identity, PullSink, Push, Pushed, RecoveryPart, Restored, Staging
 from localfirst_sync.postgres import pull, push, restore, snapshot
 from localfirst_sync.structure import Key
 from localfirst_sync.wake import Wake
@@ -73,13 +73,13 @@ class Server:
         """See `RemoteStore.fence`."""
         restore.fence(self.connection, identity)  # type: ignore[arg-type]
 
-    def history_counts(self) -> dict[Key, Told]:
+    def history_counts(self) -> dict[Key, HistoryCount]:
         """See `RemoteStore.history_counts`."""
         return restore.history_counts(self.connection, self._project)  # type: ignore[arg-type]
 
-    def restore(self, identity: Identity, recollection: Recollection, known: Cursor) -> Restored:
+    def restore(self, identity: Identity, recovery_part: RecoveryPart, known: Cursor) -> Restored:
         """See `RemoteStore.restore`."""
-        return restore.restore(self.connection, identity, recollection, known)  # type: ignore[arg-type]
+        return restore.restore(self.connection, identity, recovery_part, known)  # type: ignore[arg-type]
 
     def wait(self, wake: Wake, timeout_s: float) -> bool:
         """Nobody waits in a simulation."""

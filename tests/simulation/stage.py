@@ -16,7 +16,7 @@ from localfirst.operations.registry import BY_NAME
 from simulation import settlers
 from simulation.direct_sql import Psql
 from simulation.machine import Machine
-from simulation.model import told
+from simulation.model import acknowledged
 from simulation.network import CALM, Weather
 from simulation.plan import Plan, Step
 from simulation.tables import Tables
@@ -64,15 +64,15 @@ class Stage(World):
         return str(created["work_item"]["id"] if "work_item" in created else created["id"])
 
     def update(self, machine: int, item_id: str, **values: Any) -> None:
-        """Somebody changes an item as it is shown there, unless they name another version."""
-        version = values.pop("version", None) or self.shown(machine, item_id)["version"]
+        """Somebody changes an item as it is displayed there, unless they name another version."""
+        version = values.pop("version", None) or self.displayed(machine, item_id)["version"]
         self.do(machine, "update_work_item", id=item_id, version=version, **values)
 
     def revert(self, machine: int, item_id: str, to_version: int) -> Row:
         """Somebody takes an item back; what it is then."""
-        version = self.shown(machine, item_id)["version"]
+        version = self.displayed(machine, item_id)["version"]
         self.do(machine, "revert_work_item", id=item_id, version=version, to_version=to_version)
-        return self.shown(machine, item_id)
+        return self.displayed(machine, item_id)
 
     def settle(self, machine: int, resolution: str = "theirs", **fields: Any) -> None:
         """Somebody settles the one conflict that is open there."""
@@ -96,9 +96,9 @@ class Stage(World):
         ((*sides, resolution),) = found
         return dict(zip(("base", "mine", "theirs"), map(decode_json, sides), strict=True)) | {"resolution": resolution}
 
-    def shown(self, machine: int, row_id: str) -> Row:
-        """A row as it is shown there."""
-        (row,) = (row for (_, one), row in self._machines[machine].shown().items() if one == row_id)
+    def displayed(self, machine: int, row_id: str) -> Row:
+        """A row as it is displayed there."""
+        (row,) = (row for (_, one), row in self._machines[machine].displayed().items() if one == row_id)
         return row
 
     def history(self, machine: int, row_id: str, entity: str = "work_item") -> list[dict[str, Any]]:
@@ -141,9 +141,9 @@ class Stage(World):
         return self._machines[machine].file()
 
     def put_back(self, machine: int, file: bytes) -> None:
-        """The replica is that copy again. There is one of it at a time: what waits in it is to be told once."""
+        """The replica is that copy again. There is one of it at a time: what waits in it is to be logged once."""
         one = self._machines[machine]
-        held = told(one.connection)
+        held = acknowledged(one.connection)
         one.load(file)
         self._model.replaced(held, self._held_anywhere())
 

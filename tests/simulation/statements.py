@@ -293,11 +293,11 @@ def _versions(connection: Connection, arguments: Any) -> Answer:
 
 
 def _counts(connection: Connection, _: Any) -> Answer:
-    told = connection.tables.history
-    lines = Counter((e.entity, e.entity_id) for e in told)
-    accepted = Counter((e.entity, e.entity_id) for e in told if e.outcome == "accepted")
+    logged = connection.tables.history
+    lines = Counter((e.entity, e.entity_id) for e in logged)
+    accepted = Counter((e.entity, e.entity_id) for e in logged if e.outcome == "accepted")
     versions: Counter[tuple[str, str]] = Counter()
-    for e in told:
+    for e in logged:
         versions[e.entity, e.entity_id] += e.version
     return [(*key, count, accepted[key], versions[key]) for key, count in lines.items()]
 

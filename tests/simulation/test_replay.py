@@ -26,8 +26,8 @@ def test_a_row_is_what_its_history_says(seed: int) -> None:
     compared = 0
     for entity in ENTITIES:
         for row in tables.rows[entity.name].values():
-            told = lines[entity.name, row["id"]]
-            assert told
-            assert departures(entity, row, told) == []
-            compared += sum(possible is not None and len(possible) == 1 for possible in possibilities(entity, told).values())
+            logged = lines[entity.name, row["id"]]
+            assert logged
+            assert departures(entity, row, logged) == []
+            compared += sum(possible is not None and len(possible) == 1 for possible in possibilities(entity, logged).values())
     assert compared > 100, "of most columns the history says which one value they have"

@@ -246,20 +246,20 @@ def _revert(machine: Machine, dice: Random, number: int) -> Choice:
     if row is None:
         return None
     to_version = dice.randrange(1, row["version"])
-    shown = machine.album.judged(WORK_ITEM.name, row["id"], to_version)
+    displayed = machine.album.judged(WORK_ITEM.name, row["id"], to_version)
     arguments = {"id": row["id"], "version": row["version"], "to_version": to_version}
     if carried_out(machine, "revert_work_item", arguments):
         now = find(machine.connection, WORK_ITEM, row["id"])
         assert now is not None
-        _judge_revert(row["id"], to_version, content(WORK_ITEM, now) or {}, shown)
+        _judge_revert(row["id"], to_version, content(WORK_ITEM, now) or {}, displayed)
         return "revert", {}
     return None
 
 
-def _judge_revert(row_id: str, version: int, now: Content, shown: Sequence[Content]) -> None:
-    """What an item was taken back to is what somebody was shown as that version."""
-    same = not shown or any(all(equal(now[name], then[name]) for name in REVERTED) for then in shown)
-    hold(same, "a revert to a version that never was", row_id, version, now, shown)
+def _judge_revert(row_id: str, version: int, now: Content, displayed: Sequence[Content]) -> None:
+    """What an item was taken back to is what somebody saw as that version."""
+    same = not displayed or any(all(equal(now[name], then[name]) for name in REVERTED) for then in displayed)
+    hold(same, "a revert to a version that never was", row_id, version, now, displayed)
 
 
 def _resolve(machine: Machine, dice: Random, number: int) -> Choice:

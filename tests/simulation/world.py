@@ -20,9 +20,9 @@ from simulation.direct_sql import Psql
 from simulation.fate import Fate, ruled_by
 from simulation.judge_commit import CommitJudge, watched
 from simulation.judge_held import ROUNDS, judge_passing
-from simulation.judge_rest import judge_pull, judge_rest, judge_shown, judge_undo
+from simulation.judge_rest import judge_displayed, judge_pull, judge_rest, judge_undo
 from simulation.machine import PROJECT, Machine
-from simulation.model import Key, Model, key_of, last_history_id, told, waiting
+from simulation.model import Key, Model, acknowledged, key_of, last_history_id, waiting
 from simulation.network import CALM, Disk, Letter, Weather, Wire
 from simulation.plan import Plan, Step
 from simulation.server import Server
@@ -77,7 +77,7 @@ class World:
             finally:
                 for machine in self._machines:
                     self._kill(machine)
-        trace = [" ".join(map(str, told)) for told in self._trace]
+        trace = [" ".join(map(str, logged)) for logged in self._trace]
         digest = hashlib.blake2b("\n".join(trace).encode(), digest_size=8).hexdigest()
         return Result(violation, trace, digest, self._operations)
 
@@ -86,8 +86,8 @@ class World:
             self._fate.dice = Random(step.seed)
             getattr(self, f"_do_{step.kind.replace(' ', '_')}")(step, number)
 
-    def _tell(self, *told: Any) -> None:
-        self._trace.append(told)
+    def _tell(self, *logged: Any) -> None:
+        self._trace.append(logged)
 
     def _machine(self, step: Step) -> Machine:
         return self._machines[step.who % len(self._machines)]
@@ -106,7 +106,7 @@ class World:
         return machine
 
     def _after(self, machine: Machine, what: str) -> None:
-        judge_shown(machine)
+        judge_displayed(machine)
         if what == "finish_recovery":
             hold(self._judge.was_set_back, "a recovery, although the server has lost nothing", machine.name)
         if what in ("finish_pull", "finish_recovery", "finish_bootstrap"):
@@ -133,7 +133,7 @@ class World:
         if found:
             machine, file = found[step.seed % len(found)]
             self._kill(machine)
-            held = told(machine.connection)
+            held = acknowledged(machine.connection)
             machine.load(file)
             self._model.copied(waiting(machine.connection))
             self._model.replaced(held, self._held_anywhere())
@@ -142,7 +142,7 @@ class World:
     def _held_anywhere(self) -> set[Key]:
         """The writes that the server or any replica tells."""
         held = {key_of(e.entity, e.entity_id, e.by, e.at, e.fields) for e in self._server.tables.history}
-        return held.union(*(told(machine.connection) for machine in self._machines))
+        return held.union(*(acknowledged(machine.connection) for machine in self._machines))
 
     def _do_dump(self, step: Step, number: int) -> None:
         self._dumps.append(self._server.tables.copy())
@@ -195,7 +195,7 @@ class World:
         writes = self._model.acknowledge(machine.connection, since)
         machine.last_act = writes or machine.last_act
         self._tell(number, machine.name, done, *(f"{w.key[0]}:{w.key[1][-6:]}@{w.base_version} {w.key[4]}" for w in writes))
-        judge_shown(machine)
+        judge_displayed(machine)
         return bool(writes)
 
     def _do_settle(self, step: Step, number: int) -> None:
@@ -344,7 +344,7 @@ class World:
                 raise Violation(f"a round failed: {type(task.error).__name__}: {task.error}") from task.error
 
     def _round(self, machine: Machine, task: Task, weather: Weather, *, announced: bool) -> None:
-        """`announced`: a notice has told of something, or of what has come already."""
+        """`announced`: a notice has announced something, or what has come already."""
         disk = Disk(machine.store(), machine, task, weather, self._tell)
         wire = Wire(self._server, machine, task, weather, self._letters, self._tell)
         self._judge.decided.clear()

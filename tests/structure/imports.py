@@ -108,8 +108,8 @@ def drawing() -> str:
     """The floors as a diagram (Mermaid); an arrow that a longer way implies is left out."""
     lines = ["flowchart TD"]
     for number, names in enumerate(floors()):
-        shown = " ".join(f'{_node(name)}["{_title(name)}"]' for name in names)
-        lines.append(f"    subgraph floor{number}[ ]\n        direction LR\n        {shown}\n    end")
+        displayed = " ".join(f'{_node(name)}["{_title(name)}"]' for name in names)
+        lines.append(f"    subgraph floor{number}[ ]\n        direction LR\n        {displayed}\n    end")
     lines += [
         f"    {_node(source)} --> {_node(target)}"
         for source in sorted(arrows())

@@ -26,5 +26,5 @@ def test_no_arrow_between_rooms_runs_back_up() -> None:
 
 def test_the_architecture_page_draws_what_is_there() -> None:
     page = (ROOT / "docs" / "architecture.md").read_text()
-    shown = page.split(BEGIN)[1].split(END)[0]
-    assert shown == drawing(), "put the output of `PYTHONPATH=tests python -m structure.imports` there"
+    displayed = page.split(BEGIN)[1].split(END)[0]
+    assert displayed == drawing(), "put the output of `PYTHONPATH=tests python -m structure.imports` there"

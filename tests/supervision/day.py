@@ -55,8 +55,8 @@ class Said:
             could_not_begin(link, words)
             said.last_errors.append(words)
 
-        told = property(lambda loop: loop.__dict__.get("last_error"), take)
-        monkeypatch.setattr(SyncLoop, "last_error", told, raising=False)
+        reported = property(lambda loop: loop.__dict__.get("last_error"), take)
+        monkeypatch.setattr(SyncLoop, "last_error", reported, raising=False)
         monkeypatch.setattr(ServerLink, "_could_not_begin", take_of_link)
 
 

@@ -23,7 +23,7 @@ from mcp_server import served
 
 from localfirst.mcp_server import ending
 from localfirst.mcp_server.process import run
-from supervision.failing import FAILURES, Calls, Failing, Function, Told
+from supervision.failing import FAILURES, Calls, Failing, Function, Reported
 
 PATIENCE_S = 5.0
 """The main thread waits no longer than that for the others; what is missing then is the test's to find."""
@@ -66,8 +66,8 @@ def after(is_done: Callable[[], bool]) -> Callable[[], None]:
 def main(folder: Path, limit_s: float, function: Function | None, failure: int) -> None:
     """Serves one client, and leaves the process."""
     ending.END_LIMIT_S = limit_s
-    told = Told()
-    for handler in (logging.StreamHandler(), told):  # in this order: what is told stands on standard error
+    reported = Reported()
+    for handler in (logging.StreamHandler(), reported):  # in this order: what is reported stands on standard error
         logging.getLogger().addHandler(handler)
     watching: Calls
     if function is None:
@@ -75,7 +75,7 @@ def main(folder: Path, limit_s: float, function: Function | None, failure: int) 
         leaving = after(noted.is_whole.is_set)
     else:
         watching = failing = Failing(function, 1, FAILURES[failure], on_raise=(folder / "raised").touch)
-        leaving = after(lambda: bool(told.words_of(failing.failure)))
+        leaving = after(lambda: bool(reported.words_of(failing.failure)))
     # The last thing that the main thread does before it leaves.
     with watching, patch.object(logging, "shutdown", leaving):
         run(served.Session, served.OPERATIONS, blocking=frozenset({"wait_in_thread", "hang_in_thread"}))

@@ -133,7 +133,7 @@ FAILURES: list[Callable[[], BaseException]] = [
 """What a function may raise."""
 
 
-class Told(logging.Handler):
+class Reported(logging.Handler):
     """The exceptions in the program's log, each with the words before it."""
 
     def __init__(self) -> None:

@@ -19,7 +19,7 @@ import pytest
 from end_to_end.proxy import Proxy
 
 from supervision.day import Day, Said, proxy_to
-from supervision.failing import FAILURES, Calls, Failing, Function, Told
+from supervision.failing import FAILURES, Calls, Failing, Function, Reported
 
 SHARE = 24
 """How many functions are tried in an ordinary run: a second or two each."""
@@ -77,18 +77,18 @@ def tried(function: Function, calls: int, dice: random.Random, folder: Path, boa
     number = dice.choice((1, dice.randint(1, max(1, calls // 2))))
     with pytest.MonkeyPatch.context() as monkeypatch:
         said = Said(monkeypatch)
-        with Failing(function, number, dice.choice(FAILURES)) as failing, Told().listening() as log:
+        with Failing(function, number, dice.choice(FAILURES)) as failing, Reported().listening() as log:
             try:
                 Day(folder, board, line).pass_by()
             except Exception as error:
                 raise AssertionError(f"call {number} of {function} raised {failing.failure!r}: {error}") from error
     what = (number, function, failing.failure, said.last_errors)
     assert not said.online_with_error, what
-    told = log.words_of(failing.failure)
-    if told.intersection(ENDS_A_ROUND):
+    reported = log.words_of(failing.failure)
+    if reported.intersection(ENDS_A_ROUND):
         ended = [words for words in said.last_errors if type(failing.failure).__name__ in words]
         assert ended, f"it ended a round or the thread, and last_error did not say why: {what}"
-    return Tried(function, failing.raised.is_set(), bool(told) or len(said.last_errors) > 2)
+    return Tried(function, failing.raised.is_set(), bool(reported) or len(said.last_errors) > 2)
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
@@ -111,9 +111,9 @@ def test_whatever_fails_in_a_thread_syncing_goes_on(
         except AssertionError as error:
             failures.append(str(error))
             print(error)
-    gc.collect()  # what lets go cannot do so and fail: it is told of here, and not in another test
+    gc.collect()  # what lets go cannot do so and fail: it is reported here, and not in another test
     assert not failures, "\n".join(failures)
     reached = sum(one.was_reached for one in results)
     assert reached >= 0.8 * len(chosen), "what is called in one day is mostly called in another"
-    told = sum(one.was_said for one in results)
-    print(f"seed {seed}: {len(functions)} functions, {len(chosen)} tried, {reached} raised, {told} told")
+    reported = sum(one.was_said for one in results)
+    print(f"seed {seed}: {len(functions)} functions, {len(chosen)} tried, {reached} raised, {reported} reported")

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from supervision.failing import FAILURES, Calls, Failing, Function, Told
+from supervision.failing import FAILURES, Calls, Failing, Function, Reported
 from supervision.worker_day import OF_THE_WORKER, WorkerDay
 
 SHARE = 6
@@ -48,17 +48,17 @@ def tried(function: Function, calls: int, dice: random.Random, folder: Path, boa
     """
     number = dice.choice((1, dice.randint(1, max(1, calls // 2))))
     day = WorkerDay(folder, board)
-    with Failing(function, number, dice.choice(FAILURES)) as failing, Told().listening() as log:
+    with Failing(function, number, dice.choice(FAILURES)) as failing, Reported().listening() as log:
         try:
             day.pass_by()
         except Exception as error:
             raise AssertionError(f"call {number} of {function} raised {failing.failure!r}: {error}") from error
-    told = log.words_of(failing.failure)
+    reported = log.words_of(failing.failure)
     what = (number, function, failing.failure, day.failed, log.errors)
     assert len(day.failed) <= 1, what
     if day.failed and day.failed[0].error_type == type(failing.failure).__name__:
-        assert told, f"a job has failed by it, and the log does not say of what: {what}"
-    return failing.raised.is_set(), bool(told or day.failed)
+        assert reported, f"a job has failed by it, and the log does not say of what: {what}"
+    return failing.raised.is_set(), bool(reported or day.failed)
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
@@ -76,9 +76,9 @@ def test_whatever_fails_in_a_worker_its_jobs_are_done_or_say_why_and_it_goes_on(
         except AssertionError as error:
             failures.append(str(error))
             print(error)
-    gc.collect()  # what lets go cannot do so and fail: it is told of here, and not in another test
+    gc.collect()  # what lets go cannot do so and fail: it is reported here, and not in another test
     assert not failures, "\n".join(failures)
     reached = sum(was_reached for was_reached, _ in results)
     assert reached >= 0.8 * len(chosen), "what is called in one day is mostly called in another"
-    told = sum(was_said for _, was_said in results)
-    print(f"seed {seed}: {len(functions)} functions, {len(chosen)} tried, {reached} raised, {told} told")
+    reported = sum(was_said for _, was_said in results)
+    print(f"seed {seed}: {len(functions)} functions, {len(chosen)} tried, {reached} raised, {reported} reported")

@@ -47,9 +47,9 @@ def test_a_thread_that_fails_is_logged_says_why_and_begins_again(
     assert thread.is_alive()
     assert failure.__name__ in str(thread.last_error)
     assert "a reason that nobody foresaw" not in str(thread.last_error), "what an error says may hold a secret"
-    told = [record for record in caplog.records if "localfirst-test" in record.getMessage()]
-    assert told[0].exc_info is not None
-    assert "a reason that nobody foresaw" in str(told[0].exc_info[1])
+    reported = [record for record in caplog.records if "localfirst-test" in record.getMessage()]
+    assert reported[0].exc_info is not None
+    assert "a reason that nobody foresaw" in str(reported[0].exc_info[1])
     thread.stop()
     assert thread.join(PATIENCE_S)
 
@@ -139,7 +139,7 @@ def test_owners_that_fail_do_not_end_the_thread(caplog: pytest.LogCaptureFixture
         thread.start()
         assert done.wait(PATIENCE_S)
         assert thread.join(PATIENCE_S)
-    assert "could not be told" in caplog.text
+    assert "could not be reported" in caplog.text
     assert "did not let go" in caplog.text
 
 

@@ -75,7 +75,7 @@ def database(server: Server) -> Iterator[Database]:
 def replica_rows(laptop: Laptop) -> Rows:
     """All rows of a laptop's replica, JSON read."""
     found: Rows = {}
-    for table, rows in laptop.shown().items():
+    for table, rows in laptop.displayed().items():
         json_columns = next(entity.json_columns for entity in ENTITIES if entity.table == table)
         found[table] = {
             row["id"]: row | {name: json.loads(row[name]) for name in json_columns if row[name] is not None} for row in rows
@@ -83,13 +83,13 @@ def replica_rows(laptop: Laptop) -> Rows:
     return found
 
 
-def told_by_replica(replica: apsw.Connection) -> Counter[Change]:
+def logged_by_replica(replica: apsw.Connection) -> Counter[Change]:
     """Every change of a row in a replica's history, queued ones too."""
     lines = replica.execute("SELECT entity_id, by, at, fields FROM history WHERE entity <> 'conflict'")
     return Counter((str(row), by, str(at), _plain(str(fields))) for row, by, at, fields in lines)
 
 
-def told_by_server(database: Database) -> Counter[Change]:
+def logged_by_server(database: Database) -> Counter[Change]:
     """Every change of a row in the server's history."""
     lines = database.execute(
         "SELECT entity_id::text, by, to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'), fields::text"

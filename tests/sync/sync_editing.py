@@ -13,8 +13,8 @@ from sync_sender import task
 
 def edit(laptop: Laptop, chance: random.Random) -> None:
     """One thing that somebody does."""
-    items = [row["id"] for row in laptop.shown()["work_items"]]
-    alive = [row["id"] for row in laptop.shown()["work_items"] if row["deleted_at"] is None]
+    items = [row["id"] for row in laptop.displayed()["work_items"]]
+    alive = [row["id"] for row in laptop.displayed()["work_items"] if row["deleted_at"] is None]
     what = chance.randrange(12)
     if what < 2 or not alive:
         laptop.create(WORK_ITEM, **task(f"{laptop.path.name} {chance.random()}"))

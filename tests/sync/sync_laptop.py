@@ -73,7 +73,7 @@ class Laptop:
                 one.change(entity, before, values)
                 derive_paths(self.replica, [row_id] if "parent_id" in values else [])
 
-    def shown(self) -> dict[str, list[dict[str, Any]]]:
+    def displayed(self) -> dict[str, list[dict[str, Any]]]:
         """Every row of every entity as the replica shows it, without what is each store's own way of writing JSON."""
         return {entity.table: select(self.replica, entity, "true ORDER BY id") for entity in ENTITIES}
 

@@ -21,7 +21,7 @@ from localfirst_sync.postgres.connection import connect, conninfo
 from psycopg.conninfo import conninfo_to_dict
 
 from localfirst.log import WithoutSecrets
-from localfirst.settings.shown import shown
+from localfirst.settings.displayed import displayed
 
 MARKER = "s3cretMARKER"
 
@@ -95,7 +95,7 @@ ODD = [
 
 def said_of(dsn: str) -> str:
     """All that is ever said of an address, without asking a server."""
-    said = [describe_server(dsn), without_secret(dsn), shown("database_url", dsn)]
+    said = [describe_server(dsn), without_secret(dsn), displayed("database_url", dsn)]
     try:
         conninfo(dsn)
     except (psycopg.Error, UnicodeError):
@@ -130,7 +130,7 @@ def test_none_of_the_odd_addresses_shows_its_password(dsn: str) -> None:
         ("postgresql://u:pa/ss@h/db", UNREADABLE, UNREADABLE),
     ],
 )  # fmt: skip
-def test_an_address_is_shown_as_libpq_read_it(dsn: str, described: str, repeated: str) -> None:
+def test_an_address_is_displayed_as_libpq_read_it(dsn: str, described: str, repeated: str) -> None:
     assert (describe_server(dsn), without_secret(dsn)) == (described, repeated)
 
 
@@ -174,8 +174,8 @@ class TestWhatIsRequired:
 
 @contextmanager
 def greedy_server() -> Iterator[tuple[int, list[bytes]]]:
-    """Has no TLS and asks for the password in clear; gives its port, and what it was told after that."""
-    told: list[bytes] = []
+    """Has no TLS and asks for the password in clear; gives its port, and what it was logged after that."""
+    logged: list[bytes] = []
 
     def serve(listener: socket.socket) -> None:
         while True:
@@ -188,12 +188,12 @@ def greedy_server() -> Iterator[tuple[int, list[bytes]]]:
                 while (message := connection.recv(4096)) and struct.unpack("!I", message[4:8])[0] in (80877103, 80877104):
                     connection.sendall(b"N")
                 connection.sendall(b"R" + struct.pack("!II", 8, 3))
-                told.append(connection.recv(4096))
+                logged.append(connection.recv(4096))
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
         thread = threading.Thread(target=serve, args=(listener,), daemon=True)
         thread.start()
-        yield listener.getsockname()[1], told
+        yield listener.getsockname()[1], logged
 
 
 @pytest.mark.skipif(not authentication.is_supported(), reason="an old libpq")
@@ -201,8 +201,8 @@ def greedy_server() -> Iterator[tuple[int, list[bytes]]]:
 def test_a_server_that_asks_for_the_password_in_clear_does_not_get_it(ambient: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     if ambient:
         monkeypatch.setenv("PGPASSWORD", MARKER)
-    with greedy_server() as (port, told), pytest.raises(UnavailableError) as refused:
+    with greedy_server() as (port, logged), pytest.raises(UnavailableError) as refused:
         connect(f"postgresql://ann{'' if ambient else f':{MARKER}'}@127.0.0.1:{port}/db")
-    assert MARKER.encode() not in b"".join(told)
+    assert MARKER.encode() not in b"".join(logged)
     assert refused.value.details["cause"] == "settings"
     assert "require_auth" in refused.value.message

@@ -67,7 +67,7 @@ _LOG = """
 """
 
 # Rows that do not stand at the version of their last change; a log with gaps, or a head that is not its last number.
-_UNTOLD = """
+_UNLOGGED = """
     SELECT w.id FROM localfirst.work_items AS w
     WHERE w.version IS DISTINCT FROM (SELECT max(h.version) FROM localfirst.history AS h WHERE h.entity_id = w.id)
         OR w.version <> (SELECT count(*) FROM localfirst.history AS h WHERE h.entity_id = w.id)
@@ -146,7 +146,7 @@ def test_nothing_runs_as_another_and_nothing_is_written_that_may_not_be(target: 
     if role in ("reader", "outsider"):
         assert seen(target, _ROWS) == rows
     assert seen(target, _LOG) == log
-    assert seen(target, _UNTOLD) == []
+    assert seen(target, _UNLOGGED) == []
 
 
 @pytest.mark.parametrize("role", ["application", "reader", "outsider"])

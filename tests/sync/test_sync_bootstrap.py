@@ -16,7 +16,7 @@ from localfirst_sync.postgres import snapshot as copying
 from localfirst_sync.postgres.store import PostgresStore
 from localfirst_sync.round import sync_round
 from postgres import Server
-from sync_backup import Database, assert_level, database, told_by_replica, told_by_server
+from sync_backup import Database, assert_level, database, logged_by_replica, logged_by_server
 from sync_editing import edit
 from sync_laptop import PROJECT_NAME, Laptop, NewLaptop, laptops
 from sync_sender import task
@@ -151,7 +151,7 @@ def test_a_new_replica_has_everything_and_its_schema_is_as_before(
     b = new_laptop("b")
     assert b.sync().pulled == filled.local.cursor().seq
     assert_level(server, filled, b)
-    assert told_by_replica(b.replica) == told_by_server(server)
+    assert logged_by_replica(b.replica) == logged_by_server(server)
     assert fulltext.is_consistent(b.replica)
     assert not b.local.lacks_text()
     assert schema(b.replica) == schema(open_replica(tmp_path / "untouched", PROJECT_NAME))
@@ -168,7 +168,7 @@ def test_it_goes_on_behind_the_last_page_and_takes_none_twice(filled: Laptop, ne
     taken += sync_whole(c)
     assert sum(rows for _, rows in taken) == sum(rows for _, rows in whole)
     assert_level(server, filled, c)
-    assert told_by_replica(c.replica) == told_by_server(server)
+    assert logged_by_replica(c.replica) == logged_by_server(server)
 
 
 @pytest.mark.parametrize("seed", range(2))
@@ -184,7 +184,7 @@ def test_what_others_do_between_the_pages_is_not_missed(
         filled.sync()
     sync_whole(b)
     assert_level(server, filled, b)
-    assert told_by_replica(b.replica) == told_by_server(server)
+    assert logged_by_replica(b.replica) == logged_by_server(server)
 
 
 def test_nothing_is_visible_before_all_is(filled: Laptop, new_laptop: NewLaptop) -> None:
@@ -204,14 +204,14 @@ def test_what_waits_here_is_kept_on_top_of_what_comes(
     b.create(VENDOR, name="Alder", operational=False, metadata={})
     for _ in range(20):
         edit(b, chance)
-    written = told_by_replica(b.replica)
+    written = logged_by_replica(b.replica)
     with psycopg.connect(server.url) as psql:  # what waits cannot go out, what is there can come in
         psql.execute("SELECT FROM localfirst.project_heads FOR UPDATE")
         with pytest.raises(UnavailableError, match="kept"):
             b.sync()
         assert b.local.cursor() != BEGINNING
         assert b.local.pending_count() == written.total()
-        assert written <= told_by_replica(b.replica)
+        assert written <= logged_by_replica(b.replica)
         assert b.replica.execute("SELECT count(*) FROM work_items").get > ITEMS
         for _ in range(10):
             edit(b, chance)
@@ -219,7 +219,7 @@ def test_what_waits_here_is_kept_on_top_of_what_comes(
         b.sync()
         filled.sync()
     assert_level(server, filled, b)
-    assert told_by_replica(b.replica) == told_by_server(server)
+    assert logged_by_replica(b.replica) == logged_by_server(server)
     assert fulltext.is_consistent(b.replica)
 
 
@@ -248,7 +248,7 @@ def test_what_is_written_here_while_pages_come_is_kept(
         b.sync()
         filled.sync()
     assert_level(server, filled, b)
-    assert told_by_replica(b.replica) == told_by_server(server)
+    assert logged_by_replica(b.replica) == logged_by_server(server)
     assert fulltext.is_consistent(b.replica)
 
 
@@ -316,9 +316,9 @@ def test_what_waits_is_rebased_on_the_row_as_it_is_in_the_end_and_not_as_it_was_
     with Cable(b) as cable:
         cable.before_pull = change_twice
         sync_round(b.local, cable, b.lock)
-    shown = find(b.replica, WORK_ITEM, item)
-    assert shown is not None
-    assert (shown["title"], shown["status"], shown["version"]) == ("x", "completed", 4)
+    displayed = find(b.replica, WORK_ITEM, item)
+    assert displayed is not None
+    assert (displayed["title"], displayed["status"], displayed["version"]) == ("x", "completed", 4)
     b.sync()
     filled.sync()
     assert_level(server, filled, b)

@@ -9,8 +9,8 @@ from localfirst_schema.entities import VENDOR, WORK_ITEM
 from localfirst_schema.wire import Fields, Mutation, Row, encode_json
 from localfirst_sync.conflict import Draft, joined, record
 from localfirst_sync.decision import decide, rebase, refused
+from localfirst_sync.displayed_versions import nothing, replayed
 from localfirst_sync.ports import Line
-from localfirst_sync.shown_versions import nothing, replayed
 
 AT = "2026-01-02T03:04:05.000006Z"
 LATER = "2026-02-02T03:04:05.000006Z"
@@ -93,21 +93,21 @@ def test_what_is_not_accepted_is_past_both_sides() -> None:
         pytest.param(DELETION, row(), 10, id="a deletion of what changed"),
         pytest.param(TITLE, row(deleted_at=AT), 10, id="an update of what was deleted"),
         pytest.param(change(claimed_by=(None, "me")), row(claimed_by="you"), 10, id="a claim that is taken"),
-        pytest.param(TITLE, row(status="blocked"), 6, id="a merge: there the values are those which were shown"),
+        pytest.param(TITLE, row(status="blocked"), 6, id="a merge: there the values are those which were displayed"),
     ],
 )
 def test_where_the_servers_values_stand_the_version_is_past_the_one_that_shows_mine(
     fields: Fields, current: Row, version: int
 ) -> None:
     mutation = Mutation(1, 1, "work_item", "i", 4, 5, "me", AT, "")
-    after = decide(WORK_ITEM, mutation, fields, current, shown=9).row
+    after = decide(WORK_ITEM, mutation, fields, current, displayed=9).row
     assert after is not None
     assert after["version"] == version
 
 
 def test_a_creation_is_past_those_that_were_refused() -> None:
     mutation = Mutation(1, 1, "work_item", "i", 0, 1, "me", AT, "")
-    seen = [decide(WORK_ITEM, mutation, CREATION, None, told=told) for told in (0, 1, 4)]
+    seen = [decide(WORK_ITEM, mutation, CREATION, None, logged=logged) for logged in (0, 1, 4)]
     assert [(one.outcome, one.row and one.row["version"]) for one in seen] == [("accepted", 1), ("merged", 2), ("merged", 5)]
 
 
@@ -122,11 +122,11 @@ def test_a_creation_is_past_those_that_were_refused() -> None:
         pytest.param(4, DELETION, row(deleted_at=LATER), id="a deletion of what was deleted"),
     ],
 )
-def test_a_row_that_a_rebase_has_raised_is_merged_past_the_version_that_was_shown(
+def test_a_row_that_a_rebase_has_raised_is_merged_past_the_version_that_was_displayed(
     base_version: int, fields: Fields, current: Row | None
 ) -> None:
     mutation = Mutation(1, 1, "work_item", "i", base_version, base_version + 1, "me", AT, "")
-    decision = decide(WORK_ITEM, mutation, fields, current, shown=9, risen=9)
+    decision = decide(WORK_ITEM, mutation, fields, current, displayed=9, version_floor=9)
     assert decision.row is not None
     assert (decision.outcome, decision.row["version"]) == ("merged", 10)
 
@@ -147,8 +147,8 @@ def test_two_copies_of_a_replica_that_use_a_number_for_different_things_open_two
 
 def test_a_creation_that_waits_shows_the_row_that_it_revives() -> None:
     mutation = Mutation(1, 1, "work_item", "i", 0, 1, "me", AT, "")
-    shown = rebase(WORK_ITEM, [(mutation, CREATION)], row(deleted_at=AT, metadata='{"old":1}'))
-    assert (shown["deleted_at"], shown["metadata"], shown["version"]) == (None, "{}", 6)
+    displayed = rebase(WORK_ITEM, [(mutation, CREATION)], row(deleted_at=AT, metadata='{"old":1}'))
+    assert (displayed["deleted_at"], displayed["metadata"], displayed["version"]) == (None, "{}", 6)
 
 
 def test_what_names_a_version_that_is_not_here_yet_is_taken_to_be_in_step() -> None:

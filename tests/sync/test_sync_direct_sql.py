@@ -188,7 +188,7 @@ def test_listeners_are_woken(server: Connection, psql: Connection, project: str)
 
 
 def test_a_row_whose_past_the_log_tells_begins_past_it(server: Connection, psql: Connection, ann: Sender) -> None:
-    """A change of what is not there is refused, and shown at a version: a row of that id must not be given it again."""
+    """A change of what is not there is refused, and displayed at a version: a row of that id must not be given it again."""
     item = new_id()
     ann.change("work_item", item, 4, {"title": ("a", "b")})
     (verdict,) = ann.push()

@@ -62,7 +62,7 @@ def test_a_reader_that_has_written_once_goes_on_to_see_what_others_do(database_u
             ann.sync()
             done = reader.sync()
             assert (done.pushed, done.pulled, done.access) == (0, 1, "read")
-            assert {row["title"] for row in reader.shown()["work_items"]} == {"Never sent", "Of another"}
+            assert {row["title"] for row in reader.displayed()["work_items"]} == {"Never sent", "Of another"}
             assert reader.local.pending_count() == 1
     finally:
         run(database_url, f"DROP OWNED BY {role}", f"DROP ROLE {role}")

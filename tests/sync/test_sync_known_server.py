@@ -1,4 +1,4 @@
-"""A replica reconciles with one server: with that in whatever state, and with no other until it is told to."""
+"""A replica reconciles with one server: with that in whatever state, and with no other until it is asked to."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def found(
     empty: bool = False,
     holds: bool = False,
 ) -> Found:
-    """What answers: unless told otherwise the known server, set back to before what was seen."""
+    """What answers: unless set otherwise the known server, set back to before what was seen."""
     return Found(address, name, cluster, later, empty, holds)
 
 
@@ -145,12 +145,12 @@ def identity(url: str) -> str:
 
 def refuses(laptop: Laptop) -> None:
     """Nothing goes out or comes in, and everything is kept."""
-    before, waiting, cursor = laptop.shown(), laptop.local.pending_count(), laptop.local.cursor()
+    before, waiting, cursor = laptop.displayed(), laptop.local.pending_count(), laptop.local.cursor()
     with pytest.raises(UnavailableError) as refused:
         laptop.sync()
     assert refused.value.details["cause"] == "another_server"
     assert "--adopt-server" in refused.value.message
-    assert (laptop.shown(), laptop.local.pending_count(), laptop.local.cursor()) == (before, waiting, cursor)
+    assert (laptop.displayed(), laptop.local.pending_count(), laptop.local.cursor()) == (before, waiting, cursor)
 
 
 def test_a_wrong_address_gets_nothing(databases: Databases, laptop: NewLaptop) -> None:
@@ -212,7 +212,7 @@ def test_another_board_at_the_known_address_gets_nothing_until_it_is_adopted(dat
     ann.local.known_server().forget()
     ann.sync()
     assert vendors(databases.url(home)) == ["Alder", "Birch", "Elm"]
-    assert [row["name"] for row in sorted(ann.shown()["vendor_extractors"], key=lambda row: str(row["name"]))] == [
+    assert [row["name"] for row in sorted(ann.displayed()["vendor_extractors"], key=lambda row: str(row["name"]))] == [
         "Alder",
         "Birch",
         "Elm",
@@ -237,7 +237,7 @@ def test_an_emptied_server_is_filled_again_and_known_to_everybody(databases: Dat
         one.sync()
     assert vendors(databases.url(home)) == ["Alder", "Birch", "Cedar", "Dogwood"]
     assert identity(databases.url(home)) == was
-    assert ann.shown() == bob.shown() == new.shown()
+    assert ann.displayed() == bob.displayed() == new.displayed()
 
 
 def test_a_server_that_was_set_back_at_its_address_recovers(databases: Databases, laptop: NewLaptop) -> None:

@@ -164,7 +164,7 @@ def test_two_processes_of_one_replica_take_turns(laptop: Laptop, server: Connect
         loop.stop(1)
 
 
-def test_who_waits_for_a_process_that_does_not_end_its_round_is_told(
+def test_who_waits_for_a_process_that_does_not_end_its_round_is_logged(
     laptop: Laptop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("localfirst_sync.loop.HELD_S", 1.0)

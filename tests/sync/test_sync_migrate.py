@@ -63,7 +63,7 @@ def test_a_newer_database_serves_an_older_client_until_the_protocol_changes(data
     connection.close()
 
 
-def test_a_user_who_may_not_is_told_so(postgres_server: Server, empty_url: str) -> None:
+def test_a_user_who_may_not_is_logged_so(postgres_server: Server, empty_url: str) -> None:
     postgres_server.execute(
         "DO $$ BEGIN CREATE ROLE limited LOGIN; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$"
     )

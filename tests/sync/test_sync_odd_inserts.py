@@ -270,7 +270,7 @@ def assert_nobody_has_stopped(teams: Mapping[str, list[Laptop]], world: World, w
         for one in team:
             assert one.local.cursor() == head, what
             assert one.local.pending_count() == 0, what
-            assert mine <= {str(row["id"]) for row in one.shown()["work_items"]}, what
+            assert mine <= {str(row["id"]) for row in one.displayed()["work_items"]}, what
 
 
 def test_rows_are_made_in_every_table_with_every_column(world: World) -> None:

@@ -75,12 +75,12 @@ def test_another_encoding_is_refused_in_words_before_anything_is_made(server: st
     run(server, f"CREATE DATABASE {name} ENCODING '{encoding}' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0")
     url = make_conninfo(server, dbname=name)
     try:
-        with pytest.raises(UnavailableError) as told:
+        with pytest.raises(UnavailableError) as logged:
             connect(url)
-        assert told.value.details["cause"] == "settings"
-        assert encoding in told.value.message
-        assert "UTF8" in told.value.message
-        assert "when it is back" not in told.value.message
+        assert logged.value.details["cause"] == "settings"
+        assert encoding in logged.value.message
+        assert "UTF8" in logged.value.message
+        assert "when it is back" not in logged.value.message
         with psycopg.connect(url) as psql:
             assert psql.execute("SELECT to_regnamespace('localfirst')").fetchone() == (None,)
     finally:
@@ -147,8 +147,8 @@ def _work(url: str, folder: Path) -> None:
             bob.change(WORK_ITEM, one, title=f"{text} changed".replace("\t", ""))
         bob.sync()
         ann.sync()
-        assert ann.shown() == bob.shown()
-        assert len(ann.shown()["work_items"]) == 511
+        assert ann.displayed() == bob.displayed()
+        assert len(ann.displayed()["work_items"]) == 511
         assert not ann.local.pending_count() + bob.local.pending_count()
         probe = HeadProbe(url, ann.local.identity().project_id)
         try:

@@ -152,7 +152,7 @@ def assert_nobody_has_stopped(team: list[Laptop], server: Connection, what: str)
     for one in team:
         assert one.local.cursor() == head(server), what
         assert one.local.pending_count() == 0, what
-        here = {str(row["id"]) for row in one.shown()["work_items"]}
+        here = {str(row["id"]) for row in one.displayed()["work_items"]}
         assert mine <= here, what
 
 

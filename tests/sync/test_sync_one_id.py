@@ -69,10 +69,10 @@ def assert_one_history(store: Database, *team: Laptop) -> None:
         )
     )
     for laptop in team:
-        told = laptop.replica.execute(
+        logged = laptop.replica.execute(
             "SELECT entity, entity_id, version, outcome FROM history WHERE entity IN ('work_item', 'enhancement')"
         )
-        assert Counter(told.fetchall()) == there, laptop.path.name
+        assert Counter(logged.fetchall()) == there, laptop.path.name
 
 
 @pytest.mark.parametrize("lost", [WORK_ITEM, ENHANCEMENT], ids=lambda entity: entity.name)
@@ -117,7 +117,7 @@ def test_a_change_that_was_lost_of_one_of_them_comes_back(
     assert (title(bob, changed, twins), title(bob, other, twins)) == ("first", "fourth")
 
 
-def test_what_is_said_of_both_at_one_moment_is_told_of_both(store: Database, team: list[Laptop], twins: str) -> None:
+def test_what_is_said_of_both_at_one_moment_is_logged_of_both(store: Database, team: list[Laptop], twins: str) -> None:
     ann, bob = team
     dump = store.dump()
     with act(ann.replica, "ann") as one:

@@ -66,13 +66,13 @@ def works(url: str, user: str) -> None:
     sender.push()
     connection.execute("UPDATE localfirst.work_items SET title = 'typed' WHERE id = %s", (item,))
     connection.execute("DELETE FROM localfirst.work_items WHERE id = %s", (item,))
-    told = connection.execute(
+    logged = connection.execute(
         "SELECT version, by FROM localfirst.history WHERE entity_id = %s ORDER BY seq", (item,)
     ).fetchall()
     head: Any = connection.execute(
         "SELECT p.head = (SELECT max(seq) FROM localfirst.history) FROM localfirst.project_heads AS p"
     )
-    assert told == [(1, user), (2, user), (3, user)]
+    assert logged == [(1, user), (2, user), (3, user)]
     assert head.fetchone() == (True,)
     connection.close()
 

@@ -63,8 +63,8 @@ def test_a_second_and_a_third_laptop_get_in(
         cleo.create(WORK_ITEM, **task("Another"))
         for laptop in (bob, cleo, ann, bob, cleo):
             until(partial(synced, laptop), 10)
-        assert len(ann.shown()["work_items"]) == 2
-        assert ann.shown() == bob.shown() == cleo.shown()
+        assert len(ann.displayed()["work_items"]) == 2
+        assert ann.displayed() == bob.displayed() == cleo.displayed()
 
 
 def test_a_large_batch_and_a_first_fill_pass(database_url: str, tmp_path: Path) -> None:
@@ -77,8 +77,8 @@ def test_a_large_batch_and_a_first_fill_pass(database_url: str, tmp_path: Path) 
             bob.change(WORK_ITEM, item, title="Changed")
         bob.sync()
         ann.sync()
-        assert {row["title"] for row in ann.shown()["work_items"]} == {"Changed"}
-        assert ann.shown() == bob.shown()
+        assert {row["title"] for row in ann.displayed()["work_items"]} == {"Changed"}
+        assert ann.displayed() == bob.displayed()
 
 
 def test_settings_are_pinned_in_each_transaction(database_url: str) -> None:
@@ -112,9 +112,9 @@ def test_a_pooler_that_lets_everything_through_is_known_by_the_first_clash(datab
         assert connection is not None
         connection.command(b"DEALLOCATE ALL")  # as if the next transaction ran in another session
         ann.create(WORK_ITEM, **task("Another"))
-        with pytest.raises(UnavailableError) as told:
+        with pytest.raises(UnavailableError) as logged:
             ann.sync()
-        assert told.value.details["cause"] == CAUSE
+        assert logged.value.details["cause"] == CAUSE
         ann.sync()
         assert not ann.local.pending_count()
         with connect(address) as again:
@@ -142,7 +142,7 @@ def test_what_others_write_is_asked_for_every_second(database_url: str, tmp_path
         assert time.monotonic() - began < 5
 
 
-def test_a_pooler_without_a_free_session_is_told_as_that(database_url: str, tmp_path: Path) -> None:
+def test_a_pooler_without_a_free_session_is_logged_as_that(database_url: str, tmp_path: Path) -> None:
     waits = "query_wait_timeout = 1"
     with pooler(database_url, "transaction", size=1, more=waits) as url, laptops(tmp_path, url) as new:
         ann = new("ann")
@@ -150,9 +150,9 @@ def test_a_pooler_without_a_free_session_is_told_as_that(database_url: str, tmp_
         ann.create(WORK_ITEM, **task())
         with psycopg.connect(url) as other:
             other.execute("SELECT 1")  # its transaction holds the one session
-            with pytest.raises(UnavailableError, match="has no connection to it") as told:
+            with pytest.raises(UnavailableError, match="has no connection to it") as logged:
                 ann.sync()
-        assert told.value.details["cause"] == CAUSE
+        assert logged.value.details["cause"] == CAUSE
         ann.sync()
         assert not ann.local.pending_count()
 
@@ -171,7 +171,7 @@ def test_six_laptops_write_at_once_and_meet_no_statement_of_each_other(tmp_path:
             for writer in writers:
                 writer.join()
             until(lambda: _level(team), 30.0)
-            assert len(team[0].shown()["work_items"]) >= LAPTOPS
+            assert len(team[0].displayed()["work_items"]) >= LAPTOPS
         log = (Path(str(conninfo_to_dict(direct)["host"])) / "log").read_text(errors="replace")
         assert "[00000]" in log, "the log says nothing, so that nothing could be found in it"
         clashes = [line for line in log.splitlines() if line.startswith(("[26000]", "[42P05]", "[08P01]"))]
@@ -197,5 +197,5 @@ def _write(folder: Path, url: str, number: int) -> None:
 def _level(team: list[Laptop]) -> bool:
     for laptop in team:
         laptop.sync()
-    shown = [laptop.shown() for laptop in team]
-    return all(one == shown[0] for one in shown) and not any(laptop.local.pending_count() for laptop in team)
+    displayed = [laptop.displayed() for laptop in team]
+    return all(one == displayed[0] for one in displayed) and not any(laptop.local.pending_count() for laptop in team)

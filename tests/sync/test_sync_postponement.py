@@ -14,8 +14,8 @@ def changed(*ids: str) -> Footprint:
 
 
 def of(row_id: str, row: dict[str, Any] | None = None, /, **fields: tuple[Any, Any]) -> Footprint:
-    told = {name: {"old": old, "new": new} for name, (old, new) in fields.items()}
-    return footprint([("work_item", row_id, told, {"parent_id": None} | (row or {}))], PATHS)
+    logged = {name: {"old": old, "new": new} for name, (old, new) in fields.items()}
+    return footprint([("work_item", row_id, logged, {"parent_id": None} | (row or {}))], PATHS)
 
 
 def test_only_what_needs_the_rows_waits() -> None:

@@ -58,12 +58,12 @@ def fill(laptop: Laptop, vendor: str) -> None:
     laptop.change(CONFIGURATION, configuration, git_branch=laptop.path.name)
 
 
-def shown(laptop: Laptop) -> dict[str, list[dict[str, object]]]:
+def displayed(laptop: Laptop) -> dict[str, list[dict[str, object]]]:
     return {
         table: [
             {name: decode_json(value) if name == "metadata" and value else value for name, value in row.items()} for row in rows
         ]
-        for table, rows in laptop.shown().items()
+        for table, rows in laptop.displayed().items()
     }
 
 
@@ -77,8 +77,8 @@ def test_names_of_one_key_meet_in_one_project(new: New, database_url: str) -> No
         laptop.sync()
     assert ann.local.identity()[:2] == bob.local.identity()[:2] == (project_id(UPPER), UPPER)
     assert bob.local.pending_count() == ann.local.pending_count() == 0
-    assert shown(ann) == shown(bob)
-    counts = {table: len(rows) for table, rows in shown(ann).items()}
+    assert displayed(ann) == displayed(bob)
+    counts = {table: len(rows) for table, rows in displayed(ann).items()}
     assert counts == {entity.table: counts[entity.table] for entity in ENTITIES}
     assert (counts["vendor_extractors"], counts["vendor_deployment_links"], counts["work_items"]) == (2, 3, 3)
     with psycopg.connect(database_url) as server:
@@ -92,17 +92,17 @@ def test_a_name_that_was_changed_on_the_server_is_learned_with_the_next_connecti
     ann = new("ann", LOWER)
     fill(ann, "alder")
     ann.sync()
-    before = shown(ann)
+    before = displayed(ann)
     with psycopg.connect(database_url) as server:
         server.execute("UPDATE localfirst.projects SET name = 'team/renamed'")
     meet_again(ann)
     ann.sync()
     assert ann.local.identity()[:2] == (project_id(LOWER), "team/renamed")
-    assert shown(ann) == before
+    assert displayed(ann) == before
     # A new laptop finds it under the new name alone.
     bob = new("bob", "team/renamed")
     bob.sync()
-    assert shown(bob) == before
+    assert displayed(bob) == before
     with psycopg.connect(database_url) as server:
         assert server.execute("SELECT count(*) FROM localfirst.projects").fetchone() == (1,)
 
@@ -122,9 +122,9 @@ def test_a_project_that_somebody_began_anew_under_another_id_gets_everything_bac
     for laptop in (ann, bob, ann):
         laptop.sync()
     assert ann.local.identity()[:2] == bob.local.identity()[:2] == (project_id(UPPER), UPPER)
-    assert shown(ann) == shown(bob)
-    assert {row["name"] for row in shown(bob)["vendor_extractors"]} == {"alder", "birch", "cedar"}
-    assert len(shown(bob)["work_items"]) == 3
+    assert displayed(ann) == displayed(bob)
+    assert {row["name"] for row in displayed(bob)["vendor_extractors"]} == {"alder", "birch", "cedar"}
+    assert len(displayed(bob)["work_items"]) == 3
     assert ann.local.pending_count() == bob.local.pending_count() == 0
 
 

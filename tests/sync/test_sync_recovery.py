@@ -23,11 +23,11 @@ from localfirst_schema.entities import (
 )
 from localfirst_schema.errors import UnavailableError
 from localfirst_sync import recovery
-from localfirst_sync.ports import Cursor, Identity, Recollection, Restored
+from localfirst_sync.ports import Cursor, Identity, RecoveryPart, Restored
 from localfirst_sync.postgres.store import PostgresStore
 from localfirst_sync.round import RoundResult, push_outbox, sync_round
 from postgres import Server
-from sync_backup import Database, assert_level, database, replica_rows, told_by_replica, told_by_server
+from sync_backup import Database, assert_level, database, logged_by_replica, logged_by_server, replica_rows
 from sync_editing import edit
 from sync_laptop import PROJECT_NAME, Laptop, NewLaptop, laptops
 from sync_sender import task
@@ -98,9 +98,9 @@ def test_what_an_older_dump_lacks_comes_back_as_it_was(new_laptop: NewLaptop, st
     b.create(WORK_ITEM_COMMENT, work_item_id=new, body="on the new one")
     level(a, b)
     a.change(WORK_ITEM, new, deleted_at="2026-01-02T03:04:05.000006Z")
-    a.change(CONFIGURATION, a.shown()["project_configuration"][0]["id"], active_context_type="research")
+    a.change(CONFIGURATION, a.displayed()["project_configuration"][0]["id"], active_context_type="research")
     level(a, b)
-    rows, told = replica_rows(a), told_by_server(store)
+    rows, logged = replica_rows(a), logged_by_server(store)
     conflicts = store.execute("SELECT count(*) FROM localfirst.conflicts")
     store.restore(dump)
     done = sync(a)
@@ -110,7 +110,7 @@ def test_what_an_older_dump_lacks_comes_back_as_it_was(new_laptop: NewLaptop, st
     level(a, b)
     assert_level(store, a, b)
     assert replica_rows(b) == rows, "with its versions, times and authors"
-    assert told_by_server(store) == told == told_by_replica(a.replica)
+    assert logged_by_server(store) == logged == logged_by_replica(a.replica)
     assert store.execute("SELECT count(*) FROM localfirst.conflicts") == conflicts
 
 
@@ -133,7 +133,7 @@ def test_each_replica_brings_back_what_it_knows(new_laptop: NewLaptop, store: Da
     assert_level(store, a, b, c)
     found = replica_rows(c)["work_items"][item]
     assert (found["title"], found["status"], found["pr_number"]) == ("first", "blocked", 3)
-    assert set(told_by_server(store).values()) == {1}
+    assert set(logged_by_server(store).values()) == {1}
 
 
 @pytest.mark.parametrize("by_psql", [True, False])
@@ -148,7 +148,7 @@ def test_new_writes_have_passed_the_old_head(new_laptop: NewLaptop, store: Datab
     a.change(WORK_ITEM, untouched, status="completed")
     level(a, b)
     a.change(WORK_ITEM, clash, pr_number=8)
-    shown = version(a, clash)
+    displayed = version(a, clash)
     store.restore(dump)
     if by_psql:
         for n in range(8):
@@ -167,13 +167,13 @@ def test_new_writes_have_passed_the_old_head(new_laptop: NewLaptop, store: Datab
     level(a, b, late)
     assert_level(store, a, b, late)
     rows = replica_rows(late)["work_items"]
-    assert rows[clash]["version"] > max(shown, since)
+    assert rows[clash]["version"] > max(displayed, since)
     assert (rows[clash]["title"], rows[clash]["pr_number"], rows[clash]["claimed_by"]) == ("since 7", 8, "ann")
     assert (rows[merge]["status"], rows[merge]["metadata"]) == ("blocked", {"priority": "high", "a": 2})
     assert (rows[untouched]["status"], rows[untouched]["version"]) == ("completed", 2)
     ((mine, theirs, base),) = store.execute("SELECT mine, theirs, base FROM localfirst.conflicts")
     assert (base["title"], mine["title"], theirs["title"]) == ("clash", "by a 2", "since 7")
-    assert set(told_by_server(store).values()) == {1}
+    assert set(logged_by_server(store).values()) == {1}
     outcomes = store.execute("SELECT DISTINCT outcome FROM localfirst.history WHERE entity_id = %s AND by = 'a'", clash)
     assert {outcome for (outcome,) in outcomes} == {"accepted", "lost", "merged"}
 
@@ -187,10 +187,10 @@ def test_the_same_project_is_made_anew_when_everything_is_gone(new_laptop: NewLa
     b.change(WORK_ITEM, items["top"], title="by b")
     level(a, b)
     a.change(WORK_ITEM, items["child"], deleted_at="2026-01-02T03:04:05.000006Z")
-    a.change(CONFIGURATION, a.shown()["project_configuration"][0]["id"], default_token_budget=5000)
+    a.change(CONFIGURATION, a.displayed()["project_configuration"][0]["id"], default_token_budget=5000)
     level(a, b)
     rows = replica_rows(a)
-    told = told_by_replica(a.replica)
+    logged = logged_by_replica(a.replica)
     waiting = b.create(WORK_ITEM, **task("waiting"))
     conflict = store.execute("SELECT id, mine, theirs, fields, my_by FROM localfirst.conflicts")
     assert len(conflict) == 1
@@ -202,8 +202,8 @@ def test_the_same_project_is_made_anew_when_everything_is_gone(new_laptop: NewLa
     after = replica_rows(b)
     assert after["work_items"].pop(waiting)
     assert after == rows
-    assert told - told_by_server(store) == Counter()
-    assert set(told_by_server(store).values()) == {1}
+    assert logged - logged_by_server(store) == Counter()
+    assert set(logged_by_server(store).values()) == {1}
     assert store.execute("SELECT id, mine, theirs, fields, my_by FROM localfirst.conflicts") == conflict
 
 
@@ -224,7 +224,7 @@ def test_two_replicas_bring_everything_back_at_once(new_laptop: NewLaptop, store
     assert_level(store, *laptops)
     for table in rows.keys() - {"project_configuration"}:  # nobody had touched it: PostgreSQL makes it anew
         assert replica_rows(laptops[0])[table] == rows[table]
-    assert set(told_by_server(store).values()) == {1}
+    assert set(logged_by_server(store).values()) == {1}
 
 
 def _until_level(laptop: Laptop) -> None:
@@ -256,7 +256,7 @@ def test_a_recovery_that_ended_anywhere_is_begun_again(new_laptop: NewLaptop, st
         edit(chance.choice([a, b]), chance)
     level(a, b)
     a.create(WORK_ITEM, **task("waiting"))
-    told = told_by_replica(a.replica) | told_by_replica(b.replica)
+    logged = logged_by_replica(a.replica) | logged_by_replica(b.replica)
     store.restore(dump)
     store.execute("UPDATE localfirst.work_items SET status = 'blocked'")
     steps = iter(range(100))
@@ -281,18 +281,18 @@ def test_a_recovery_that_ended_anywhere_is_begun_again(new_laptop: NewLaptop, st
     c.close()
     level(a, b)
     assert_level(store, a, b)
-    assert set(told_by_server(store).values()) == {1}
-    assert told - told_by_server(store) == Counter()
+    assert set(logged_by_server(store).values()) == {1}
+    assert logged - logged_by_server(store) == Counter()
 
 
-def in_parts(laptop: Laptop) -> Callable[[Identity, Recollection, Cursor], Restored]:
-    """Restores a recollection in two transactions."""
+def in_parts(laptop: Laptop) -> Callable[[Identity, RecoveryPart, Cursor], Restored]:
+    """Restores a recovery part in two transactions."""
     restore = laptop.remote.restore
 
-    def restored(identity: Identity, recollection: Recollection, known: Cursor) -> Restored:
-        middle = len(recollection.rows) // 2
-        first = restore(identity, Recollection(recollection.rows[:middle], ()), known)
-        second = restore(identity, Recollection(recollection.rows[middle:], recollection.conflicts), first.head)
+    def restored(identity: Identity, recovery_part: RecoveryPart, known: Cursor) -> Restored:
+        middle = len(recovery_part.rows) // 2
+        first = restore(identity, RecoveryPart(recovery_part.rows[:middle], ()), known)
+        second = restore(identity, RecoveryPart(recovery_part.rows[middle:], recovery_part.conflicts), first.head)
         return Restored(first.changes + second.changes, second.head)
 
     return restored
@@ -326,7 +326,7 @@ def test_versions_never_fall_when_one_who_knew_less_comes_first(new_laptop: NewL
     sync(a)
     push_alone(b)
     level(c)
-    assert [vendor["version"] for vendor in c.shown()["vendor_extractors"]] == [2], "b's creation was merged into a's"
+    assert [vendor["version"] for vendor in c.displayed()["vendor_extractors"]] == [2], "b's creation was merged into a's"
     store.restore(dump)
     sync(b)
     assert store.execute("SELECT version FROM localfirst.vendor_extractors") == [(1,)], "b has not seen the merge"
@@ -367,7 +367,7 @@ def test_of_an_act_that_another_has_brought_back_in_part_the_rest_alone_is_new(
     assert sorted(title for (title,) in store.execute("SELECT title FROM localfirst.work_items")) != ["as one", "as one"]
     level(a, b)
     assert_level(store, a, b)
-    assert set(told_by_server(store).values()) == {1}
+    assert set(logged_by_server(store).values()) == {1}
     assert [row["title"] for row in replica_rows(b)["work_items"].values()] == ["as one", "as one"]
 
 
@@ -376,11 +376,11 @@ class OnceBroughtBack(PostgresStore):
 
     _is_brought = False
 
-    def restore(self, identity: Identity, recollection: Recollection, known: Cursor) -> Restored:
+    def restore(self, identity: Identity, recovery_part: RecoveryPart, known: Cursor) -> Restored:
         if self._is_brought:
             raise UnavailableError("cut", cause="connection")
         self._is_brought = True
-        return super().restore(identity, recollection, known)
+        return super().restore(identity, recovery_part, known)
 
 
 @pytest.mark.parametrize("batch", [1, 100])
@@ -401,7 +401,7 @@ def test_an_old_copy_of_a_file_that_never_synced_tells_nothing_twice(
     push_outbox(copy.local, copy.remote, batch=batch)
     level(copy, a, b)
     assert_level(store, a, b, copy)
-    assert set(told_by_server(store).values()) == {1}
+    assert set(logged_by_server(store).values()) == {1}
     assert store.execute("SELECT max(version) FROM localfirst.work_items") == [(2,)]
 
 
@@ -505,7 +505,7 @@ def test_nothing_is_lost_whatever_is_restored_when(new_laptop: NewLaptop, store:
     laptops = [new_laptop(name) for name in "abc"]
     level(*laptops)
     dumps = [store.dump()]
-    told: Counter[Any] = Counter()
+    logged: Counter[Any] = Counter()
     for _ in range(90):
         laptop = chance.choice(laptops)
         what = chance.random()
@@ -527,17 +527,17 @@ def test_nothing_is_lost_whatever_is_restored_when(new_laptop: NewLaptop, store:
             )
         else:
             edit(laptop, chance)
-            told |= own_changes(laptop)
+            logged |= own_changes(laptop)
     level(*laptops)
     assert_level(store, *laptops)
-    server = told_by_server(store)
-    assert told - server == Counter(), "every change that was made is told"
+    server = logged_by_server(store)
+    assert logged - server == Counter(), "every change that was made is logged"
     assert {change: count for change, count in server.items() if count > 1} == {}, "once"
 
 
 def own_changes(laptop: Laptop) -> Counter[Any]:
     """What was made on this laptop."""
-    return Counter({change: 1 for change in told_by_replica(laptop.replica) if change[1] == laptop.path.name})
+    return Counter({change: 1 for change in logged_by_replica(laptop.replica) if change[1] == laptop.path.name})
 
 
 @pytest.mark.parametrize("clone_writes", [1, 3, 5])
@@ -565,7 +565,7 @@ def test_a_replica_that_comes_back_from_its_own_backup_keeps_its_queue_and_sends
     titles = sorted(row["title"] for row in replica_rows(b)["work_items"].values())
     assert titles == sorted(["later", *(f"original {n}" for n in range(3)), *(f"backup {n}" for n in range(clone_writes))])
     assert store.execute("SELECT count(*) FROM localfirst.conflicts") == [(0,)]
-    assert set(told_by_server(store).values()) == {1}
+    assert set(logged_by_server(store).values()) == {1}
 
 
 def test_a_project_begun_on_two_laptops_before_either_was_online(new_laptop: NewLaptop, store: Database) -> None:

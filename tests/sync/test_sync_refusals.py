@@ -87,12 +87,12 @@ def test_a_role_that_may_not_log_in_and_one_without_a_connection_left(database_u
     role = f"few_{uuid.uuid4().hex}"
     run(database_url, f"CREATE ROLE {role} NOLOGIN")
     try:
-        barred = refusal(make_conninfo(database_url, user=role))
+        forced_reason = refusal(make_conninfo(database_url, user=role))
         run(database_url, f"ALTER ROLE {role} LOGIN CONNECTION LIMIT 0")
         full = refusal(make_conninfo(database_url, user=role))
     finally:
         run(database_url, f"DROP ROLE {role}")
-    assert (barred.details["cause"], BACK in barred.message) == ("permission", False)
+    assert (forced_reason.details["cause"], BACK in forced_reason.message) == ("permission", False)
     assert (full.details["cause"], BACK in full.message) == ("connections", True)
 
 

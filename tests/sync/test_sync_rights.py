@@ -33,10 +33,12 @@ def test_a_direct_writer_of_any_grade_gets_version_history_and_number(server_boa
         session.execute("DELETE FROM localfirst.work_items WHERE id = %s", (item,))
     with server_board.session() as admin:
         row = admin.execute("SELECT version, deleted_at IS NULL FROM localfirst.work_items WHERE id = %s", (item,)).fetchone()
-        told = admin.execute("SELECT version, by FROM localfirst.history WHERE entity_id = %s ORDER BY seq", (item,)).fetchall()
+        logged = admin.execute(
+            "SELECT version, by FROM localfirst.history WHERE entity_id = %s ORDER BY seq", (item,)
+        ).fetchall()
     name = server_board.names[role] if role else "postgres"
     assert row == (3, False)
-    assert told == [(1, name), (2, name), (3, name)]
+    assert logged == [(1, name), (2, name), (3, name)]
 
 
 def test_the_setting_alone_makes_nobody_the_engine(server_board: Board) -> None:
@@ -46,9 +48,9 @@ def test_the_setting_alone_makes_nobody_the_engine(server_board: Board) -> None:
         session.execute("UPDATE localfirst.work_items SET title = 'by stealth' WHERE id = %s", (item,))
         with pytest.raises(errors.InsufficientPrivilege):
             session.execute("SELECT localfirst.act_as_engine()")
-    told = "SELECT count(*) FROM localfirst.history WHERE entity_id = %s"
+    logged = "SELECT count(*) FROM localfirst.history WHERE entity_id = %s"
     assert server_board.one("SELECT version FROM localfirst.work_items WHERE id = %s", item) == 2
-    assert server_board.one(told, item) == 2
+    assert server_board.one(logged, item) == 2
 
 
 def test_a_laptop_pushes_in_small_and_in_bulk_and_an_application_is_refused(server_board: Board) -> None:

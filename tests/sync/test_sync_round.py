@@ -87,10 +87,10 @@ def test_a_large_queue_goes_in_batches(new_laptop: NewLaptop, server: Connection
     a = new_laptop("a")
     for n in range(25):
         a.create(WORK_ITEM, **task(f"number {n}"))
-    told: list[tuple[int, int, str]] = []
-    done = sync_round(a.local, a.remote, a.lock, batch=10, progress=lambda *each: told.append(each))
+    logged: list[tuple[int, int, str]] = []
+    done = sync_round(a.local, a.remote, a.lock, batch=10, progress=lambda *each: logged.append(each))
     assert done.pushed == 25
-    assert [each for each in told if each[2] == "push"] == [(10, 25, "push"), (20, 25, "push"), (25, 25, "push")]
+    assert [each for each in logged if each[2] == "push"] == [(10, 25, "push"), (20, 25, "push"), (25, 25, "push")]
     assert_gapless(server)
 
 
@@ -145,7 +145,7 @@ def test_a_copied_replica_takes_a_new_identity_and_keeps_its_queue(
     assert a.local.identity().replica_id != copy.local.identity().replica_id
     titles = [str(title) for (title,) in server.execute("SELECT title FROM localfirst.work_items").fetchall()]
     assert len(titles) == len(set(titles)) == 3 + pending + copy_writes
-    items = ([comparable(row) for row in laptop.shown()["work_items"]] for laptop in (a, copy))
+    items = ([comparable(row) for row in laptop.displayed()["work_items"]] for laptop in (a, copy))
     assert differences(*items) == []
     assert_gapless(server)
 
@@ -177,7 +177,7 @@ def test_replicas_and_server_converge(new_laptop: NewLaptop, server: Connection,
             for found in sorted(sink.tables.get(entity.table, []), key=lambda row: str(row[0]))
         ]
         for laptop in laptops:
-            assert differences([comparable(row) for row in laptop.shown()[entity.table]], on_server) == [], laptop.path.name
+            assert differences([comparable(row) for row in laptop.displayed()[entity.table]], on_server) == [], laptop.path.name
     assert {conflict["resolved_at"] for conflict in conflicts(server)} <= {None}
 
 
@@ -219,9 +219,9 @@ def test_what_a_rebase_has_raised_does_not_fall_when_it_is_accepted(new_laptop: 
     level(a, b)
     assert history(server, item) == [(1, "accepted"), (2, "accepted"), (10, "merged")]
     for laptop in (a, b):
-        shown = find(laptop.replica, WORK_ITEM, item)
-        assert shown is not None
-        assert (shown["title"], shown["status"], shown["version"]) == ("mine", "blocked", 10)
+        displayed = find(laptop.replica, WORK_ITEM, item)
+        assert displayed is not None
+        assert (displayed["title"], displayed["status"], displayed["version"]) == ("mine", "blocked", 10)
 
 
 def test_a_round_that_is_overtaken_by_one_with_another_id_does_not_take_the_server_for_restored(new_laptop: NewLaptop) -> None:

@@ -104,9 +104,9 @@ def test_an_odd_row_is_set_aside_and_everything_else_goes_on(lax: Connection, la
         assert_level(one, lax)
         assert ("row", "work_items", odd) in aside(one)
         assert (title(one, odd), title(one, later), title(one, mine)) == (None, "good", "mine")
-    told = set_aside.told(ann.replica)
-    assert told["count"] >= 1
-    assert any(one["id"] == odd and ODD_ROWS[what][0] in one["reason"] for one in told["first"])
+    logged = set_aside.summary(ann.replica)
+    assert logged["count"] >= 1
+    assert any(one["id"] == odd and ODD_ROWS[what][0] in one["reason"] for one in logged["first"])
 
 
 def test_a_large_value_does_not_travel(lax: Connection, laptop: NewLaptop) -> None:
@@ -129,7 +129,7 @@ def test_what_is_mended_comes_back(lax: Connection, laptop: NewLaptop) -> None:
     assert (title(ann, odd), aside(ann)) == ("odd", [])
 
 
-def test_a_row_that_became_odd_is_shown_as_it_was_and_cannot_be_changed_here(lax: Connection, laptop: NewLaptop) -> None:
+def test_a_row_that_became_odd_is_displayed_as_it_was_and_cannot_be_changed_here(lax: Connection, laptop: NewLaptop) -> None:
     ann = laptop("ann")
     item = good_row(lax)
     assert_level(ann, lax)

@@ -50,7 +50,7 @@ def test_a_standby_that_is_first_in_the_address_is_passed_over(servers: Pair, da
         ann.create(WORK_ITEM, **task("Of Ann"))
         assert ann.sync().access == "write"
         bob.sync()
-        assert ann.shown() == bob.shown()
+        assert ann.displayed() == bob.displayed()
 
 
 def test_what_the_address_says_itself_stands(servers: Pair, database: str) -> None:
@@ -71,7 +71,7 @@ def test_a_standby_alone_serves_reads_and_the_pull(servers: Pair, database: str,
         servers.await_replay()
         bob = remote("bob")
         assert bob.sync().access == "standby"
-        assert bob.shown() == ann.shown()
+        assert bob.displayed() == ann.displayed()
         bob.create(WORK_ITEM, **task("Of Bob, waiting"))
         ann.create(WORK_ITEM, **task("Another of Ann"))
         ann.sync()
@@ -82,7 +82,7 @@ def test_a_standby_alone_serves_reads_and_the_pull(servers: Pair, database: str,
         assert time.monotonic() - began < 10, "no notice comes from a standby: it is asked"
         done = bob.sync()
         assert (done.pushed, done.pulled, done.access) == (0, 1, "standby")
-        assert len(bob.shown()["work_items"]) == 3
+        assert len(bob.displayed()["work_items"]) == 3
         assert bob.local.pending_count() == 1
         probe = HeadProbe(bob.url, bob.local.identity().project_id)
         try:
@@ -104,18 +104,18 @@ def test_a_standby_that_is_behind_is_not_taken_for_a_server_that_was_set_back(
             ann.create(WORK_ITEM, **task("Not there yet"))
             ann.sync()
             with laptops(tmp_path, servers.standby.url(database)) as same:
-                with pytest.raises(UnavailableError) as told:
+                with pytest.raises(UnavailableError) as logged:
                     same("ann").sync()
-                assert told.value.details["cause"] == "standby"
+                assert logged.value.details["cause"] == "standby"
                 run(servers.standby.url(), "SELECT pg_wal_replay_resume()")
                 servers.await_replay()
                 assert same("ann").sync().access == "standby"
-            assert len(ann.shown()["work_items"]) == 2
+            assert len(ann.displayed()["work_items"]) == 2
         finally:
             run(servers.standby.url(), "SELECT pg_wal_replay_resume()")
 
 
-def test_an_older_standby_without_our_schema_is_told_in_words(servers: Pair, database: str, tmp_path: Path) -> None:
-    with laptops(tmp_path, servers.standby.url(database)) as new, pytest.raises(UnavailableError) as told:
+def test_an_older_standby_without_our_schema_is_logged_in_words(servers: Pair, database: str, tmp_path: Path) -> None:
+    with laptops(tmp_path, servers.standby.url(database)) as new, pytest.raises(UnavailableError) as logged:
         new("ann").sync()
-    assert told.value.details["cause"] == "standby"
+    assert logged.value.details["cause"] == "standby"

@@ -84,7 +84,7 @@ def values(laptop: Laptop) -> dict[tuple[str, str], dict[str, Any]]:
     return found
 
 
-def told(laptop: Laptop, *outcomes: str) -> set[tuple[Any, ...]]:
+def logged(laptop: Laptop, *outcomes: str) -> set[tuple[Any, ...]]:
     """Who did something when, with one of these outcomes; but for the beginning of every project."""
     lines = laptop.replica.execute(
         "SELECT outcome, entity, by, at FROM history WHERE entity <> 'conflict' AND (entity, version) <> ('configuration', 1)"
@@ -116,7 +116,7 @@ def assert_level(server: Connection, *laptops: Laptop) -> None:
             laptop.sync()
     for laptop in laptops:
         assert outbox.is_empty(laptop.replica)
-        assert unlike(laptop.shown(), laptops[0].shown()) == []
+        assert unlike(laptop.displayed(), laptops[0].displayed()) == []
         assert fulltext.is_consistent(laptop.replica)
     gaps = server.execute(
         "SELECT p.project_id FROM localfirst.project_heads AS p"
@@ -147,16 +147,16 @@ def test_all_of_it_is_there_afterwards(new: New, server: Connection, database_ur
     if came_from != "another project":
         for _ in range(40):
             edit(other, chance)
-    before, lines = values(other), told(other, *STANDS)
+    before, lines = values(other), logged(other, *STANDS)
     here = {key: row for key, row in values(ann).items() if key not in before}
 
     done = take_in_file(other.path, ann.replica)
-    shown = values(ann)
-    assert {key: row for key, row in shown.items() if key in here} == here, "what was here is here"
-    assert {key: row for key, row in shown.items() if key in before and key[0] != "vendor"} == {
+    displayed = values(ann)
+    assert {key: row for key, row in displayed.items() if key in here} == here, "what was here is here"
+    assert {key: row for key, row in displayed.items() if key in before and key[0] != "vendor"} == {
         key: row for key, row in before.items() if key[0] != "vendor"
     }
-    assert lines <= told(ann, *STANDS)
+    assert lines <= logged(ann, *STANDS)
     assert done.changes == outbox.count(ann.replica)
     assert take_in_file(other.path, ann.replica).is_nothing, "once"
 
@@ -165,7 +165,7 @@ def test_all_of_it_is_there_afterwards(new: New, server: Connection, database_ur
     refused = {str(clash["entity_id"]) for clash in conflicts(server)}
     missing = {natural_id(project, entity, *key.split("/")) for entity, key in before.keys() - values(bob).keys()}
     assert missing <= refused, "what closes a circle stands in a conflict"
-    assert lines <= told(bob, *ANY)
+    assert lines <= logged(bob, *ANY)
     again = take_in_file(other.path, bob.replica)
     assert (again.rows, again.met) == (0, 0), "another laptop that takes the same in has it all"
 
@@ -262,7 +262,7 @@ def test_what_the_history_no_longer_tells_is_there_as_well(new: New, server: Con
     assert conflicts(server) == []
 
 
-def test_what_sql_has_deleted_comes_along_as_it_is_and_nothing_more_is_told(new: New, server: Connection) -> None:
+def test_what_sql_has_deleted_comes_along_as_it_is_and_nothing_more_is_logged(new: New, server: Connection) -> None:
     other, ann = new("other", "example.org/team/other"), new("ann")
     item = other.create(WORK_ITEM, **task("a task"))
     other.sync()
@@ -276,8 +276,8 @@ def test_what_sql_has_deleted_comes_along_as_it_is_and_nothing_more_is_told(new:
     assert here is not None
     assert here["deleted_at"] == gone["deleted_at"]
     assert_level(server, ann, new("bob"))
-    told = ann.replica.execute("SELECT version, outcome FROM history WHERE entity_id = ? ORDER BY version", (item,))
-    assert list(told) == [(1, "accepted"), (2, "accepted")]
+    logged = ann.replica.execute("SELECT version, outcome FROM history WHERE entity_id = ? ORDER BY version", (item,))
+    assert list(logged) == [(1, "accepted"), (2, "accepted")]
     assert conflicts(server) == []
 
 

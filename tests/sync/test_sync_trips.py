@@ -268,9 +268,9 @@ def test_a_client_that_is_connected_stops_pushing_when_the_server_asks_for_a_lat
         )
         ann.ask("create_work_item", item_type="task", title="Kept")
         until(link.last_error, 20)
-        with pytest.raises(UnavailableError, match="newer than this client") as told:
+        with pytest.raises(UnavailableError, match="newer than this client") as logged:
             ann.ask("sync_now")
-        assert told.value.details["cause"] == "protocol"
+        assert logged.value.details["cause"] == "protocol"
         assert server.execute("SELECT count(*) FROM localfirst.work_items").fetchone() == (0,)
         server.execute("DELETE FROM localfirst.schema_migrations WHERE number = 9999")
         assert link.sync(30) is not None

@@ -86,7 +86,7 @@ def main() -> None:
     parser.add_argument("--writer", type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.writer:
-        update_until_told(arguments.writer)
+        update_until_reported(arguments.writer)
         return
     with own_folder(arguments.directory) as folder:
         root = (
@@ -335,7 +335,7 @@ def _proportional_mb(pid: int) -> float:
     return sum(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1024
 
 
-def update_until_told(replica: Path) -> None:
+def update_until_reported(replica: Path) -> None:
     """In a process of its own: updates a work item until its input ends, then prints the latencies."""
     from localfirst.client.session import Session
     from localfirst.operations.registry import BY_NAME
@@ -346,15 +346,15 @@ def update_until_told(replica: Path) -> None:
     create, update = BY_NAME["create_work_item"], BY_NAME["update_work_item"]
     item = create.run(session, create.arguments.model_validate({"item_type": "task", "title": "Measured"}))
     samples: list[float] = []
-    told = threading.Event()
+    reported = threading.Event()
 
     def wait_for_the_end() -> None:
         sys.stdin.read()
-        told.set()
+        reported.set()
 
     threading.Thread(target=wait_for_the_end, daemon=True).start()
     print("ready", flush=True)
-    while not told.wait(0.05):
+    while not reported.wait(0.05):
         begin = time.perf_counter()
         changed = {"id": item["id"], "version": item["version"], "title": f"Measured {len(samples)}"}
         item = update.run(session, update.arguments.model_validate(changed))

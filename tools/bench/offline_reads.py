@@ -66,7 +66,7 @@ def seeded(folder: Path) -> Settings:
     settings = settings._replace(root=folder, markdown=folder / ".project_status.md")
     session = Session(settings)
     seed(partial(call, session), vendors=45, items=1200, deployments=50, enhancements=12)
-    # As a replica that has sent everything: what waits would be told of in every answer.
+    # As a replica that has sent everything: what waits would be reported in every answer.
     session.replica.execute("DELETE FROM outbox")
     session.replica.execute("UPDATE replica SET last_sync_at = created_at")
     session.close()

@@ -61,7 +61,10 @@ def measure(folder: Path, rounds: int) -> None:
         writers[name] = writer(session)
     times = interleaved(writers, rounds)
     middle = figure(times["no server, no status file"], 1e3).median
-    rows = [(name, shown, f"{shown.median / middle:.2f}") for name, shown in ((n, figure(t, 1e3)) for n, t in times.items())]
+    rows = [
+        (name, displayed, f"{displayed.median / middle:.2f}")
+        for name, displayed in ((n, figure(t, 1e3)) for n, t in times.items())
+    ]
     print(table("A write during an outage", ("update_work_item", "milliseconds", "ratio"), rows))
     for session in sessions:
         session.close()

@@ -54,7 +54,7 @@ ITEMS = (
     Item("Parser drops the last line of Excel sheets", "Off by one in the row iterator when there is no footer."),
     Item("Time zone of the daily report", "It is generated at midnight UTC, customers expect local time."),
     Item("Upgrade the linter and fix the warnings", "Two hundred findings, most of them unused imports."),
-    Item("Pagination of the vendor list", "Only the first hundred are shown."),
+    Item("Pagination of the vendor list", "Only the first hundred are displayed."),
     Item("Compress HTTP responses", "Text shrinks to a fifth with brotli."),
     Item("Alert when the queue grows", "Page the engineer on call above ten thousand waiting messages."),
     Item("Onboarding guide for new developers", "From a fresh laptop to the first merged change."),

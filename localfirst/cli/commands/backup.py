@@ -28,10 +28,10 @@ def backup(
         target = file or replica.with_name(f"{replica.name}.backup-{timestamps.now().replace(':', '')}")
         copy = back_up(this.session.replica, target.absolute())
         result = {"success": True, "warnings": [], **msgspec.to_builtins(copy)}
-        this.answer(result, partial(_told, has_server=this.session.link is not None))
+        this.answer(result, partial(_reported, has_server=this.session.link is not None))
 
 
-def _told(copy: Result, *, has_server: bool) -> None:
+def _reported(copy: Result, *, has_server: bool) -> None:
     held = [wording.count(copy["work_items"], "work item")]
     if copy["unsent_changes"] and has_server:
         held.append(wording.count(copy["unsent_changes"], "unsent change"))

@@ -41,7 +41,7 @@ def show(
         result = this.run("list_conflicts", conflict_id=beginning)
         found = _one(result.pop("conflicts"), beginning)
         result.pop("total_count")
-        this.answer(found | result, lambda shown: _sides(this, shown))
+        this.answer(found | result, lambda displayed: _sides(this, displayed))
 
 
 def resolve(
@@ -123,7 +123,7 @@ def _page(this: Command, result: Result) -> None:
 def _short(conflict_id: str, conflicts: list[Result]) -> str:
     """As much of a conflict's id as tells it from the others of the page."""
     others = [other["conflict_id"] for other in conflicts if other["conflict_id"] != conflict_id]
-    length = ids.SHORTEST_SHOWN
+    length = ids.SHORTEST_DISPLAYED
     while length < len(conflict_id) and any(other.startswith(conflict_id[:length]) for other in others):
         length += 1
     return conflict_id[:length]

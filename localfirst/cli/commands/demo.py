@@ -1,4 +1,4 @@
-"""`localfirst demo`: the story of two laptops, told by the real thing."""
+"""`localfirst demo`: the story of two laptops, played by the real thing."""
 
 from __future__ import annotations
 

@@ -122,7 +122,7 @@ def page(short: Shorten, result: Result) -> None:
         terminal.say("No deployments.")
         return
     rows(short, result["items"])
-    terminal.count_shown(len(result["items"]), result["total_count"])
+    terminal.count_displayed(len(result["items"]), result["total_count"])
 
 
 def rows(short: Shorten, deployments: list[Result]) -> None:

@@ -115,7 +115,7 @@ def _page(short: Shorten, result: Result) -> None:
         terminal.say("No enhancements.")
         return
     rows(short, result["items"])
-    terminal.count_shown(len(result["items"]), result["total_count"])
+    terminal.count_displayed(len(result["items"]), result["total_count"])
 
 
 def rows(short: Shorten, enhancements: Iterable[Result]) -> None:

@@ -36,10 +36,10 @@ def _rows(changes: list[Result]) -> Iterator[tuple[object, ...]]:
             change["by"],
             change["outcome"],
         )
-        shown = {name: both for name, both in change["fields"].items() if both["old"] != both["new"]}
-        if not shown:
+        displayed = {name: both for name, both in change["fields"].items() if both["old"] != both["new"]}
+        if not displayed:
             yield *first, None, None, None
-        for name, both in shown.items():
+        for name, both in displayed.items():
             yield *first, name, _value(both["old"]), _value(both["new"])
             first = ("",) * 4
 

@@ -30,13 +30,13 @@ def import_replica(
     """Take in what another replica holds: its rows, their history, what it never sent; the file stays as it is."""
     with command(as_json=as_json) as this:
         result = _taken_in(this, file.absolute())
-        this.answer(result, partial(_told, has_server=this.session.link is not None))
+        this.answer(result, partial(_reported, has_server=this.session.link is not None))
 
 
 def _taken_in(this: Command, file: Path) -> Result:
     session = this.session
     with session.act():
-        pass  # whoever may not write, or has no replica to write to, is told so before anything is read
+        pass  # whoever may not write, or has no replica to write to, learns so before anything is read
     copy = _copied(session)
     try:
         done = take_in_file(file, session.replica)
@@ -66,7 +66,7 @@ def _copied(session: Session) -> Path:
     return copy
 
 
-def _told(done: Result, *, has_server: bool) -> None:
+def _reported(done: Result, *, has_server: bool) -> None:
     if not done["changes"] and not done["conflicts"]:
         terminal.say(f"All that {done['file']} holds is here already; nothing was changed.")
         return

@@ -16,7 +16,7 @@ from localfirst.cli import options
 from localfirst.cli.command import Result, command
 from localfirst.cli.settings_file import named, write_project
 from localfirst.client.moving import move
-from localfirst.settings.shown import PASSWORD, TOKEN, shown
+from localfirst.settings.displayed import PASSWORD, TOKEN, displayed
 
 
 def init(
@@ -61,7 +61,7 @@ def client_settings(root: Path, environment: Mapping[str, str]) -> dict[str, Any
     found = str(program) if program.exists() else shutil.which("localfirst")
     start = {"command": found, "args": ["mcp"]} if found else {"command": sys.executable, "args": ["-m", "localfirst", "mcp"]}
     names = {f"LOCALFIRST_{key.upper()}": key for key in settings.KEYS}
-    given = {name: shown(names[name], value) for name, value in sorted(environment.items()) if name in names and value}
+    given = {name: displayed(names[name], value) for name, value in sorted(environment.items()) if name in names and value}
     return {"mcpServers": {"localfirst": {**start, "cwd": str(root), **({"env": given} if given else {})}}}
 
 

@@ -98,7 +98,7 @@ def _page(this: Command, result: Result, *, is_filtered: bool) -> None:
     )
     rows = (
         (
-            one["job_id"][: ids.SHORTEST_SHOWN],
+            one["job_id"][: ids.SHORTEST_DISPLAYED],
             one["status"],
             f"{one['progress_percentage']:.0f}",
             one["repo_path"],
@@ -108,7 +108,7 @@ def _page(this: Command, result: Result, *, is_filtered: bool) -> None:
         for one in result["jobs"]
     )
     terminal.table(columns, rows)
-    terminal.count_shown(len(result["jobs"]), result["total_count"])
+    terminal.count_displayed(len(result["jobs"]), result["total_count"])
 
 
 def _whole(result: Result) -> None:

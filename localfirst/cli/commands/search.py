@@ -76,9 +76,9 @@ def _place(found: dict[str, Any]) -> Text:
     from rich.text import Text
 
     root = found["repository_path"]
-    shown = terminal.clean(_from_here(root, found["file_path"]) + f":{found['start_line']}")
+    displayed = terminal.clean(_from_here(root, found["file_path"]) + f":{found['start_line']}")
     link = (Path(root) / found["file_path"]).as_uri() if root else None
-    line = Text(shown, style=Style(color="magenta", bold=True, link=link))
+    line = Text(displayed, style=Style(color="magenta", bold=True, link=link))
     if found["symbol"]:
         line.append("  " + terminal.clean(found["symbol"]), style="cyan")
     line.append(f"  {found['repository'] if not root else found['language']}", style="dim")
@@ -103,17 +103,17 @@ def _content(found: dict[str, Any], wanted: frozenset[str]) -> Text:
     from localfirst.code_index.words import parts
 
     width = len(str(found["end_line"]))
-    shown = Text()
+    displayed = Text()
     for number, line in enumerate(found["content"].split("\n"), found["start_line"]):
-        shown.append(f"{number:>{width}} ", style="dim")
+        displayed.append(f"{number:>{width}} ", style="dim")
         row = Text(terminal.clean(line))
         for match in re.finditer(r"[^\W_]\w*", row.plain):
             if wanted.intersection(parts(match[0])):
                 row.stylize("bold yellow", *match.span())
-        shown.append(row)
-        shown.append("\n")
-    shown.right_crop(1)
-    return shown
+        displayed.append(row)
+        displayed.append("\n")
+    displayed.right_crop(1)
+    return displayed
 
 
 def register(app: typer.Typer) -> None:

@@ -14,7 +14,7 @@ from localfirst.cli.command import Command, Result, command
 from localfirst.cli.commands import deployment, enhancement, sync
 
 BAR_WIDTH = 24
-SHOWN = 5
+DISPLAYED = 5
 
 
 def status(
@@ -24,7 +24,7 @@ def status(
     """Show the state of the project: vendors, work items, deployments, enhancements and synchronisation."""
     with command(as_json=as_json) as this:
         result = this.run("generate_full_status", output_format="markdown" if markdown else "json")
-        this.answer(result, _text if markdown else lambda shown: _overview(this, shown))
+        this.answer(result, _text if markdown else lambda displayed: _overview(this, displayed))
 
 
 def _text(result: Result) -> None:
@@ -38,10 +38,10 @@ def _overview(this: Command, result: Result) -> None:
     _vendors(result["vendor_health"])
     if result["recent_deployments"]:
         terminal.heading("Last deployments")
-        deployment.rows(lambda _, row_id: this.short(DEPLOYMENT, row_id), result["recent_deployments"][:SHOWN])
+        deployment.rows(lambda _, row_id: this.short(DEPLOYMENT, row_id), result["recent_deployments"][:DISPLAYED])
     if result["pending_enhancements"]:
         terminal.heading(f"Enhancements planned ({len(result['pending_enhancements'])})")
-        enhancement.rows(lambda _, row_id: this.short(ENHANCEMENT, row_id), result["pending_enhancements"][:SHOWN])
+        enhancement.rows(lambda _, row_id: this.short(ENHANCEMENT, row_id), result["pending_enhancements"][:DISPLAYED])
 
 
 def _sync_line(this: Command) -> None:

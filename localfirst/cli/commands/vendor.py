@@ -116,7 +116,7 @@ def _page(result: Result) -> None:
         terminal.say("No vendors.")
         return
     terminal.table(columns, (_row(vendor) for vendor in result["items"]))
-    terminal.count_shown(len(result["items"]), result["total_count"])
+    terminal.count_displayed(len(result["items"]), result["total_count"])
 
 
 def _row(vendor: Result) -> tuple[object, ...]:

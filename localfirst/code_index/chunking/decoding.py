@@ -45,7 +45,7 @@ def decoded(content: bytes) -> str | tuple[SkipRule, str]:
 
 
 def _latin(content: bytes, first: int) -> str | tuple[SkipRule, str]:
-    """Latin-1 takes any bytes, so what they are is told by how many of them text would not have."""
+    """Latin-1 takes any bytes, so what they are is judged by how many of them text would not have."""
     odd = len(content) - len(content.translate(None, _NEVER_IN_TEXT))
     high = len(content) - len(content.translate(None, bytes(range(128, 256))))
     # C1 controls are no letters in Latin-1, and quotes and dashes in the code page of Windows, which is what such files

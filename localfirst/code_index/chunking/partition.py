@@ -1,8 +1,8 @@
 """Cuts as chunks.
 
 A file is divided at rows, and every row belongs to the piece that begins above it: whatever a grammar reports, no line is
-lost or told twice. Pieces too small to be found for themselves are merged with their neighbours, large ones are split where a
-statement or a paragraph begins.
+lost or reported twice. Pieces too small to be found for themselves are merged with their neighbours, large ones are split where
+a statement or a paragraph begins.
 """
 
 from __future__ import annotations

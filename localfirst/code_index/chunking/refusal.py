@@ -1,4 +1,4 @@
-"""Text that is not worth an index, told by its content: generated, minified, or a private key."""
+"""Text that is not worth an index, recognised by its content: generated, minified, or a private key."""
 
 from __future__ import annotations
 

@@ -22,17 +22,19 @@ def repository_root(given: str) -> Path:
         is_directory = root.is_dir()
     except (FileNotFoundError, NotADirectoryError):
         raise ValidationError(
-            FIELD, "must exist", f"{FIELD} {_shown(given)} does not exist: give the path of a directory that is there."
+            FIELD, "must exist", f"{FIELD} {_displayed(given)} does not exist: give the path of a directory that is there."
         ) from None
     except PermissionError:
         raise _forbidden(given) from None
     except (OSError, RuntimeError) as error:  # a loop of links, a name that is too long
         raise ValidationError(
-            FIELD, "must be a path that the system can follow", f"{FIELD} {_shown(given)} cannot be followed: {_why(error)}."
+            FIELD,
+            "must be a path that the system can follow",
+            f"{FIELD} {_displayed(given)} cannot be followed: {_why(error)}.",
         ) from None
     if not is_directory:
         raise ValidationError(
-            FIELD, "must be a directory", f"{FIELD} {_shown(given)} is not a directory: give the directory of a repository."
+            FIELD, "must be a directory", f"{FIELD} {_displayed(given)} is not a directory: give the directory of a repository."
         )
     if not os.access(root, os.R_OK | os.X_OK):
         raise _forbidden(given)
@@ -63,9 +65,9 @@ def _forbidden(given: str) -> ValidationError:
     return ValidationError(
         FIELD,
         "must be readable",
-        f"{FIELD} {_shown(given)} cannot be read: permission is denied; give this user the right to read it, or another path.",
+        f"{FIELD} {_displayed(given)} cannot be read: permission is denied; give this user the right to, or another path.",
     )
 
 
-def _shown(given: str) -> str:
+def _displayed(given: str) -> str:
     return given if len(given) <= 200 else f"{given[:200]}…"

@@ -70,7 +70,7 @@ def note(connection: apsw.Connection, job_id: str, event: str, detail: str = "")
 
 
 def note_not_shared(connection: apsw.Connection, job_id: str, why: str) -> None:
-    """That the team's server has not got what a job has indexed, inside a transaction of the caller's; told once."""
+    """That the team's server has not got what a job has indexed, inside a transaction of the caller's; reported once."""
     if not connection.execute(_IS_NOTED, (job_id, NOT_SHARED, why)).get:
         note(connection, job_id, NOT_SHARED, why)
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from localfirst_schema import timestamps
 
-from localfirst.code_index.file_name import shown
+from localfirst.code_index.file_name import displayed
 from localfirst.code_index.jobs.job import Job
 from localfirst.code_index.jobs.phase import Phase
 from localfirst.code_index.jobs.states import FINAL, JobState
@@ -58,13 +58,15 @@ def done(job: Job) -> str:
 
 def problems(troubled: Sequence[Skipped], by_rule: Mapping[str, int]) -> list[str]:
     """The first files that could not be read, and how many there are besides."""
-    told = [f"skipped {shown(one.path)}: {one.rule.value}{f' ({one.detail})' if one.detail else ''}" for one in troubled]
+    reported = [
+        f"skipped {displayed(one.path)}: {one.rule.value}{f' ({one.detail})' if one.detail else ''}" for one in troubled
+    ]
     rest = sum(by_rule.get(rule, 0) for rule in TROUBLES) - len(troubled)
-    return [*told, f"{rest} more files were skipped because they could not be read"] if rest > 0 else told
+    return [*reported, f"{rest} more files were skipped because they could not be read"] if rest > 0 else reported
 
 
 def seconds_left(job: Job) -> float | None:
-    """Seconds to the end as far as that can be told; None for a job that waits for something, 0 for one that is over."""
+    """Seconds to the end as far as that can be reported; None for a job that waits for something, 0 for one that is over."""
     if job.status in FINAL:
         return 0.0
     if job.status is JobState.BLOCKED:

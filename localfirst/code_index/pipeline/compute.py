@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from localfirst.checkout import UnfitError, read_unlinked
+from localfirst.checkout import NotAFileError, read_unlinked
 from localfirst.code_index.chunk import Chunk, chunk_hash
 from localfirst.code_index.file_name import as_bytes
 from localfirst.code_index.pipeline.messages import (
@@ -67,7 +67,7 @@ def _cut_file(cut: Cut, root: bytes, path: str, known: bytes, folders: dict[byte
             return _left_out(path, SkipRule.LINK, "its folder has become a link")
         seen_ns = time.time_ns()
         content, status = read_unlinked(name, MAX_BYTES)
-    except UnfitError:
+    except NotAFileError:
         return _left_out(path, SkipRule.NOT_A_FILE)
     except OSError as error:
         return _unread(path, name, error)

@@ -308,7 +308,7 @@ def answers(
     pool: Pool, requests: Iterator[tuple[Tag, Request]], window: int, should_stop: Callable[[], bool]
 ) -> Iterator[Ordered[Tag]]:
     """Keeps `window` requests at work and gives each when it is answered, in any order; ends early when it should stop."""
-    # Futures are looked at, not told of: what is told in another thread can fail there, and would be waited for in vain.
+    # Futures are looked at, not called back: what is called in another thread can fail there, and would be waited for in vain.
     at_work: dict[Future[Answer], Tag] = {}
     owner = id(at_work)
     is_over = False

@@ -79,7 +79,7 @@ class GitTree:
 
 
 class _Asked(NamedTuple):
-    """What git is told of a tree."""
+    """What git says of a tree."""
 
     environment: dict[str, str]
     root: Path

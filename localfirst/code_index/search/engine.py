@@ -28,7 +28,7 @@ QUERY_PATIENCE_S = 2.0
 """How long a search waits for an embedding service."""
 
 FIRST_LOOK_S = 0.1
-"""How long the first search of a tree waits to be told whether it has changed."""
+"""How long the first search of a tree waits to be reported whether it has changed."""
 
 WATCHED = 3
 """Without a repository the trees of so many best results are asked for changes."""
@@ -201,16 +201,16 @@ def _result(rows: list[dict[str, Any]], index_warnings: list[str], coverage: flo
 def _present(found: Found, tree: Tree, answer: Answer, gone: set[int], *, whole: bool) -> dict[str, Any]:
     place = found.place
     if whole:
-        shown = Excerpt(place.start_line, place.end_line, place.text)
+        displayed = Excerpt(place.start_line, place.end_line, place.text)
     else:
-        shown = excerpt(place.text, place.start_line, frozenset(answer.query.terms))
+        displayed = excerpt(place.text, place.start_line, frozenset(answer.query.terms))
     return {
-        "file_path": file_name.shown(place.path),
-        "start_line": shown.start_line,
-        "end_line": shown.end_line,
+        "file_path": file_name.displayed(place.path),
+        "start_line": displayed.start_line,
+        "end_line": displayed.end_line,
         "symbol": place.symbol,
         "language": place.language,
-        "content": shown.text,
+        "content": displayed.text,
         "score": found.score,
         "repository": tree.name,
         "repository_path": tree.root,

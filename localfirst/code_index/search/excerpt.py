@@ -24,7 +24,7 @@ class Excerpt(NamedTuple):
 def excerpt(text: str, start_line: int, wanted: frozenset[str], lines: int = LINES) -> Excerpt:
     """The best `lines` consecutive lines of a chunk that begins at `start_line`: those with most of the wanted words.
 
-    A line that alone is longer than `CHARACTERS` is cut, and shown with an ellipsis.
+    A line that alone is longer than `CHARACTERS` is cut, and displayed with an ellipsis.
     """
     rows = text.split("\n")
     begin = _best_begin(rows, wanted, lines) if len(rows) > lines else 0
@@ -37,10 +37,10 @@ def excerpt(text: str, start_line: int, wanted: frozenset[str], lines: int = LIN
         if size > CHARACTERS and row > begin:
             end = row
             break
-    shown = "\n".join(rows[begin:end])
-    if len(shown) > CHARACTERS:
-        shown = shown[: CHARACTERS - 1] + "…"
-    return Excerpt(start_line + begin, start_line + end - 1, shown)
+    displayed = "\n".join(rows[begin:end])
+    if len(displayed) > CHARACTERS:
+        displayed = displayed[: CHARACTERS - 1] + "…"
+    return Excerpt(start_line + begin, start_line + end - 1, displayed)
 
 
 def _best_begin(rows: list[str], wanted: frozenset[str], lines: int) -> int:

@@ -124,16 +124,16 @@ def _ranked(session: Reader, asked: CodeQuery, found: list[Candidate]) -> list[t
 
 def _present(score: float, one: Candidate, asked: CodeQuery, *, whole: bool) -> dict[str, Any]:
     if whole:
-        shown = Excerpt(one.start_line, one.end_line, one.text)
+        displayed = Excerpt(one.start_line, one.end_line, one.text)
     else:
-        shown = excerpt(one.text, one.start_line, frozenset(asked.terms))
+        displayed = excerpt(one.text, one.start_line, frozenset(asked.terms))
     return {
-        "file_path": file_name.shown(one.path),
-        "start_line": shown.start_line,
-        "end_line": shown.end_line,
+        "file_path": file_name.displayed(one.path),
+        "start_line": displayed.start_line,
+        "end_line": displayed.end_line,
         "symbol": one.symbol,
         "language": one.language,
-        "content": shown.text,
+        "content": displayed.text,
         "score": round(score, 4),
         "repository": one.repository,
         "repository_path": None,

@@ -1,7 +1,7 @@
 """What the team's index serves is checked as far as it can be: a text that is not that of its hash is left out.
 
 The hash says all that a chunk is (language, symbol, text), so whoever changes the text in PostgreSQL has another chunk. What
-was left out is kept in the replica's table `set_aside`, and told by the search, `sync_status` and `doctor`.
+was left out is kept in the replica's table `set_aside`, and reported by the search, `sync_status` and `doctor`.
 """
 
 from __future__ import annotations

@@ -54,15 +54,17 @@ _WITH_VECTORS = {
 def check(connection: apsw.Connection) -> list[str]:
     """What does not agree, one sentence each; empty when all is well. Reads everything once: about 1 s per 100 000 chunks."""
     with snapshot(connection):
-        wrong = [_told(connection, name, query) for name, query in _RULES.items()]
+        wrong = [_reported(connection, name, query) for name, query in _RULES.items()]
         for model in models.kept(connection):
             ensure_loaded(connection)
             backlog = connection.execute("SELECT backlog FROM code_models WHERE model_id = ?", (model.model_id,)).get
             names = {"model": model.model, "model_id": model.model_id, "table": model.table, "backlog": backlog}
-            wrong += [_told(connection, name.format(**names), query.format(**names)) for name, query in _WITH_VECTORS.items()]
+            wrong += [
+                _reported(connection, name.format(**names), query.format(**names)) for name, query in _WITH_VECTORS.items()
+            ]
         return [sentence for sentence in wrong if sentence]
 
 
-def _told(connection: apsw.Connection, name: str, query: str) -> str:
+def _reported(connection: apsw.Connection, name: str, query: str) -> str:
     count = connection.execute(query).get
     return f"the code index has {count} {name}" if count else ""

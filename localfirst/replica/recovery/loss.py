@@ -31,8 +31,8 @@ def words_of_loss(connection: apsw.Connection, path: Path) -> str | None:
         said.append(f"`localfirst restore {copies[-1]}` puts the latest copy back.")
     if damaged:
         said.append(f"A damaged one is kept as {damaged[-1]}.")
-        if told := reports(path):
-            said.append(f"{told[-1]} tells what could be saved of it.")
+        if logged := reports(path):
+            said.append(f"{logged[-1]} tells what could be saved of it.")
     return " ".join(said)
 
 

@@ -1,8 +1,8 @@
 """Saving what can still be read of a damaged replica into the new one: rows, history, conflicts, and above all what waits.
 
 Everything happens in one transaction, on a replica that may already be in use. The new replica keeps its own id: what waits is
-numbered anew and marked as doubtful, so that a server recognises by their content the changes that it has already. The cursor
-stays at the beginning: a server's rows come anew and stand, and only what waits is carried out on them again.
+numbered anew and marked as maybe applied, so that a server recognises by their content the changes that it has already. The
+cursor stays at the beginning: a server's rows come anew and stand, and only what waits is carried out on them again.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def salvage(damaged: apsw.Connection, replica: apsw.Connection, project_name: st
         make_ids_anew(replica)
         _restore_waiting_rows(replica, done)
         waiting = outbox.renumber(replica)
-        replica.execute("UPDATE replica SET acked_number = 0, acked_hash = zeroblob(16), doubtful_number = ?", (waiting,))
+        replica.execute("UPDATE replica SET acked_number = 0, acked_hash = zeroblob(16), maybe_applied_number = ?", (waiting,))
         if "outbox" in done.tables:
             compare_everything(replica)
     return done

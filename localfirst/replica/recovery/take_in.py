@@ -1,6 +1,6 @@
 """One replica takes in another one: all that the other's people did becomes changes of its own, by the engine's own rules.
 
-What the other file holds is told once more (`retelling`): rows, their history with its authors and times, and what was never
+What the other file holds is replayed (`replaying`): rows, their history with its authors and times, and what was never
 sent, in the order in which it happened. Here it waits like any change of this replica's, above what is here. A server decides
 it, as it does when two laptops meet: what only one side touched merges, what clashes becomes a conflict. Ids that follow from
 the project are made those of this project. Open conflicts come along.
@@ -25,7 +25,7 @@ from localfirst_schema.entities import CONFIGURATION, ENTITIES, ENTITY, WORK_ITE
 from localfirst_schema.errors import ValidationError
 from localfirst_schema.identifiers import natural_id
 from localfirst_schema.wire import Fields, Mutation, Row, decode_fields, encode_json
-from localfirst_sync.pasts import is_same, says_the_same
+from localfirst_sync.divergence import is_same, says_the_same
 from localfirst_sync.ports import CONFLICT_COLUMNS, CONFLICT_TABLE, Line
 
 from localfirst.replica import fulltext
@@ -33,7 +33,7 @@ from localfirst.replica.act import write_row
 from localfirst.replica.backup import examined_copy
 from localfirst.replica.connection import connect, immediate, snapshot, sqlite_errors
 from localfirst.replica.migrate import migrate
-from localfirst.replica.recovery.retelling import AFTER_ALL, Change, Told, carried_out, retold
+from localfirst.replica.recovery.replaying import AFTER_ALL, Change, HistoryLine, carried_out, replayed_changes
 from localfirst.replica.recovery.salvage import compare_everything
 from localfirst.replica.replica import DEFAULT_CONTEXT, DEFAULT_TOKEN_BUDGET
 from localfirst.replica.rows import find, select
@@ -120,22 +120,22 @@ class _Reading:
         self._other = other
         self.project_name: str | None = other.execute("SELECT project_name FROM replica").get
         self._renamed = _renamed(other, project)
-        self._told: dict[tuple[str, str], list[Told]] = {}
+        self._lines: dict[tuple[str, str], list[HistoryLine]] = {}
         self._rowless: dict[tuple[str, str], list[Change]] = {}
         self._read_history()
 
-    def rows(self) -> Iterator[tuple[Entity, Row, list[Told]]]:
-        """Every row, with what is told of it."""
+    def rows(self) -> Iterator[tuple[Entity, Row, list[HistoryLine]]]:
+        """Every row, with the lines of its history."""
         for entity in ENTITIES:
             for row in select(self._other, entity, "true ORDER BY id"):
-                told = self._told.pop((entity.name, row["id"]), [])
+                lines = self._lines.pop((entity.name, row["id"]), [])
                 for name in ("id", *entity.references):
                     row[name] = self._renamed.get(row[name], row[name])
-                yield entity, row, told
+                yield entity, row, lines
 
     def of_no_row(self) -> Iterator[tuple[Entity, str, list[Change]]]:
         """What waits of rows that are not there: changes by somebody who knew a row that this file has never seen."""
-        for name, row_id in self._told:
+        for name, row_id in self._lines:
             if (changes := self._rowless.get((name, row_id))) is not None:
                 yield ENTITY[name], row_id, changes
 
@@ -153,7 +153,7 @@ class _Reading:
             if entity is None:
                 continue  # a conflict's settlement: it is settled in the other's project
             line = Line(version, by, at, outcome, self._fields(entity, fields))
-            self._told.setdefault((name, row_id), []).append(Told(place, line, txn))
+            self._lines.setdefault((name, row_id), []).append(HistoryLine(place, line, txn))
             if txn is not None:
                 mutation = Mutation(0, 0, name, row_id, base_version, version, by, at, line.fields)
                 self._rowless.setdefault((name, row_id), []).append(Change(place, txn, mutation))
@@ -187,10 +187,10 @@ def _write(replica: apsw.Connection, reading: _Reading) -> TakenIn:
     done = TakenIn(project=reading.project_name)
     waiting: list[Change] = []
     moved: list[str] = []
-    for entity, row, told in reading.rows():
+    for entity, row, lines in reading.rows():
         here = find(replica, entity, row["id"])
         start = row | _START if entity is CONFIGURATION else None
-        unknown = _unknown(replica, entity, here, row, retold(entity, row, told, start))
+        unknown = _unknown(replica, entity, here, row, replayed_changes(entity, row, lines, start))
         if unknown:
             waiting += unknown
             _show(replica, entity, here, [one.mutation for one in unknown])
@@ -212,7 +212,7 @@ def _write(replica: apsw.Connection, reading: _Reading) -> TakenIn:
 
 
 def _unknown(replica: apsw.Connection, entity: Entity, here: Row | None, there: Row, changes: Sequence[Change]) -> list[Change]:
-    """Those that are not here. Where the row here has the same past, what no line tells is not told again either."""
+    """Those that are not here. Where the row here has the same past, what no line tells is not replayed either."""
     known = _known_lines(replica, entity.name, there["id"])
     unknown = _unknown_lines(known, changes)
     if here is not None and (
@@ -241,16 +241,16 @@ def _unknown_lines(known: _Known, changes: Iterable[Change]) -> list[Change]:
 
 def _show(replica: apsw.Connection, entity: Entity, here: Row | None, mutations: Sequence[Mutation]) -> None:
     """Carries out what waits from now on, above the row as it is here."""
-    shown = carried_out(entity, mutations, here)
-    if shown is None:
+    displayed = carried_out(entity, mutations, here)
+    if displayed is None:
         return
     if here is not None:
-        shown["version"] = max(shown["version"], here["version"])
+        displayed["version"] = max(displayed["version"], here["version"])
     elif entity is WORK_ITEM:
-        shown |= {"path": shown["id"], "depth": 0}
-    local_id = write_row(replica, entity, here, shown)
+        displayed |= {"path": displayed["id"], "depth": 0}
+    local_id = write_row(replica, entity, here, displayed)
     if entity is WORK_ITEM:
-        fulltext.index(replica, local_id, shown["title"], shown["metadata"], is_new=here is None)
+        fulltext.index(replica, local_id, displayed["title"], displayed["metadata"], is_new=here is None)
 
 
 def _queue(replica: apsw.Connection, waiting: list[Change]) -> None:
@@ -272,7 +272,7 @@ def _queue(replica: apsw.Connection, waiting: list[Change]) -> None:
         replica.execute(_INSERT_OUTBOX, (replica.last_insert_rowid(), number, txn, mutation.base_version))
     if waiting:
         # Another laptop may have brought the same changes to the server: there they are known by what they say.
-        replica.execute("UPDATE replica SET doubtful_number = max(doubtful_number, ?)", (number,))
+        replica.execute("UPDATE replica SET maybe_applied_number = max(maybe_applied_number, ?)", (number,))
 
 
 def _depth(replica: apsw.Connection, mutation: Mutation) -> int:

@@ -1,8 +1,8 @@
-"""The address of a PostgreSQL server as it may be shown: what libpq read in it, and nothing that could be a secret.
+"""The address of a PostgreSQL server as it may be displayed: what libpq read in it, and nothing that could be a secret.
 
 An address is written by hand. What was meant as a password ends up elsewhere when it holds a character that means something
 (``user:pa/ss@host``), when its key is misspelt, or when the scheme is missing. So nothing is taken out of the text: what is
-shown is put together from what libpq understood, each part only if it looks like what it is said to be. Anything else is
+displayed is put together from what libpq understood, each part only if it looks like what it is said to be. Anything else is
 unreadable.
 """
 
@@ -92,7 +92,9 @@ def without_secret(dsn: str) -> str:
     if found is None or given is None:
         return UNREADABLE
     rest = {name: value for name, value in given.items() if name not in ("host", "port", "dbname", "user", "password")}
-    return (_as_url if _is_url(dsn) else _as_keywords)(found, {n: _shown(n, v) for n, v in rest.items()}, "password" in given)
+    return (_as_url if _is_url(dsn) else _as_keywords)(
+        found, {n: _displayed(n, v) for n, v in rest.items()}, "password" in given
+    )
 
 
 def _is_url(dsn: str) -> bool:
@@ -125,7 +127,7 @@ def _hosts(found: Address) -> str:
     return ",".join(f"[{host}]:{port}" if ":" in host else f"{host}:{port}" for host, port in found.hosts)
 
 
-def _shown(name: str, value: str) -> str:
+def _displayed(name: str, value: str) -> str:
     if name in _SECRET:
         return PASSWORD
     return value if name in _PLAIN and _PLAIN_VALUE.fullmatch(value) else VALUE

@@ -30,7 +30,7 @@ _SINCE = 160_000
 
 
 def is_supported() -> bool:
-    """Whether the libpq that is installed can be told."""
+    """Whether the libpq that is installed can be logged."""
     return pq.version() >= _SINCE
 
 

@@ -67,7 +67,7 @@ class BoundedConnection(psycopg.Connection[tuple[object, ...]]):
     Attributes:
         pooled: whether it leads to a pooler, so that nothing may be left in the session or expected there.
         is_standby: whether it leads to a standby, which reads, and takes no `LISTEN`.
-        pulse: told of every sign of life.
+        pulse: informed of every sign of life.
         knows_head_question: whether the question for the head is prepared.
         is_mute: whether it was given up in a block of `word_within` before anything was heard.
     """

@@ -18,21 +18,21 @@ GIVEN_UP_BY = "localfirst doctor"
 
 _SETTLED = SETTLING_FIELDS[0]
 
-_UNTOLD = f"""
+_UNLOGGED = f"""
 SELECT t.id::text, t.{_SETTLED} IS NOT NULL, {time_text(f"t.{_SETTLED}")}, t.resolved_by, t.my_by, {time_text("t.created_at")},
-    l.last_version, l.told
+    l.last_version, l.logged
 FROM localfirst.conflicts AS t LEFT JOIN LATERAL (
     SELECT pg_catalog.max(h.version) AS last_version, (
         pg_catalog.array_agg(h.fields #>> '{{{_SETTLED},new}}' IS NOT NULL ORDER BY h.version DESC, h.seq DESC)
         FILTER (WHERE h.outcome = 'accepted' AND pg_catalog.jsonb_exists(h.fields, '{_SETTLED}'))
-    )[1] AS told
+    )[1] AS logged
     FROM localfirst.history AS h
     WHERE h.project_id = t.project_id AND h.entity_id = t.id AND h.entity = '{CONFLICT}'
 ) AS l ON true
 WHERE t.project_id = %(project)s AND (%(ids)s::uuid[] IS NULL OR t.id = ANY(%(ids)s::uuid[])) AND (
     l.last_version IS NULL
-    OR (t.{_SETTLED} IS NULL AND l.told)
-    OR (t.{_SETTLED} IS NOT NULL AND (l.told = false OR l.last_version = 1))
+    OR (t.{_SETTLED} IS NULL AND l.logged)
+    OR (t.{_SETTLED} IS NOT NULL AND (l.logged = false OR l.last_version = 1))
 )
 """
 _ABSENT = f"""
@@ -49,7 +49,7 @@ WHERE l.outcome <> 'lost' AND NOT EXISTS (
 """
 
 
-class Untold(NamedTuple):
+class Unlogged(NamedTuple):
     """A conflict of which the log tells something else than its row says.
 
     Attributes:
@@ -78,14 +78,14 @@ class Untold(NamedTuple):
         return "is open, by its history settled" if self.settled_at is None else "is settled, by its history open"
 
 
-def untold(connection: Connection, project_id: str, ids: Sequence[str] | None = None) -> Iterator[Untold]:
+def unlogged(connection: Connection, project_id: str, ids: Sequence[str] | None = None) -> Iterator[Unlogged]:
     """All such conflicts, or those with these ids. Raises psycopg.Error."""
     asked = {"project": project_id, "ids": None if ids is None else list(ids)}
-    found: list[Any] = connection.execute(_UNTOLD, asked).fetchall()
+    found: list[Any] = connection.execute(_UNLOGGED, asked).fetchall()
     for row_id, is_settled, settled_at, settled_by, my_by, created_at, last_version, _ in found:
         by, at = (settled_by or my_by, settled_at) if is_settled else (my_by, created_at)
         kind: Literal["unlogged", "departed"] = "unlogged" if last_version is None else "departed"
-        yield Untold(row_id, kind, last_version or 0, settled_at, by, at)
+        yield Unlogged(row_id, kind, last_version or 0, settled_at, by, at)
     absent: list[Any] = connection.execute(_ABSENT, asked).fetchall()
     for row_id, version in absent:
-        yield Untold(row_id, "absent", version)
+        yield Unlogged(row_id, "absent", version)

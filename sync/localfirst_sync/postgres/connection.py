@@ -24,13 +24,13 @@ from localfirst_sync.postgres.authentication import is_supported, require_auth
 from localfirst_sync.postgres.bounded import STEP_S, BoundedConnection, watched_while_made
 from localfirst_sync.postgres.failure import not_made, unavailable
 from localfirst_sync.postgres.hosts import open_primary
-from localfirst_sync.postgres.making import failures_told
+from localfirst_sync.postgres.making import failures_logged
 from localfirst_sync.postgres.pinned import PIN
 from localfirst_sync.pulse import Pulse
 
 logger = logging.getLogger("localfirst.sync")
 
-# It warns of pipelines that fail, with the names of user and database; what fails is told by whoever asked.
+# It warns of pipelines that fail, with the names of user and database; what fails is reported by whoever asked.
 logging.getLogger("psycopg").setLevel(logging.ERROR)
 
 Connection: TypeAlias = BoundedConnection
@@ -42,11 +42,11 @@ PREPARED_MAX = 200
 
 
 def connect(dsn: str, *, connect_timeout_s: int = CONNECT_TIMEOUT_S, pulse: Pulse | None = None) -> Connection:
-    """A new connection in autocommit mode; `pulse` is told of its signs of life, from its first steps on.
+    """A new connection in autocommit mode; `pulse` is informed of its signs of life, from its first steps on.
 
     Raises `UnavailableError`, which never repeats anything of `dsn`.
     """
-    with failures_told() as failures:
+    with failures_logged() as failures:
         try:
             with watched_while_made(pulse or Pulse(), _step_s(dsn)):
                 connection = _connect(dsn, connect_timeout_s)
@@ -165,7 +165,7 @@ def roll_back(connection: Connection, to_savepoint: str | None = None) -> None:
 
 
 def roll_back_quietly(connection: Connection) -> None:
-    """Rolls back what failed, before its error is told. A connection that is broken has done so by itself."""
+    """Rolls back what failed, before its error is logged. A connection that is broken has done so by itself."""
     with suppress(psycopg.Error):
         roll_back(connection)
 

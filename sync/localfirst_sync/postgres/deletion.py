@@ -22,7 +22,7 @@ from localfirst_sync.postgres.connection import Connection, begin, roll_back_qui
 from localfirst_sync.postgres.failure import unavailable
 
 Keep = Callable[[str, str], None]
-"""Told of each row that goes: its table, and the row as JSON text."""
+"""Logged of each row that goes: its table, and the row as JSON text."""
 
 _PATIENT = "SELECT pg_catalog.set_config('statement_timeout', '0', true)"
 # What is derived from files is not kept: the next index job shares it again.

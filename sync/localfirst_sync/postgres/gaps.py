@@ -1,7 +1,7 @@
 """Numbers that the log lacks: lines that somebody has taken out of it by hand.
 
 No reader stops at a gap, and no replica that has passed it sees what stood there. What a replica still knows of such lines is
-put back in their place, and the rows that it is about are told anew, so that every replica fetches them. The other places are
+put back in their place, and the rows that it is about are logged anew, so that every replica fetches them. The other places are
 taken by lines that say nothing, and may be put back later by a replica that knows more.
 """
 
@@ -100,12 +100,12 @@ def fill(connection: Connection, identity: Identity, known: Sequence[Held]) -> i
     with taken_back_on_failure(connection):
         mending = Mending(connection, identity)
         rows, head = mending.open([(one.entity, one.entity_id) for one in known])
-        told = log.lines(log.send_lines(connection, project, [one.entity_id for one in known]))
+        logged = log.lines(log.send_lines(connection, project, [one.entity_id for one in known]))
         lacking = [
             one
             for one in sorted(known, key=lambda one: (one.line.at, one.line.version))
-            if _can_be_told(one)
-            and not any(says_the_same(one.line, line) for line in told.get((one.entity, one.entity_id), ()))
+            if _can_be_logged(one)
+            and not any(says_the_same(one.line, line) for line in logged.get((one.entity, one.entity_id), ()))
         ]
         gaps, filled = _found(connection, project)
         free = [_Place(seq, tag) for first, last, tag in gaps for seq in range(first, min(last, first + FILLED_MAX) + 1)]
@@ -117,7 +117,7 @@ def fill(connection: Connection, identity: Identity, known: Sequence[Held]) -> i
         connection.execute(_EMPTY, {"project": project, "seqs": [place.seq for place in places]})
         connection.execute(_PUT, {"project": project, "lines": _encode(put).decode()})
         back = dict.fromkeys((one.entity, one.entity_id) for one in lacking[: len(places)])
-        mending.tell_anew(head, [(key, row) for key, row in rows.items() if key in back])
+        mending.log_anew(head, [(key, row) for key, row in rows.items() if key in back])
     return len(places)
 
 
@@ -128,7 +128,7 @@ def _found(connection: Connection, project_id: str) -> tuple[list[Any], list[_Pl
     return gaps, [_Place(*place) for place in filled]
 
 
-def _can_be_told(one: Held) -> bool:
+def _can_be_logged(one: Held) -> bool:
     line = one.line
     row = HistoryRow(1, one.entity, one.entity_id, line.version, line.by, line.at, line.outcome, line.fields, None, None)
     return not sieve.history([row])[1]

@@ -113,7 +113,7 @@ def _moves(change: Change) -> bool:
 
 def _references(change: Change) -> Iterator[Key]:
     """The rows that a change newly refers to."""
-    if change.entity is None or change.unfit is not None:
+    if change.entity is None or change.invalid_reason is not None:
         return
     for column, referenced in change.entity.references.items():
         named = change.fields.get(column, {}).get("new")

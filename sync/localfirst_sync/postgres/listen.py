@@ -54,7 +54,7 @@ class Notices:
     Those of the connection's own pushes tell nothing new.
 
     Attributes:
-        is_renamed: whether one of all that came has told of another name.
+        is_renamed: whether one of all that came has reported another name.
     """
 
     def __init__(self, connection: Connection) -> None:

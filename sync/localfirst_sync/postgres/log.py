@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import msgspec
 from localfirst_schema.wire import HASH_BYTES
 
-from localfirst_sync.ports import Cursor, Identity, Line, ServerWasRestored, Told
+from localfirst_sync.ports import Cursor, HistoryCount, Identity, Line, ServerWasRestored
 from localfirst_sync.postgres.bulk import copy_rows
 from localfirst_sync.postgres.columns import time_text
 from localfirst_sync.postgres.connection import Connection
@@ -168,10 +168,10 @@ def versions(asked: Any) -> dict[Key, int]:
     return {(entity, row_id): version for entity, row_id, version in (asked.fetchall() if asked is not None else ())}
 
 
-def counts(connection: Connection, project_id: str) -> dict[Key, Told]:
+def counts(connection: Connection, project_id: str) -> dict[Key, HistoryCount]:
     """How much the history tells of each row."""
     found: list[Any] = connection.execute(_COUNTS, (project_id,)).fetchall()
-    return {(entity, row_id): Told(*told) for entity, row_id, *told in found}
+    return {(entity, row_id): HistoryCount(*logged) for entity, row_id, *logged in found}
 
 
 def write_history(connection: Connection, identity: Identity, first: Cursor, entries: Sequence[LogEntry]) -> None:

@@ -42,7 +42,7 @@ class Failure:
         code: the server's SQLSTATE, if it has said one.
         needs_password: the server has asked for a password, and there was none.
         missing_file: the setting of the address that names a file which cannot be read.
-        text: libpq's own text. Never to be shown.
+        text: libpq's own text. Never to be displayed.
     """
 
     step: ConnStatus | None
@@ -56,7 +56,7 @@ _failures: ContextVar[list[Failure]] = ContextVar("failures")
 
 
 @contextmanager
-def failures_told() -> Iterator[list[Failure]]:
+def failures_logged() -> Iterator[list[Failure]]:
     """What fails in the block is in the list: the driver makes errors of its own of it, and passes nothing on."""
     found: list[Failure] = []
     token = _failures.set(found)

@@ -1,6 +1,6 @@
 """Mends what `verify` has found in PostgreSQL, by numbered changes, so that every replica hears of it.
 
-A row stays as it stands, and the history learns of it: what somebody wrote past the triggers is told like any other change. A
+A row stays as it stands, and the history learns of it: what somebody wrote past the triggers is logged like any other change. A
 row that is gone past the triggers comes back as the history tells it. Under the locks of a push everything is compared once
 more, so that what somebody has changed or mended meanwhile is left alone. Batches are small: everybody waits for the head.
 """
@@ -19,15 +19,15 @@ from localfirst_schema.json_merge import difference
 from localfirst_schema.wire import Fields, Row, encode_json
 
 from localfirst_sync.conflict import CONFLICT, SETTLING_FIELDS
-from localfirst_sync.pasts import creation
+from localfirst_sync.divergence import creation
 from localfirst_sync.ports import Cursor, Identity, Line
 from localfirst_sync.postgres import conflict_log, log, rows
-from localfirst_sync.postgres.conflict_log import GIVEN_UP_BY, Untold
+from localfirst_sync.postgres.conflict_log import GIVEN_UP_BY, Unlogged
 from localfirst_sync.postgres.connection import Connection, begin, lost, roll_back_quietly
 from localfirst_sync.postgres.failure import unavailable
 from localfirst_sync.postgres.transaction import AS_ENGINE
 from localfirst_sync.postgres.verify import Difference
-from localfirst_sync.replay import Departure, departures, told_row
+from localfirst_sync.replay import Departure, departures, logged_row
 from localfirst_sync.structure import Key
 
 BATCH = 500
@@ -65,7 +65,7 @@ def mend(connection: Connection, identity: Identity, found: Iterable[Difference]
         left = iter([one for one in waiting if one.kind != "misplaced" and one.entity != CONFLICT])
         while batch := list(islice(left, BATCH)):
             mended |= _in_parts(connection, identity, batch)
-        # After the others: a row that the history does not know yet is told whole, not by its place alone.
+        # After the others: a row that the history does not know yet is logged whole, not by its place alone.
         if misplaced := [one for one in waiting if one.kind == "misplaced"]:
             mended |= Mending(connection, identity).places(misplaced)
     except psycopg.Error as error:
@@ -100,16 +100,16 @@ class Mending:
             lines = log.lines(log.send_lines(self._connection, self._project, [row_id for _, row_id in keys]))
             entries, new, changed = [], list[tuple[Entity, Row]](), list[tuple[Entity, Row, Row]]()
             for name, row_id in dict.fromkeys(keys):
-                entity, row, told = ENTITY[name], there.get((name, row_id)), lines.get((name, row_id), [])
+                entity, row, logged = ENTITY[name], there.get((name, row_id)), lines.get((name, row_id), [])
                 if row is None:
-                    if (gone := _brought_back(entity, row_id, told)) is not None:
+                    if (gone := _brought_back(entity, row_id, logged)) is not None:
                         new.append((entity, gone))
                         entries.append(_entry(entity, gone, "merged", {}))
-                elif not told:
+                elif not logged:
                     entries.append(_entry(entity, row, "accepted", creation(entity, row)))
-                elif departed := departures(entity, row, told):
+                elif departed := departures(entity, row, logged):
                     fields = _as_change(departed)
-                    raised = _raised(row, max(line.version for line in told))
+                    raised = _raised(row, max(line.version for line in logged))
                     changed.append((entity, row, raised))
                     entries.append(_entry(entity, raised, "accepted" if fields else "merged", fields))
             for entity in ENTITIES:
@@ -136,7 +136,7 @@ class Mending:
             left = iter(found)
             while batch := list(islice(left, BATCH)):
                 there, head = self.open([(WORK_ITEM.name, one.id) for one in batch])
-                self.tell_anew(head, there.items())
+                self.log_anew(head, there.items())
                 mended.update(one for one in batch if (WORK_ITEM.name, one.id) in there)
             return mended
         except BaseException:
@@ -144,17 +144,17 @@ class Mending:
             raise
 
     def conflicts(self, found: Sequence[Difference]) -> set[Difference]:
-        """Numbers what the log does not tell of conflicts. One that is gone is told as given up: nothing here knows it."""
+        """Numbers what the log does not tell of conflicts. One that is gone is logged as given up: nothing here knows it."""
         try:
             _, head = self.open([])
-            untold = list(conflict_log.untold(self._connection, self._project, [one.id for one in found]))
-            self._close(head, [_entry_of_conflict(one) for one in untold])
+            unlogged = list(conflict_log.unlogged(self._connection, self._project, [one.id for one in found]))
+            self._close(head, [_entry_of_conflict(one) for one in unlogged])
             return set(found)
         except BaseException:
             roll_back_quietly(self._connection)
             raise
 
-    def tell_anew(self, head: int, there: Iterable[tuple[Key, Row]]) -> None:
+    def log_anew(self, head: int, there: Iterable[tuple[Key, Row]]) -> None:
         """Tells of rows as they stand, by a change of nothing, so that every replica fetches them; commits.
 
         Args:
@@ -185,13 +185,13 @@ class Mending:
         self._connection.execute("COMMIT")
 
 
-def _brought_back(entity: Entity, row_id: str, told: Sequence[Line]) -> Row | None:
-    row = told_row(entity, row_id, told) if any(line.outcome != "lost" for line in told) else None
+def _brought_back(entity: Entity, row_id: str, logged: Sequence[Line]) -> Row | None:
+    row = logged_row(entity, row_id, logged) if any(line.outcome != "lost" for line in logged) else None
     if row is None:
         return None
     if entity is WORK_ITEM:
         row |= {"path": row_id, "depth": 0}  # derived once it is there
-    return row | {"version": max(line.version for line in told) + 1}
+    return row | {"version": max(line.version for line in logged) + 1}
 
 
 def _as_change(departed: Sequence[Departure]) -> Fields:
@@ -199,17 +199,17 @@ def _as_change(departed: Sequence[Departure]) -> Fields:
     fields: Fields = {}
     for one in departed:
         if one.column != "version":
-            old, new = difference(one.told, one.found) or (one.told, one.found)
+            old, new = difference(one.logged, one.found) or (one.logged, one.found)
             fields[one.column] = {"old": old, "new": new}
     return fields
 
 
-def _raised(row: Row, told_version: int) -> Row:
-    version = max(int(row["version"]), told_version) + 1
+def _raised(row: Row, logged_version: int) -> Row:
+    version = max(int(row["version"]), logged_version) + 1
     return row | {"version": version, "updated_at": timestamps.now(), "updated_by": BY}
 
 
-def _entry_of_conflict(one: Untold) -> log.LogEntry:
+def _entry_of_conflict(one: Unlogged) -> log.LogEntry:
     version, fields = one.last_version + 1, Fields()
     if one.kind == "absent":
         return log.LogEntry(CONFLICT, one.id, version, BY, timestamps.now(), "lost", "{}", None)

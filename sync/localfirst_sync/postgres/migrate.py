@@ -2,7 +2,7 @@
 
 The migrations are the numbered files beside `localfirst_schema.postgres`; each runs in one transaction of its own under a
 lock, so that clients that start together do not meet. A database that is newer than this client is left alone: the
-client is served as long as it speaks the protocol that the newest migration asks for, and told to upgrade otherwise.
+client is served as long as it speaks the protocol that the newest migration asks for, and asked to upgrade otherwise.
 """
 
 from __future__ import annotations

@@ -52,7 +52,7 @@ class Numbers(NamedTuple):
 
     head: int
     beyond: int
-    is_told: bool
+    is_logged: bool
 
     @property
     def words(self) -> str | None:
@@ -63,7 +63,7 @@ class Numbers(NamedTuple):
             return (
                 f"{head}, and {lines} of the history have numbers beyond it: nobody reads them, and who writes finds one taken"
             )
-        if not self.is_told:
+        if not self.is_logged:
             return f"{head}, and the history has no such line, or with another tag: replicas take the server for one set back"
         return None
 

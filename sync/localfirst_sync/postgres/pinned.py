@@ -2,7 +2,7 @@
 pooler in each transaction.
 
 Times that a person writes into an address stand (`options=-c lock_timeout=…`). What would change the meaning of a statement or
-of an answer does not: how a string is written, how a time, an array or a number is shown, where names are looked up.
+of an answer does not: how a string is written, how a time, an array or a number is displayed, where names are looked up.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 In transaction mode each transaction may run in another session, which other clients use too. So nothing may be left in a
 session or expected there: a statement that was prepared by name, a setting, a subscription (`LISTEN`). What a transaction needs
-is set within it. A pooler in session mode cannot be told from the outside, and is treated alike.
+is set within it. A pooler in session mode cannot be distinguished from the outside, and is treated alike.
 """
 
 from __future__ import annotations

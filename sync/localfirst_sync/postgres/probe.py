@@ -91,7 +91,7 @@ class HeadProbe:
                     self._coming = connection
                 _head.prepare(connection)
         except UnavailableError:
-            return  # whoever asks is told that there is no connection
+            return  # whoever asks is logged that there is no connection
         finally:
             self._coming = None
         with self._lock:

@@ -91,9 +91,11 @@ def _attempt(connection: Connection, identity: Identity, pushed: Push, changes: 
     return Pushed(answers, transaction.before, after)
 
 
-def _write_in_parts(connection: Connection, transaction: Transaction, some: Sequence[Act], barred: str | None) -> list[Verdict]:
+def _write_in_parts(
+    connection: Connection, transaction: Transaction, some: Sequence[Act], forced_reason: str | None
+) -> list[Verdict]:
     """Writes acts at once if the server takes them, else each half by itself, down to the one that it refuses."""
-    part = transaction.decide(some, barred)
+    part = transaction.decide(some, forced_reason)
     try:
         with connection.pipeline():
             connection.execute("SAVEPOINT part")
@@ -102,7 +104,7 @@ def _write_in_parts(connection: Connection, transaction: Transaction, some: Sequ
             connection.execute("RELEASE SAVEPOINT part")
         return part.verdicts
     except psycopg.Error as error:
-        if barred is not None or not blames_the_data(error):
+        if forced_reason is not None or not blames_the_data(error):
             raise
         roll_back(connection, to_savepoint="part")
         connection.execute("RELEASE SAVEPOINT part")

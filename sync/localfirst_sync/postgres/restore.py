@@ -1,6 +1,6 @@
-"""Brings back what a restored server lacks, out of a replica's memory; its decisions are made by `pasts`.
+"""Brings back what a restored server lacks, out of a replica's memory; its decisions are made by `divergence`.
 
-One transaction for each recollection, locked like a push (rows, then the head). What the history tells already is left alone:
+One transaction for each recovery part, locked like a push (rows, then the head). What the history tells already is left alone:
 it makes no difference how often, and by whom, something is brought.
 """
 
@@ -23,26 +23,26 @@ from localfirst_schema.wire import Fields, Mutation, Row, encode_json
 
 from localfirst_sync.batch import Batch, Change, Settled
 from localfirst_sync.conflict import CONFLICT, SETTLING_FIELDS, Record
-from localfirst_sync.conflict_book import book
-from localfirst_sync.pasts import Union, is_same, unite
+from localfirst_sync.conflict_recording import record_conflicts
+from localfirst_sync.displayed_versions import begins_with_creation, content, nothing, replayed
+from localfirst_sync.divergence import Union, is_same, unite
 from localfirst_sync.ports import (
     BEGINNING,
     CONFLICT_COLUMNS,
     Busy,
     Cursor,
+    HistoryCount,
     Identity,
     Line,
-    Recollection,
+    RecoveryPart,
     Remembered,
     Restored,
-    Told,
 )
 from localfirst_sync.postgres import conflicts, log, rows
 from localfirst_sync.postgres.bulk import BULK_ROWS
 from localfirst_sync.postgres.connection import Connection, begin, roll_back_quietly, writing
 from localfirst_sync.postgres.failure import blames_the_data, is_temporary, name_of_refusal, unavailable
 from localfirst_sync.postgres.structure_facts import load_structure
-from localfirst_sync.shown_versions import begins_with_creation, content, nothing, replayed
 from localfirst_sync.structure import Key, RememberedStructure
 
 logger = logging.getLogger("localfirst.sync")
@@ -77,7 +77,7 @@ def fence(connection: Connection, identity: Identity) -> None:
         raise unavailable(error) from None
 
 
-def history_counts(connection: Connection, project_id: str) -> dict[Key, Told]:
+def history_counts(connection: Connection, project_id: str) -> dict[Key, HistoryCount]:
     """See `RemoteStore.history_counts`."""
     try:
         return log.counts(connection, project_id)
@@ -86,16 +86,16 @@ def history_counts(connection: Connection, project_id: str) -> dict[Key, Told]:
 
 
 def restore(
-    connection: Connection, identity: Identity, recollection: Recollection, known: Cursor, barred: str | None = None
+    connection: Connection, identity: Identity, recovery_part: RecoveryPart, known: Cursor, forced_reason: str | None = None
 ) -> Restored:
-    """See `RemoteStore.restore`. `barred` says why a row must end as a conflict although nothing else stands against it."""
+    """See `RemoteStore.restore`. `forced_reason` says why a row must end as a conflict although nothing else opposes it."""
     for attempt in range(ATTEMPTS):
         try:
-            return _Restoration(connection, identity, recollection, known).carry_out(barred)
+            return _Restoration(connection, identity, recovery_part, known).carry_out(forced_reason)
         except psycopg.Error as error:
             roll_back_quietly(connection)
-            if blames_the_data(error) and barred is None:
-                return _in_parts(connection, identity, recollection, known, f"constraint: {name_of_refusal(error)}")
+            if blames_the_data(error) and forced_reason is None:
+                return _in_parts(connection, identity, recovery_part, known, f"constraint: {name_of_refusal(error)}")
             if not is_temporary(error):
                 raise unavailable(error) from None
             logger.debug("recovery gives way (attempt %d): %s", attempt + 1, type(error).__name__)
@@ -114,49 +114,49 @@ def bring_conflicts(connection: Connection, identity: Identity, kept: Sequence[t
     if not kept:
         return
     try:
-        restore(connection, identity, Recollection((), kept), BEGINNING)
+        restore(connection, identity, RecoveryPart((), kept), BEGINNING)
     except Busy:
         raise UnavailableError(
             "PostgreSQL's rows are held by somebody's open transaction; try again.", cause="timeout"
         ) from None
 
 
-def _in_parts(connection: Connection, identity: Identity, recollection: Recollection, known: Cursor, refusal: str) -> Restored:
+def _in_parts(connection: Connection, identity: Identity, recovery_part: RecoveryPart, known: Cursor, refusal: str) -> Restored:
     """What the server refuses for its values, in ever smaller parts, down to the row that it refuses."""
-    found, open_conflicts = recollection
+    found, open_conflicts = recovery_part
     if len(found) <= 1:
-        return restore(connection, identity, recollection, known, refusal)
+        return restore(connection, identity, recovery_part, known, refusal)
     middle = len(found) // 2
-    first = restore(connection, identity, Recollection(found[:middle], ()), known)
-    second = restore(connection, identity, Recollection(found[middle:], open_conflicts), first.head)
+    first = restore(connection, identity, RecoveryPart(found[:middle], ()), known)
+    second = restore(connection, identity, RecoveryPart(found[middle:], open_conflicts), first.head)
     return second._replace(changes=first.changes + second.changes)
 
 
 class _Restoration:
     """One transaction; the caller rolls it back when anything is raised."""
 
-    def __init__(self, connection: Connection, identity: Identity, recollection: Recollection, known: Cursor) -> None:
+    def __init__(self, connection: Connection, identity: Identity, recovery_part: RecoveryPart, known: Cursor) -> None:
         self._connection = connection
         self._identity = identity
         self._project = identity.project_id
         self._cursor = known
-        self._rows: Sequence[Remembered] = recollection.rows
-        self._conflicts: list[Row] = [dict(zip(CONFLICT_COLUMNS, one, strict=True)) for one in recollection.conflicts]
+        self._rows: Sequence[Remembered] = recovery_part.rows
+        self._conflicts: list[Row] = [dict(zip(CONFLICT_COLUMNS, one, strict=True)) for one in recovery_part.conflicts]
         self._history: list[log.LogEntry] = []
         self._settled: list[Settled] = []
 
-    def carry_out(self, barred: str | None) -> Restored:
+    def carry_out(self, forced_reason: str | None) -> Restored:
         """Reads, decides, writes and commits."""
         self._read()
         unions = [self._united(remembered) for remembered in self._rows]
         changes = [self._change(place, union) for place, union in enumerate(unions)]
         wanted = [change for change in changes if change is not None]
         structure = load_structure(self._connection, self._project, wanted, self._server, RememberedStructure)
-        told = {key: max(line.version for line in lines) for key, lines in self._lines.items() if key not in self._server}
-        self._batch = Batch(self._server, {}, structure, told=told)
+        logged = {key: max(line.version for line in lines) for key, lines in self._lines.items() if key not in self._server}
+        self._batch = Batch(self._server, {}, structure, logged=logged)
         for remembered, union, change in zip(self._rows, unions, changes, strict=True):
             begins = len(self._history)
-            self._settle(remembered, union, change, barred)
+            self._settle(remembered, union, change, forced_reason)
             self._raise(remembered, self._history[begins:])
         written = self._brought_conflicts()
         count = len(self._history)
@@ -208,19 +208,19 @@ class _Restoration:
         )
         return Change(mutation, entity, fields, None)
 
-    def _settle(self, remembered: Remembered, union: Union, change: Change | None, barred: str | None) -> None:
+    def _settle(self, remembered: Remembered, union: Union, change: Change | None, forced_reason: str | None) -> None:
         key, mine = (remembered.entity, remembered.id), remembered.row
         theirs = self._server.get(key)
         if mine is None and theirs is not None and key[0] != CONFIGURATION.name:
-            self._tell_past(key, theirs, union.older)
+            self._log_past(key, theirs, union.older)
             return
         self._history += [_entry(key, line) for line in union.older]
         if mine is None or union.fields is None:
             return
         outcome: str
         outcome, row = "merged" if union.parted else "accepted", theirs
-        if change is not None and (change.fields or barred):
-            (settled,) = self._batch.decide([change], barred)
+        if change is not None and (change.fields or forced_reason):
+            (settled,) = self._batch.decide([change], forced_reason)
             self._settled.append(settled)
             outcome, row = settled.outcome, self._batch.rows.get(key)
         is_lost = outcome in ("conflict", "lost") or (
@@ -235,39 +235,39 @@ class _Restoration:
         version = max(mine["version"], last if theirs is None else theirs["version"])
         for line in union.branch:
             version += 1
-            told = line._replace(version=version, outcome="lost" if is_lost or line.outcome == "lost" else "merged")
-            self._history.append(_entry(key, told))
+            logged = line._replace(version=version, outcome="lost" if is_lost or line.outcome == "lost" else "merged")
+            self._history.append(_entry(key, logged))
         if row is not None:
             self._stand(key, row, {"version": version})
 
-    def _raise(self, remembered: Remembered, told: Sequence[log.LogEntry]) -> None:
-        """What the replica has shown of a row, it has shown at its version: the row stands at that one, or past it if it is
+    def _raise(self, remembered: Remembered, logged: Sequence[log.LogEntry]) -> None:
+        """What the replica has displayed of a row, it displayed at its version: the row stands at that one, or past it if it is
         another. It stands at the last version of its history too; where no change brings it there, a change of nothing does.
-        A move is always told, since by it the replicas know what else has got another path.
+        A move is always logged, since by it the replicas know what else has got another path.
 
         Args:
-            told: what was just told of the row.
+            logged: what was just logged of the row.
         """
         key, mine = (remembered.entity, remembered.id), remembered.row
         row = self._batch.rows.get(key)
         if row is None:
             return
-        least = max(remembered.shown, 0 if mine is None else mine["version"])
-        if mine is None or remembered.shown > mine["version"] or not is_same(ENTITY[key[0]], mine, row, but_for_audit=True):
+        least = max(remembered.displayed, 0 if mine is None else mine["version"])
+        if mine is None or remembered.displayed > mine["version"] or not is_same(ENTITY[key[0]], mine, row, but_for_audit=True):
             least += least > 0
-        lines = [*self._lines.get(key, ()), *(Line(e.version, e.by, e.at, e.outcome, e.fields) for e in told)]
+        lines = [*self._lines.get(key, ()), *(Line(e.version, e.by, e.at, e.outcome, e.fields) for e in logged)]
         last = max((line.version for line in lines), default=0)
-        untold = _move(self._server.get(key), row, told) | _untold(ENTITY[key[0]], row, lines)
-        version = max(least, last + bool(untold), row["version"])
+        unlogged = _move(self._server.get(key), row, logged) | _unlogged(ENTITY[key[0]], row, lines)
+        version = max(least, last + bool(unlogged), row["version"])
         if version > last:
             # By nobody: who wrote the row last may have written a change of nothing at that moment.
-            line = Line(version, None, row["updated_at"], "merged", encode_json(untold))
+            line = Line(version, None, row["updated_at"], "merged", encode_json(unlogged))
             self._history.append(_entry(key, line))
         if version > row["version"]:
             self._stand(key, row, {"version": version})
 
-    def _tell_past(self, key: Key, theirs: Row, lines: Sequence[Line]) -> None:
-        """Changes of which nothing is in the row: told with versions past it, which it takes."""
+    def _log_past(self, key: Key, theirs: Row, lines: Sequence[Line]) -> None:
+        """Changes of which nothing is in the row: logged with versions past it, which it takes."""
         version = theirs["version"]
         for line in lines:
             version = max(version + 1, line.version)
@@ -299,13 +299,13 @@ class _Restoration:
         return written
 
     def _new_conflicts(self) -> list[Record]:
-        booked = book(self._project, new_id(), self._settled, (), {}, self._batch.rows)
+        recorded = record_conflicts(self._project, new_id(), self._settled, (), {}, self._batch.rows)
         for settled in self._settled:
             mutation = settled.change.mutation
-            if mutation.number in booked.log:
-                entry = (CONFLICT, *booked.log[mutation.number], mutation.by, mutation.at, "accepted", "{}", None)
+            if mutation.number in recorded.log:
+                entry = (CONFLICT, *recorded.log[mutation.number], mutation.by, mutation.at, "accepted", "{}", None)
                 self._history.append(log.LogEntry(*entry))
-        return list(booked.written.values())
+        return list(recorded.written.values())
 
     def _write(self, written: Sequence[Record]) -> Cursor:
         connection, project = self._connection, self._project
@@ -365,16 +365,16 @@ def _entry(key: Key, line: Line) -> log.LogEntry:
     return log.LogEntry(*key, line.version, line.by, line.at, line.outcome, line.fields, None)
 
 
-def _move(before: Row | None, after: Row, told: Sequence[log.LogEntry]) -> Fields:
-    """The move of a work item, if there was one and nothing that was told says so."""
-    if before is None or before.get("parent_id") == after.get("parent_id") or any('"parent_id"' in e.fields for e in told):
+def _move(before: Row | None, after: Row, logged: Sequence[log.LogEntry]) -> Fields:
+    """The move of a work item, if there was one and nothing that was logged says so."""
+    if before is None or before.get("parent_id") == after.get("parent_id") or any('"parent_id"' in e.fields for e in logged):
         return {}
     return {"parent_id": {"old": before["parent_id"], "new": after["parent_id"]}}
 
 
-def _untold(entity: Entity, row: Row, lines: Sequence[Line]) -> Fields:
+def _unlogged(entity: Entity, row: Row, lines: Sequence[Line]) -> Fields:
     """What the row has otherwise than its history says, if that begins with the creation: a branch is decided as one change,
-    and told change by change."""
+    and logged change by change."""
     ordered = sorted(lines, key=lambda line: line.version)
     if not begins_with_creation(ordered):
         return {}

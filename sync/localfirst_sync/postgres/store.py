@@ -10,7 +10,19 @@ import psycopg
 from localfirst_schema.errors import UnavailableError
 
 from localfirst_sync.known_server import Acquaintance
-from localfirst_sync.ports import Access, Again, Cursor, Identity, PullSink, Push, Pushed, Recollection, Restored, Staging, Told
+from localfirst_sync.ports import (
+    Access,
+    Again,
+    Cursor,
+    HistoryCount,
+    Identity,
+    PullSink,
+    Push,
+    Pushed,
+    RecoveryPart,
+    Restored,
+    Staging,
+)
 from localfirst_sync.postgres import acquaintance, head, listen, migrate, pooler, pull, push, restore, rights, snapshot
 from localfirst_sync.postgres.connection import Connection, close_quietly, closed_on_failure, connect, roll_back
 from localfirst_sync.postgres.failure import unavailable
@@ -34,7 +46,7 @@ class PostgresStore:
     """The server of one project. For one thread. The first call connects, migrates if it may, and starts the project.
 
     `known` is what the replica keeps of its server: another one is refused at each connection. Without it any is taken.
-    `pulse` is told of the server's signs of life.
+    `pulse` is informed of the server's signs of life.
     """
 
     def __init__(self, dsn: str, identity: Identity, known: Acquaintance | None = None, pulse: Pulse | None = None) -> None:
@@ -103,15 +115,15 @@ class PostgresStore:
         with self._server() as connection:
             restore.fence(connection, identity)
 
-    def history_counts(self) -> dict[Key, Told]:
+    def history_counts(self) -> dict[Key, HistoryCount]:
         """See `RemoteStore.history_counts`."""
         with self._server() as connection:
             return restore.history_counts(connection, self._project_id)
 
-    def restore(self, identity: Identity, recollection: Recollection, known: Cursor) -> Restored:
+    def restore(self, identity: Identity, recovery_part: RecoveryPart, known: Cursor) -> Restored:
         """See `RemoteStore.restore`."""
         with self._server() as connection:
-            return restore.restore(connection, identity, recollection, known)
+            return restore.restore(connection, identity, recovery_part, known)
 
     def wait(self, wake: Wake, timeout_s: float) -> bool:
         """See `RemoteStore.wait`. A connection that is cut meanwhile is worth a look at the server, by another one."""

@@ -157,7 +157,11 @@ def load_structure(
 
 
 def _structural(changes: Sequence[Change]) -> list[Change]:
-    return [c for c in changes if c.entity is not None and not c.unfit and concerns_structure(c.entity, c.mutation, c.fields)]
+    return [
+        c
+        for c in changes
+        if c.entity is not None and not c.invalid_reason and concerns_structure(c.entity, c.mutation, c.fields)
+    ]
 
 
 def _touched(structural: Sequence[Change]) -> list[str]:

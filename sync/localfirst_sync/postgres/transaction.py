@@ -15,10 +15,10 @@ from localfirst_schema.entities import ENTITIES, WORK_ITEM
 from localfirst_schema.errors import UnavailableError
 from localfirst_schema.wire import Row, Verdict, encode_json
 
-from localfirst_sync.batch import Act, Batch, Change, Settled, Stand
+from localfirst_sync.batch import Act, Batch, Change, Savepoint, Settled
 from localfirst_sync.conflict import CONFLICT, Record
-from localfirst_sync.conflict_book import Booked, book, opened_by
-from localfirst_sync.pasts import says_the_same
+from localfirst_sync.conflict_recording import RecordedConflicts, opened_by, record_conflicts
+from localfirst_sync.divergence import says_the_same
 from localfirst_sync.ports import Cursor, Fenced, Identity, Line, Push
 from localfirst_sync.postgres import conflicts, log, rows, structure_facts
 from localfirst_sync.postgres.connection import Connection, begin
@@ -51,7 +51,7 @@ class Part(NamedTuple):
     history: list[log.LogEntry]
     verdicts: list[Verdict]
     seq: int
-    before: Stand
+    before: Savepoint
 
 
 class Transaction:
@@ -88,8 +88,8 @@ class Transaction:
             versions = log.send_versions(connection, self._project, [row_id for _, row_id in created])
             replica = log.send_replica(connection, self._identity, push.acked_number)
             cursor = log.send_cursor(connection, self._project, push.cursor)
-            doubtful = [change for change in changes if change.mutation.number <= push.doubtful]
-            lines = log.send_lines(connection, self._project, [change.mutation.id for change in doubtful])
+            maybe_applied = [change for change in changes if change.mutation.number <= push.maybe_applied]
+            lines = log.send_lines(connection, self._project, [change.mutation.id for change in maybe_applied])
             named_conflicts = conflicts.send_by_id(connection, self._project, named)
             self._around = structure_facts.send(connection, self._project, changes, keys)
         found = head.fetchone()
@@ -101,11 +101,13 @@ class Transaction:
         self._seq = self.before.seq
         log.check_cursor(cursor)
         self._versions = log.versions(versions)
-        self._shown = {mutation.number: version for mutation, version in zip(push.mutations, push.shown, strict=False)}
-        self._risen = {mutation.number: version for mutation, version in zip(push.mutations, push.risen, strict=False)}
+        self._displayed = {mutation.number: version for mutation, version in zip(push.mutations, push.displayed, strict=False)}
+        self._version_floors = {
+            mutation.number: version for mutation, version in zip(push.mutations, push.version_floors, strict=False)
+        }
         known = log.known_replica(replica)
         verdicts = repeated(push, known)
-        self._told = _told(doubtful, log.lines(lines))
+        self._already_logged = _already_logged(maybe_applied, log.lines(lines))
         if known.epoch > self._identity.epoch:
             raise Fenced
         self._rows = rows.fetch(read_again) | rows.fetch(locked)
@@ -118,18 +120,24 @@ class Transaction:
         """Makes ready to decide `changes`."""
         aside = misfit_keys(self._rows)
         structure = load_structure(self._connection, self._project, changes, self._rows, asked=self._around)
-        self._batch = Batch(self._rows, self._conflicts, structure, self._shown, self._versions, self._risen, aside)
+        self._batch = Batch(
+            self._rows, self._conflicts, structure, self._displayed, self._versions, self._version_floors, aside
+        )
 
-    def decide(self, some: Sequence[Act], barred: str | None = None) -> Part:
+    def decide(self, some: Sequence[Act], forced_reason: str | None = None) -> Part:
         """Decides acts. What comes out is given to `write`, or to `forget`."""
-        before = self._batch.stand(tuple(chain.from_iterable(some)))
-        told = [change for act in some for change in act if change.mutation.number in self._told]
+        before = self._batch.savepoint(tuple(chain.from_iterable(some)))
+        already_logged = [change for act in some for change in act if change.mutation.number in self._already_logged]
         # Of an act that another replica has brought back in part, the rest alone is new.
-        rests = (tuple(change for change in act if change.mutation.number not in self._told) for act in some) if told else some
+        rests = (
+            (tuple(change for change in act if change.mutation.number not in self._already_logged) for act in some)
+            if already_logged
+            else some
+        )
         new_acts = [act for act in rests if act]
-        settled = [one for act in new_acts for one in self._batch.decide(act, barred)]
-        booked = self._book(settled)
-        settled = booked.settled
+        settled = [one for act in new_acts for one in self._batch.decide(act, forced_reason)]
+        recorded = self._record_conflicts(settled)
+        settled = recorded.settled
         new: defaultdict[str, list[Row]] = defaultdict(list)
         changed: defaultdict[str, list[rows.Changed]] = defaultdict(list)
         moved: list[str] = []
@@ -147,13 +155,13 @@ class Transaction:
                 new[key[0]].append(row)
             else:
                 changed[key[0]].append((old, row))
-        history = list(chain.from_iterable(_logged(one, booked) for one in settled))
-        verdicts = [_verdict(one, booked) for one in settled]
-        if told:
+        history = list(chain.from_iterable(_logged(one, recorded) for one in settled))
+        verdicts = [_verdict(one, recorded) for one in settled]
+        if already_logged:
             answered = {verdict.number for verdict in verdicts}
-            verdicts += [self._told[c.mutation.number] for c in told if c.mutation.number not in answered]
+            verdicts += [self._already_logged[c.mutation.number] for c in already_logged if c.mutation.number not in answered]
             verdicts.sort(key=lambda verdict: verdict.number)
-        return Part(new, changed, moved, list(booked.written.values()), history, verdicts, self._seq, before)
+        return Part(new, changed, moved, list(recorded.written.values()), history, verdicts, self._seq, before)
 
     def write(self, part: Part) -> None:
         """Writes what was decided; within a pipeline nothing is waited for."""
@@ -196,18 +204,18 @@ class Transaction:
         log.finish(self._connection, self._identity, after, remembered, push.acked_number)
         return after
 
-    def _book(self, settled: Sequence[Settled]) -> Booked:
+    def _record_conflicts(self, settled: Sequence[Settled]) -> RecordedConflicts:
         """Of a push whose changes are all accepted no conflict is asked for."""
         touching = {one.change.mutation.id for one in settled if one.outcome != "accepted" and one.change.entity is not None}
         touching |= {one.draft.mutation.id for one in settled if one.draft is not None}
         if not touching and not self._conflicts:
-            return Booked(list(settled), {}, {})
+            return RecordedConflicts(list(settled), {}, {})
         opened = opened_by(self._project, self._identity.replica_id, settled)
         found = conflicts.send_open(self._connection, self._identity, sorted(touching), opened)
         named = self._batch.conflicts
         # Whoever settles a conflict has not seen what clashes in the same push: that opens one of its own.
         known = [one for one in conflicts.records(found) if one.row["id"] not in named]
-        return book(self._project, self._identity.replica_id, settled, known, named, self._batch.rows)
+        return record_conflicts(self._project, self._identity.replica_id, settled, known, named, self._batch.rows)
 
     def _is_below_moved(self, key: Key) -> bool:
         """Whether an earlier part moved something above this row, so that its path is no longer the one that was read."""
@@ -219,11 +227,11 @@ class Transaction:
         return placed
 
 
-def _told(doubtful: Sequence[Change], lines: dict[Key, list[Line]]) -> dict[int, Verdict]:
+def _already_logged(maybe_applied: Sequence[Change], lines: dict[Key, list[Line]]) -> dict[int, Verdict]:
     """The verdicts of mutations that the history tells already, pushed under an id that the replica gave up."""
     found = {}
-    for change in doubtful:
-        if change.unfit is not None:
+    for change in maybe_applied:
+        if change.invalid_reason is not None:
             continue
         mutation = change.mutation
         for line in lines.get(change.key, ()):
@@ -232,7 +240,7 @@ def _told(doubtful: Sequence[Change], lines: dict[Key, list[Line]]) -> dict[int,
     return found
 
 
-def _verdict(one: Settled, booked: Booked) -> Verdict:
+def _verdict(one: Settled, recorded: RecordedConflicts) -> Verdict:
     number = one.change.mutation.number
     match one.outcome:
         case "accepted":
@@ -240,18 +248,20 @@ def _verdict(one: Settled, booked: Booked) -> Verdict:
         case "merged" | "lost":
             return Verdict(number, "merged", one.version)
         case "conflict":
-            return Verdict(number, "conflict", one.version, booked.log[number][0])
+            return Verdict(number, "conflict", one.version, recorded.log[number][0])
 
 
-def _logged(one: Settled, booked: Booked) -> list[log.LogEntry]:
+def _logged(one: Settled, recorded: RecordedConflicts) -> list[log.LogEntry]:
     mutation = one.change.mutation
     outcome = "lost" if one.outcome == "conflict" else one.outcome
     entry = log.LogEntry(
         mutation.entity, mutation.id, one.version, mutation.by, mutation.at, outcome, mutation.fields, mutation.number
     )
-    # What went in although something else clashes is told by itself: of a change that is lost nothing is in the row.
-    told = [entry._replace(outcome="merged", fields=encode_json(one.part), number=None), entry] if one.part else [entry]
-    if mutation.number not in booked.log:
-        return told
-    conflict_id, version = booked.log[mutation.number]
-    return [*told, log.LogEntry(CONFLICT, conflict_id, version, mutation.by, mutation.at, "accepted", "{}", None)]
+    # What went in although something else clashes is logged by itself: of a change that is lost nothing is in the row.
+    already_logged = (
+        [entry._replace(outcome="merged", fields=encode_json(one.part), number=None), entry] if one.part else [entry]
+    )
+    if mutation.number not in recorded.log:
+        return already_logged
+    conflict_id, version = recorded.log[mutation.number]
+    return [*already_logged, log.LogEntry(CONFLICT, conflict_id, version, mutation.by, mutation.at, "accepted", "{}", None)]

@@ -103,7 +103,7 @@ def differences(connection: Connection, project_id: str) -> Iterator[Difference]
         for (row_id,) in _stream(connection, _ABSENT.format(table=entity.table), project_id, entity):
             words = "the history tells of this row, and it is not there"
             yield Difference(entity.name, entity.table, row_id, "absent", words)
-    for one in conflict_log.untold(connection, project_id):
+    for one in conflict_log.unlogged(connection, project_id):
         yield Difference(CONFLICT, CONFLICT_TABLE, one.id, one.kind, one.words)
     yield from _from_parents(connection, project_id)
 
@@ -116,7 +116,7 @@ def _from_history(connection: Connection, project_id: str, entity: Entity) -> It
             words = "the history knows nothing of this row"
             yield Difference(entity.name, entity.table, row["id"], "unlogged", words)
         elif found := departures(entity, row, [Line(*line) for line in msgspec.json.decode(lines)]):
-            words = "; ".join(f"{one.column} is {brief(one.found)}, by its history {brief(one.told)}" for one in found)
+            words = "; ".join(f"{one.column} is {brief(one.found)}, by its history {brief(one.logged)}" for one in found)
             yield Difference(entity.name, entity.table, row["id"], "departed", words)
 
 

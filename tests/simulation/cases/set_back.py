@@ -20,9 +20,9 @@ def an_accepted_blind_change_is_forgotten(stage: Stage) -> None:
     stage.set_back(dump)
     stage.sync(1, 0)
     hold(
-        decode_json(stage.shown(0, item)["metadata"]) == {"note": "blind"},
+        decode_json(stage.displayed(0, item)["metadata"]) == {"note": "blind"},
         "an acknowledged value is nowhere",
-        stage.shown(0, item),
+        stage.displayed(0, item),
     )
 
 
@@ -35,8 +35,8 @@ def an_accepted_blind_change_comes_before_its_row(stage: Stage) -> None:
     stage.sync(1, killed_at="after acknowledge")
     stage.set_back(dump)
     stage.sync(1, 0)
-    is_shown = decode_json(stage.shown(0, item)["metadata"]) == {"note": "blind"}
-    hold(is_shown or stage.conflict()["mine"] == {"metadata": {"note": "blind"}}, "an acknowledged value is nowhere")
+    is_displayed = decode_json(stage.displayed(0, item)["metadata"]) == {"note": "blind"}
+    hold(is_displayed or stage.conflict()["mine"] == {"metadata": {"note": "blind"}}, "an acknowledged value is nowhere")
 
 
 def a_conflict_is_forgotten(stage: Stage) -> None:
@@ -50,7 +50,7 @@ def a_conflict_is_forgotten(stage: Stage) -> None:
     stage.set_back(dump)
     stage.sync(1, 0, 1)
     hold(stage.conflict()["mine"] == {"title": "mine"}, "an acknowledged value is nowhere")
-    hold(stage.shown(1, item)["title"] == "psql", "a value was silently overwritten")
+    hold(stage.displayed(1, item)["title"] == "psql", "a value was silently overwritten")
 
 
 def a_conflict_with_what_was_rebased_on_is_forgotten(stage: Stage) -> None:
@@ -67,7 +67,7 @@ def a_conflict_with_what_was_rebased_on_is_forgotten(stage: Stage) -> None:
     stage.set_back(dump)
     stage.sync(1, 0, 1)
     hold(stage.conflict()["mine"] == {"title": "mine"}, "an acknowledged value is nowhere")
-    hold(stage.shown(1, item)["title"] == "psql", "a value was silently overwritten")
+    hold(stage.displayed(1, item)["title"] == "psql", "a value was silently overwritten")
 
 
 def a_creation_that_was_refused_is_brought_by_another(stage: Stage) -> None:
@@ -90,8 +90,8 @@ def a_creation_that_was_refused_is_brought_by_another(stage: Stage) -> None:
     stage.sync(0)
     stage.psql(lambda sql: sql.update(WORK_ITEM, parent, deleted_at=None))
     stage.sync(1, 0)
-    hold(stage.shown(0, child)["title"] == "changed", "an acknowledged value is nowhere")
-    hold(not stage.do(0, "get_history", entity="work_item", id=child)["history_truncated"], "the creation is not told")
+    hold(stage.displayed(0, child)["title"] == "changed", "an acknowledged value is nowhere")
+    hold(not stage.do(0, "get_history", entity="work_item", id=child)["history_truncated"], "the creation is not logged")
 
 
 def a_corrected_time_of_deletion_is_forgotten(stage: Stage) -> None:
@@ -107,5 +107,5 @@ def a_corrected_time_of_deletion_is_forgotten(stage: Stage) -> None:
     stage.set_back(dump)
     stage.psql(lambda sql: sql.update(WORK_ITEM, item, title="goes on"))
     stage.sync(0, 1)
-    hold(stage.shown(1, item)["deleted_at"] == corrected, "an acknowledged value is nowhere", stage.shown(1, item))
+    hold(stage.displayed(1, item)["deleted_at"] == corrected, "an acknowledged value is nowhere", stage.displayed(1, item))
     hold(all(line["by"] for line in stage.history(1, item)), "a line of nobody's takes it back", stage.history(1, item))

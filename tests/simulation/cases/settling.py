@@ -30,7 +30,7 @@ def a_deleted_row_is_settled_with_theirs(stage: Stage) -> None:
     stage.settle(1, "theirs")
     stage.sync(1, 0)
     hold(not stage.conflicts(0), "settling did not settle")
-    hold(stage.shown(0, item)["deleted_at"] is not None, "theirs did not stand")
+    hold(stage.displayed(0, item)["deleted_at"] is not None, "theirs did not stand")
 
 
 def a_deleted_row_is_settled_with_mine(stage: Stage) -> None:
@@ -42,7 +42,7 @@ def a_deleted_row_is_settled_with_mine(stage: Stage) -> None:
     stage.settle(2, "mine")
     stage.sync(2, 0)
     hold(not stage.conflicts(0), "settling did not settle")
-    hold(stage.shown(0, item)["title"] == "edited", "mine did not stand")
+    hold(stage.displayed(0, item)["title"] == "edited", "mine did not stand")
 
 
 def both_set_a_field_alike_and_go_back(stage: Stage) -> None:
@@ -67,7 +67,7 @@ def going_back_past_a_blind_change(stage: Stage) -> None:
 
 
 def going_back_to_what_was_created_twice(stage: Stage) -> None:
-    """One id is created on two machines, with other content: each version is what somebody was shown as it."""
+    """One id is created on two machines, with other content: each version is what somebody saw as it."""
     item = natural_id("", "pool", "case")
     stage.item(0, "one", id=item, metadata={"a": 1})
     stage.item(1, "one", id=item, metadata={"b": 2})
@@ -97,7 +97,7 @@ def two_blind_changes_are_both_kept(stage: Stage) -> None:
     hold(stage.conflict()["mine"] == {"metadata": {"a": "first", "b": "second"}}, "a blind value is nowhere", stage.conflict())
     stage.settle(2, "mine")
     stage.sync(2)
-    hold(stage.shown(2, item)["metadata"] == '{"a":"first","b":"second"}', "mine did not stand")
+    hold(stage.displayed(2, item)["metadata"] == '{"a":"first","b":"second"}', "mine did not stand")
 
 
 def a_blind_change_of_what_is_nowhere_can_be_read(stage: Stage) -> None:
@@ -105,8 +105,8 @@ def a_blind_change_of_what_is_nowhere_can_be_read(stage: Stage) -> None:
     stage.update(0, NOWHERE, version=3, title="lost", metadata={"note": "kept"})
     stage.update(0, NOWHERE, version=4, metadata={"list": [1]})
     stage.sync(0)
-    told = [line["fields"] for line in stage.history(0, NOWHERE)]
-    hold(len(told) == 2 and told[0]["title"]["new"] == "lost", "no tool shows an acknowledged write", told)
+    logged = [line["fields"] for line in stage.history(0, NOWHERE)]
+    hold(len(logged) == 2 and logged[0]["title"]["new"] == "lost", "no tool shows an acknowledged write", logged)
     mine = stage.conflict()["mine"]
     hold(mine == {"title": "lost", "metadata": {"note": "kept", "list": [1]}}, "a blind value is nowhere", mine)
 
@@ -121,7 +121,7 @@ def a_blind_patch_clashes_by_its_places(stage: Stage) -> None:
     hold(stage.conflict()["mine"] == {"metadata": {"note": "blind"}}, "mine is not the patch", stage.conflict())
     stage.settle(2, "mine")
     stage.sync(2)
-    hold(stage.shown(2, item)["metadata"] == '{"kept":1,"note":"blind"}', "mine did not stand", stage.shown(2, item))
+    hold(stage.displayed(2, item)["metadata"] == '{"kept":1,"note":"blind"}', "mine did not stand", stage.displayed(2, item))
 
 
 def two_settle_at_once(stage: Stage) -> None:
@@ -158,7 +158,7 @@ def deleted_and_undeleted(stage: Stage) -> None:
     stage.update(1, item, title="edited")
     stage.sync(1, 0, 1)
     hold(not stage.conflicts(0), "a conflict is about nothing")
-    hold(stage.shown(0, item)["title"] == "edited", "a value was silently overwritten")
+    hold(stage.displayed(0, item)["title"] == "edited", "a value was silently overwritten")
 
 
 def a_branch_takes_back_what_clashed(stage: Stage) -> None:
@@ -208,10 +208,10 @@ def a_row_that_the_log_tells_already(stage: Stage) -> None:
     stage.sync(0)
     stage.psql(lambda sql: sql.insert(WORK_ITEM, id=NOWHERE, item_type="task", title="x", status="active", metadata={}))
     stage.sync(0, 1)
-    hold(stage.shown(1, NOWHERE)["version"] > 5, "a version fell", stage.shown(1, NOWHERE))
+    hold(stage.displayed(1, NOWHERE)["version"] > 5, "a version fell", stage.displayed(1, NOWHERE))
 
 
-def two_spellings_in_two_pasts(stage: Stage) -> None:
+def two_spellings_in_two_histories(stage: Stage) -> None:
     """A vendor in one form on a server that is set back, in the other one on a machine that brings it: one of them is left."""
     dump, name = stage.dump(), "C\u00e9dar"
     stage.psql(lambda sql: sql.insert(VENDOR, name=unicodedata.normalize("NFD", name), operational=True, metadata={}))
@@ -235,8 +235,8 @@ def a_conflict_grows_while_its_settlement_waits(stage: Stage) -> None:
     stage.sync(1)
     stage.let_go()
     here = stage.conflict_at(1)
-    hold(here["mine"] == {"title": "mine", "status": "completed"}, "what was joined is not shown where it was settled")
-    hold(here["resolution"] == "theirs", "a settlement that waits is not shown")
+    hold(here["mine"] == {"title": "mine", "status": "completed"}, "what was joined is not displayed where it was settled")
+    hold(here["resolution"] == "theirs", "a settlement that waits is not displayed")
     stage.sync(1, 0)
 
 

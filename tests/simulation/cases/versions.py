@@ -1,4 +1,4 @@
-"""Cases of versions, which never fall and never say two things, and of changes that are told again."""
+"""Cases of versions, which never fall and never say two things, and of changes that are logged again."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ POOLED = natural_id("", "pool", "case")
 
 
 def a_version_that_showed_the_loser_is_not_given_to_the_winner(stage: Stage) -> None:
-    """A waiting change is shown on top of what others did, at a version of its own; it clashes, and its writer goes on."""
+    """A waiting change is displayed on top of what others did, at a version of its own; it clashes, and its writer goes on."""
     item = stage.item(0)
     stage.sync(0)
     stage.hold(item)
@@ -32,7 +32,7 @@ def a_version_that_showed_the_loser_is_not_given_to_the_winner(stage: Stage) -> 
     stage.sync(0)
 
 
-def a_creation_that_was_refused_has_shown_versions(stage: Stage) -> None:
+def a_creation_that_was_refused_has_displayed_versions(stage: Stage) -> None:
     """A child of a deleted parent is refused and gone again; somebody else creates it anew: versions go on where it ended."""
     parent = stage.item(0, "parent")
     stage.sync(0, 1)
@@ -45,7 +45,7 @@ def a_creation_that_was_refused_has_shown_versions(stage: Stage) -> None:
 
 
 def a_copy_that_waits_for_what_was_brought_back(stage: Stage) -> None:
-    """A change is pushed and pulled by others; its replica is put back to before, and so is the server: it is told once."""
+    """A change is pushed and pulled by others; its replica is put back to before, and so is the server: it is logged once."""
     stage.sync(0, 1)
     dump = stage.dump()
     item = stage.item(0)
@@ -58,8 +58,8 @@ def a_copy_that_waits_for_what_was_brought_back(stage: Stage) -> None:
     stage.sync(0, 1)
 
 
-def what_was_shown_goes_past_what_is_brought_back(stage: Stage) -> None:
-    """A waiting change was shown at a version that a rebase had raised; the server, set back, is told of it by another."""
+def what_was_displayed_goes_past_what_is_brought_back(stage: Stage) -> None:
+    """A waiting change was displayed at a version raised by a rebase; the server, set back, gets it from another."""
     item = stage.item(0)
     stage.sync(0, 1)
     dump = stage.dump()

@@ -15,8 +15,8 @@ from localfirst_schema.entities import CONFIGURATION, ENTITIES, ENTITY, WORK_ITE
 from localfirst_schema.json_merge import same
 from localfirst_schema.wire import Fields, Mutation, Row, decode_json
 from localfirst_sync.conflict import CONFLICT
-from localfirst_sync.pasts import match, redone, says_the_same, undone
-from localfirst_sync.ports import CONFLICT_COLUMNS, CONFLICT_TABLE, HistoryRow, Line, Recollection, Remembered, Told
+from localfirst_sync.divergence import match, redone, says_the_same, undone
+from localfirst_sync.ports import CONFLICT_COLUMNS, CONFLICT_TABLE, HistoryCount, HistoryRow, Line, RecoveryPart, Remembered
 from localfirst_sync.sieve import Misfit
 from localfirst_sync.structure import Key
 
@@ -30,8 +30,8 @@ Batches: TypeAlias = Iterator[tuple[str, Sequence[Sequence[Any]]]]
 
 _ENTITY_OF_TABLE = {entity.table: entity for entity in ENTITIES}
 _NAME_OF_TABLE = {entity.table: entity.name for entity in ENTITIES} | {CONFLICT_TABLE: CONFLICT}
-NOT_WAITING = f"history_id NOT IN (SELECT history_id FROM outbox WHERE told <> {outbox.AS_HERE})"
-"""What waits for its verdict alone, told by the server just as it is here, is part of the past like what was answered."""
+NOT_WAITING = f"history_id NOT IN (SELECT history_id FROM outbox WHERE echoed <> {outbox.ECHOED_UNCHANGED})"
+"""What waits for its verdict alone, logged by the server just as it is here, is part of the past like what was answered."""
 
 _LINES = f"""
     SELECT version, by, at, outcome, fields FROM history
@@ -47,12 +47,12 @@ _ROWLESS = f"""
 _SAME_MOMENT = f"""
     SELECT history_id, fields FROM history WHERE entity_id = ? AND entity = ? AND at = ? AND by IS ? AND {NOT_WAITING}
 """
-_IS_TOLD = f"""
+_IS_LOGGED = f"""
     SELECT fields FROM history
     WHERE entity_id = ? AND entity = ? AND at = ? AND by IS ? AND version = ? AND outcome = ? AND {NOT_WAITING}
 """
 _CONFLICTS = f"SELECT {', '.join(CONFLICT_COLUMNS)} FROM {CONFLICT_TABLE}"
-_NOTHING = Told(0, 0, 0)
+_NOTHING = HistoryCount(0, 0, 0)
 
 
 class Snapshot:
@@ -115,7 +115,7 @@ class Snapshot:
             for table, rows in added.batches():
                 keyed = zip(rows, _keys(table, rows), strict=True)
                 if table == HISTORY:
-                    rest = [row for row, key in keyed if key not in equal or not _is_told(connection, row)]
+                    rest = [row for row, key in keyed if key not in equal or not _is_logged(connection, row)]
                     self._added.keep(table, rest)
                 else:
                     self._added.keep(table, [row for row, key in keyed if key not in equal])
@@ -158,14 +158,14 @@ def _keys(table: str, rows: Sequence[Sequence[Any]]) -> Iterator[Key]:
     return ((name, row[0]) for row in rows)
 
 
-def recollections(
-    connection: apsw.Connection, server: Snapshot, history_counts: Mapping[Key, Told], limit: int
-) -> Iterator[Recollection]:
-    """See `LocalStore.recollections`."""
+def recovery_parts(
+    connection: apsw.Connection, server: Snapshot, history_counts: Mapping[Key, HistoryCount], limit: int
+) -> Iterator[RecoveryPart]:
+    """See `LocalStore.recovery parts`."""
     with snapshot(connection):
         equal, places = _compared(connection, server.server())
         places |= _unseen(connection, server.server())
-        counts = {(entity, row_id): Told(*told) for entity, row_id, *told in connection.execute(_COUNTS)}
+        counts = {(entity, row_id): HistoryCount(*logged) for entity, row_id, *logged in connection.execute(_COUNTS)}
         places |= _longer_histories(counts, history_counts, {place.key for place in places})
         places |= _known_by_history(connection)
         # What the server has in a state that cannot be taken is not lacking there, nor is it for this replica to decide.
@@ -174,14 +174,14 @@ def recollections(
         # Of an equal row too the server may tell more, or otherwise: what was merged or lost, and has not come here since.
         equal = {key for key in equal if history_counts.get(key, _NOTHING) == counts.get(key, _NOTHING)}
         conflicts = _conflicts(connection, server)
-        settled = _told_whole(connection, server.server())
+        settled = _logged_whole(connection, server.server())
     server.keep_all_but(equal)
     return _in_parts(connection, sorted(places), settled, conflicts, limit)
 
 
-def forget_told(connection: apsw.Connection, kept: Snapshot) -> None:
+def forget_logged(connection: apsw.Connection, kept: Snapshot) -> None:
     """Takes off what the server tells of from now on: waiting changes that it has already, and its own lines of history."""
-    outbox.forget_told(connection)  # what pulls told of them belongs to the past that is left
+    outbox.forget_echoed(connection)  # what pulls echoed of them belongs to the past that is left
     waiting = outbox.waiting_rows(connection)
     for table, rows in kept.batches():
         if table != HISTORY:
@@ -193,16 +193,18 @@ def forget_told(connection: apsw.Connection, kept: Snapshot) -> None:
             _forget(connection, HistoryRow(*row))
 
 
-def _forget(connection: apsw.Connection, told: HistoryRow) -> None:
+def _forget(connection: apsw.Connection, logged: HistoryRow) -> None:
     """Takes off the own line that says the same; one of the same person and moment may say something else."""
-    for history_id, fields in connection.execute(_SAME_MOMENT, (told.entity_id, told.entity, told.at, told.by)).fetchall():
-        if says_the_same(str(fields), told.fields):
+    for history_id, fields in connection.execute(
+        _SAME_MOMENT, (logged.entity_id, logged.entity, logged.at, logged.by)
+    ).fetchall():
+        if says_the_same(str(fields), logged.fields):
             connection.execute("DELETE FROM history WHERE history_id = ?", (history_id,))
 
 
-def _take_off(connection: apsw.Connection, told: HistoryRow) -> None:
-    for mutation, _ in outbox.of_row(connection, told.entity, told.entity_id):
-        if (mutation.by, mutation.at) == (told.by, told.at) and says_the_same(mutation.fields, told.fields):
+def _take_off(connection: apsw.Connection, logged: HistoryRow) -> None:
+    for mutation, _ in outbox.of_row(connection, logged.entity, logged.entity_id):
+        if (mutation.by, mutation.at) == (logged.by, logged.at) and says_the_same(mutation.fields, logged.fields):
             number = (mutation.number,)
             connection.execute(
                 "DELETE FROM history WHERE history_id = (SELECT history_id FROM outbox WHERE number = ?)", number
@@ -248,9 +250,9 @@ def _unseen(connection: apsw.Connection, server: Batches) -> set[_Place]:
     return places
 
 
-def _is_told(connection: apsw.Connection, row: Sequence[Any]) -> bool:
+def _is_logged(connection: apsw.Connection, row: Sequence[Any]) -> bool:
     """Whether the replica's history has this line, as it is. (A transaction may change a row several times, at one moment.)"""
-    found = connection.execute(_IS_TOLD, (row[2], row[1], row[5], row[4], row[3], row[6])).fetchall()
+    found = connection.execute(_IS_LOGGED, (row[2], row[1], row[5], row[4], row[3], row[6])).fetchall()
     return any(says_the_same(str(fields), row[7]) for (fields,) in found)
 
 
@@ -269,12 +271,14 @@ def _known_by_history(connection: apsw.Connection) -> set[_Place]:
     }
 
 
-def _longer_histories(counts: Mapping[Key, Told], history_counts: Mapping[Key, Told], known: set[Key]) -> set[_Place]:
+def _longer_histories(
+    counts: Mapping[Key, HistoryCount], history_counts: Mapping[Key, HistoryCount], known: set[Key]
+) -> set[_Place]:
     """Rows of which this replica has more history than the server, whatever is with the row."""
     return {
         _Place(False, ENTITIES.index(ENTITY[name]), 0, row_id)
-        for (name, row_id), told in counts.items()
-        if told.lines > history_counts.get((name, row_id), _NOTHING).lines and name in ENTITY and (name, row_id) not in known
+        for (name, row_id), logged in counts.items()
+        if logged.lines > history_counts.get((name, row_id), _NOTHING).lines and name in ENTITY and (name, row_id) not in known
     }
 
 
@@ -284,26 +288,26 @@ def _in_parts(
     settled: set[Key],
     conflicts: Sequence[tuple[object, ...]],
     limit: int,
-) -> Iterator[Recollection]:
+) -> Iterator[RecoveryPart]:
     for first in range(0, len(places), limit):
         some = places[first : first + limit]
         with snapshot(connection):
             waiting = outbox.waiting_rows(connection)
             rows = [_remembered(connection, ENTITIES[place.entity], place.id, waiting, settled) for place in some]
-        yield Recollection([row for row in rows if row.row is not None or row.lines], ())
+        yield RecoveryPart([row for row in rows if row.row is not None or row.lines], ())
     if conflicts:
-        yield Recollection((), conflicts)
+        yield RecoveryPart((), conflicts)
 
 
-def _told_whole(connection: apsw.Connection, server: Batches) -> set[Key]:
+def _logged_whole(connection: apsw.Connection, server: Batches) -> set[Key]:
     """Rows of which something waits that the server tells, all of it: nothing will be pushed of them any more."""
     waiting = outbox.waiting_rows(connection)
-    told: dict[Key, list[Line]] = {}
+    logged: dict[Key, list[Line]] = {}
     for table, rows in server if waiting else ():
         for row in rows if table == HISTORY else ():
             if (row[1], row[2]) in waiting:
-                told.setdefault((row[1], row[2]), []).append(Line(row[3], row[4], row[5], row[6], row[7]))
-    return {key for key, lines in told.items() if None not in match(_waiting_lines(connection, key), lines)}
+                logged.setdefault((row[1], row[2]), []).append(Line(row[3], row[4], row[5], row[6], row[7]))
+    return {key for key, lines in logged.items() if None not in match(_waiting_lines(connection, key), lines)}
 
 
 def _waiting_lines(connection: apsw.Connection, key: Key) -> list[Line]:
@@ -313,7 +317,7 @@ def _waiting_lines(connection: apsw.Connection, key: Key) -> list[Line]:
 def _remembered(connection: apsw.Connection, entity: Entity, row_id: str, waiting: set[Key], settled: set[Key]) -> Remembered:
     row = find(connection, entity, row_id)
     key = (entity.name, row_id)
-    shown = row["version"] if row is not None and (key not in waiting or key in settled) else 0
+    displayed = row["version"] if row is not None and (key not in waiting or key in settled) else 0
     lines = [Line(*line) for line in connection.execute(_LINES, (row_id, entity.name))]
     if row is not None:
         row |= {name: bool(row[name]) for name in entity.boolean_columns}
@@ -321,7 +325,7 @@ def _remembered(connection: apsw.Connection, entity: Entity, row_id: str, waitin
             row = _without_waiting(entity, row, lines, outbox.of_row(connection, entity.name, row_id))
     if row is not None and entity is CONFIGURATION and row["version"] == 1:
         return Remembered(entity.name, row_id, None, lines)  # every project starts with this row; the server's own will do
-    return Remembered(entity.name, row_id, row, lines, shown)
+    return Remembered(entity.name, row_id, row, lines, displayed)
 
 
 def _without_waiting(entity: Entity, row: Row, lines: Sequence[Line], pending: Sequence[tuple[Mutation, Fields]]) -> Row | None:

@@ -1,10 +1,10 @@
-"""One row with two pasts: what the server remembers of it, and what a replica remembers, after the server was restored.
+"""One row with two histories: what the server remembers of it, and what a replica remembers, after the server was restored.
 
-Pure. Both pasts are histories of changes; a change is the same change when it says the same, whoever brings it. From where they
-part follows what is to be done with the row:
+Pure. Both histories are histories of changes; a change is the same change when it says the same, whoever brings it. From where
+they part follows what is to be done with the row:
 
 =========================================  ===========================================================================
-the pasts                                  the row
+the histories                                  the row
 =========================================  ===========================================================================
 the replica's is part of the server's      stands as the server has it
 the server's is part of the replica's      becomes the replica's again, with its version, times and authors
@@ -28,15 +28,15 @@ from localfirst_schema.entities import CONFIGURATION, Entity, Role
 from localfirst_schema.json_merge import difference, merge, same
 from localfirst_schema.wire import Fields, Row, decode_fields, decode_json, encode_json
 
+from localfirst_sync.displayed_versions import is_creation
 from localfirst_sync.ports import Line
-from localfirst_sync.shown_versions import is_creation
 
 
 class Union(NamedTuple):
-    """What the two pasts come to.
+    """What the two histories come to.
 
     Attributes:
-        older: changes that the server lacks although it has later ones: to be told again as they were.
+        older: changes that the server lacks although it has later ones: to be logged again as they were.
         branch: the changes of the replica's branch, in order.
         fields: what the branch did to the row, as one change; None: the row stands as the server has it.
         base_version: the version that the branch began from; 0 when the server has no such row.
@@ -51,7 +51,7 @@ class Union(NamedTuple):
 
 
 def unite(entity: Entity, mine: Row | None, my_lines: Sequence[Line], theirs: Row | None, their_lines: Sequence[Line]) -> Union:
-    """Compares the pasts of one row.
+    """Compares the histories of one row.
 
     Args:
         mine: the row as the replica had it from the server, or None.
@@ -75,9 +75,9 @@ def unite(entity: Entity, mine: Row | None, my_lines: Sequence[Line], theirs: Ro
     place = -1 if common is None else common[0]
     branch = my_lines[place + 1 :]
     older = [line for line, known in zip(my_lines[: place + 1], counterparts, strict=False) if known is None]
-    # Of the branch the server may have single changes, decided in its own past: they are not told again.
-    untold = [line for line, known in zip(branch, counterparts[place + 1 :], strict=True) if known is None]
-    if branch and not untold:
+    # Of the branch the server may have single changes, decided in its own past: they are not logged again.
+    unlogged = [line for line, known in zip(branch, counterparts[place + 1 :], strict=True) if known is None]
+    if branch and not unlogged:
         return Union(older, (), None, 0, False)
     if not branch:
         if my_lines or _is_past(mine, their_lines):
@@ -86,26 +86,26 @@ def unite(entity: Entity, mine: Row | None, my_lines: Sequence[Line], theirs: Ro
         whole = Line(mine["version"], mine["updated_by"], mine["updated_at"], "accepted", encode_json(differing))
         return Union(older, [whole], differing, max(1, mine["version"]), True)
     begins = branch[0].version - 1 if common is None else common[1]
-    continues = Union(older, untold, changes(entity, theirs, mine), theirs["version"], False)
+    continues = Union(older, unlogged, changes(entity, theirs, mine), theirs["version"], False)
     if entity is CONFIGURATION and theirs["version"] == 1:
         return continues  # every project starts with this row: it is in the past of all others
     base = undone(entity, mine, branch)
     if common is None and begins > 0:
         later = [line for line in their_lines if line.version > begins]
         if not is_same(entity, base, undone(entity, theirs, later), but_for_audit=True):
-            return Union(older, untold, _all_that_differs(entity, mine, theirs), begins, True)
+            return Union(older, unlogged, _all_that_differs(entity, mine, theirs), begins, True)
     else:
         later = _unknown(my_lines, counterparts, their_lines)
     if not later:
         return continues
     if begins == 0:
         base = dict.fromkeys(base)
-    return Union(older, untold, changes(entity, base, mine), max(1, begins), True)
+    return Union(older, unlogged, changes(entity, base, mine), max(1, begins), True)
 
 
 def _from_the_creation(entity: Entity, mine: Row, missing: Sequence[Line]) -> Sequence[Line]:
     """The changes that the server lacks of a row that is not there. If it tells the creation already, it has refused that: what
-    stands before these changes is told as one of nobody's, since it is in the row from now on."""
+    stands before these changes is logged as one of nobody's, since it is in the row from now on."""
     if not missing or is_creation(decode_fields(missing[0].fields)):
         return missing
     before = creation(entity, undone(entity, mine, missing))
@@ -173,7 +173,7 @@ def _completed(entity: Entity, mine: Row, lines: Sequence[Line]) -> Sequence[Lin
     """The lines, with one that tells the whole row if its last change is not among them."""
     made = (mine["updated_by"], mine["updated_at"])
     if any(line.version >= mine["version"] or (line.by, line.at) == made for line in lines):
-        return lines  # (a rebase may have shown the change at a later version than the one that it was made at)
+        return lines  # (a rebase may have displayed the change at a later version than the one that it was made at)
     whole = encode_json(creation(entity, mine))
     return [*lines, Line(mine["version"], mine["updated_by"], mine["updated_at"], "accepted", whole)]
 

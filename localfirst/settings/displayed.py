@@ -8,7 +8,7 @@ PASSWORD, TOKEN = "<PASSWORD>", "<TOKEN>"
 UNREADABLE = "(unreadable address)"
 
 
-def shown(name: str, value: str) -> str:
+def displayed(name: str, value: str) -> str:
     """The value of the setting of this name."""
     if name.endswith("_token"):
         return TOKEN

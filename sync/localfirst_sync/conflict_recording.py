@@ -38,7 +38,7 @@ from localfirst_sync.conflict import (
 from localfirst_sync.structure import Key
 
 
-class Booked(NamedTuple):
+class RecordedConflicts(NamedTuple):
     """What became of the changes, conflicts by id as they are to be written, and for each mutation that changes a conflict that
     one's (id, version)."""
 
@@ -47,14 +47,14 @@ class Booked(NamedTuple):
     log: dict[int, tuple[str, int]]
 
 
-def book(
+def record_conflicts(
     project_id: str,
     replica_id: str,
     settled: Sequence[Settled],
     known: Iterable[Record],
     named: Mapping[str, Record],
     rows: Mapping[Key, Row],
-) -> Booked:
+) -> RecordedConflicts:
     """Books the drafts of a push.
 
     Args:
@@ -63,7 +63,7 @@ def book(
         named: the conflicts that mutations of this push are about to settle, as they stand after it.
         rows: the rows as they stand after the push.
     """
-    return _Book(project_id, replica_id, known, named, rows).of(settled)
+    return _Recording(project_id, replica_id, known, named, rows).of(settled)
 
 
 def opened_by(project_id: str, replica_id: str, settled: Iterable[Settled]) -> list[str]:
@@ -72,7 +72,7 @@ def opened_by(project_id: str, replica_id: str, settled: Iterable[Settled]) -> l
     return [conflict_id(project_id, replica_id, mutation.number, mutation.at) for mutation in drafts]
 
 
-class _Book:
+class _Recording:
     def __init__(
         self, project_id: str, replica_id: str, known: Iterable[Record], named: Mapping[str, Record], rows: Mapping[Key, Row]
     ) -> None:
@@ -86,7 +86,7 @@ class _Book:
         self._written: dict[str, Record] = {}
         self._log: dict[int, tuple[str, int]] = {}
 
-    def of(self, settled: Sequence[Settled]) -> Booked:
+    def of(self, settled: Sequence[Settled]) -> RecordedConflicts:
         """All changes of the push, act by act."""
         done: list[Settled] = []
         for _, group in groupby(settled, key=lambda one: one.change.mutation.txn):
@@ -101,7 +101,7 @@ class _Book:
             self._written[mutation.id] = self._named[mutation.id]
         elif one.draft is not None:
             return self._clashing(one, one.draft, act_id)
-        elif one.outcome != "accepted" and one.change.entity is not None and one.change.unfit is None:
+        elif one.outcome != "accepted" and one.change.entity is not None and one.change.invalid_reason is None:
             self._follow(one)
         return one
 
@@ -110,7 +110,7 @@ class _Book:
         new_id = conflict_id(self._project_id, self._replica_id, draft.mutation.number, draft.mutation.at)
         there = self._there.get(new_id)
         if there is not None and there.row["resolved_at"] is not None:
-            # A change that was told once before, to a server that was set back since, and somebody has settled what came of it.
+            # It was logged before, on a server that was set back since, and somebody has settled what came of it.
             return one._replace(outcome="lost", draft=None)
         earlier = self._by_row.get(key)
         if earlier is None:
@@ -148,7 +148,7 @@ class _Book:
         self._written[after.row["id"]] = after
         self._log[one.change.mutation.number] = (after.row["id"], after.version)
 
-    def _without_unseen(self, settled: Sequence[Settled]) -> Booked:
+    def _without_unseen(self, settled: Sequence[Settled]) -> RecordedConflicts:
         """A conflict that this push opened and settled again is nobody's business: what clashed is lost to what followed."""
         unseen = {
             row_id
@@ -156,7 +156,7 @@ class _Book:
             if after.row["resolved_at"] is not None and row_id not in self._there and row_id not in self._named
         }
         if not unseen:
-            return Booked(list(settled), self._written, self._log)
+            return RecordedConflicts(list(settled), self._written, self._log)
         done = [
             one._replace(outcome="lost", draft=None)
             if one.draft and self._log[one.change.mutation.number][0] in unseen
@@ -164,7 +164,9 @@ class _Book:
             for one in settled
         ]
         written = {row_id: after for row_id, after in self._written.items() if row_id not in unseen}
-        return Booked(done, written, {number: entry for number, entry in self._log.items() if entry[0] not in unseen})
+        return RecordedConflicts(
+            done, written, {number: entry for number, entry in self._log.items() if entry[0] not in unseen}
+        )
 
     def _act_id(self, act: Sequence[Settled]) -> str:
         """An act that joins an open conflict takes that one's, so that all of it is settled together."""

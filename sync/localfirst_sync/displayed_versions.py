@@ -10,7 +10,7 @@ merged      all of it: what another had set alike was so already. Of two times o
             deletions the first, of two spellings of a name the one that is there. A creation of what is there fills in
             the rest, one of what was deleted makes all of it anew. A change of such a time that knew the one which is
             there says when it was: it stands.
-lost        nothing. What did not clash of it is told by a line of its own, merged, at the same version.
+lost        nothing. What did not clash of it has a line of its own, merged, at the same version.
 ==========  ==========================================================================================================
 """
 
@@ -89,7 +89,7 @@ def _value_after(entity: Entity, name: str, change: dict[str, Any], there: Any, 
         value = merge(change.get("old"), new, there, [], overwrite=True)
         return None if value is ABSENT else value
     if change.get("old") is None and _names_the_same(entity, name, there, new):
-        return there  # (what has an old spelling is told by a recovery, which says how the name is spelled now)
+        return there  # (what has an old spelling is logged by a recovery, which says how the name is spelled now)
     if outcome != "merged" or there is None or change.get("old") == there:
         return new
     if entity.by_name[name].role is Role.EARLIEST:

@@ -1,10 +1,10 @@
-"""What a replica knows, told once more as changes: so that another replica can take it in by the engine's own rules.
+"""What a replica knows, replayed as changes: so that another replica can take it in by the engine's own rules.
 
 Pure, and about one row at a time. The row's history gives the changes, each with its author and time; what the history does not
-tell (it is kept for a while, and begins with a first fill) is told by one change before them, and what they do not explain by
+tell (it is kept for a while, and begins with a first fill) is given by one change before them, and what they do not explain by
 one behind them. So the changes always end in the row as it is, at its version.
 
-What was lost to somebody else's change is not told: it stands in its conflict, and is nobody's value of the row.
+What was lost to somebody else's change is not replayed: it stands in its conflict, and is nobody's value of the row.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from localfirst_schema.change_fields import fields_of
 from localfirst_schema.entities import CONFIGURATION, Entity
 from localfirst_schema.wire import Fields, Mutation, Row, decode_fields, encode_json
 from localfirst_sync.decision import decide, rebase
-from localfirst_sync.pasts import changes, creation, is_same, says_the_same, undone
+from localfirst_sync.divergence import changes, creation, is_same, says_the_same, undone
 from localfirst_sync.ports import Line
 
 BEFORE_ALL, AFTER_ALL = -1, 1 << 62
 """Places of what no line of the history tells."""
 
 
-class Told(NamedTuple):
+class HistoryLine(NamedTuple):
     """A line of the history.
 
     Attributes:
@@ -46,36 +46,36 @@ class Change(NamedTuple):
     is_added: bool = False
 
 
-def retold(entity: Entity, row: Row, history: Sequence[Told], start: Row | None = None) -> list[Change]:
+def replayed_changes(entity: Entity, row: Row, history: Sequence[HistoryLine], start: Row | None = None) -> list[Change]:
     """The changes that come to this row.
 
     Args:
-        history: all that is told of the row, in any order.
+        history: all lines of the row, in any order.
         start: how the row begins in every project; None for one that somebody creates.
     """
     row = row | {name: bool(row[name]) for name in entity.boolean_columns}
-    told = _in_order(entity, history)
-    before = undone(entity, row, [one.line for one in told])
+    lines = _in_order(entity, history)
+    before = undone(entity, row, [one.line for one in lines])
     if start is not None:
         first = changes(entity, start, before)
-    elif told and _creates(entity, decode_fields(told[0].line.fields)):
+    elif lines and _creates(entity, decode_fields(lines[0].line.fields)):
         first = {}
     else:
         if any(before[name] is None for name in _key(entity)):
-            before, told = row, []  # what they say cannot be followed back to a beginning
+            before, lines = row, []  # what they say cannot be followed back to a beginning
         first = creation(entity, before)
     begin = [_added(BEFORE_ALL, row["created_by"], row["created_at"], first)] if first else []
-    found = [*begin, *(_of_line(one) for one in told)]
+    found = [*begin, *(_of_line(one) for one in lines)]
     if not found:
         return []
-    shown = carried_out(entity, [one.mutation for one in _numbered(entity, row, found)], start)
-    assert shown is not None, "the first of them creates the row"
-    if not is_same(entity, shown, row, but_for_audit=True):
-        found.append(_added(AFTER_ALL, row["updated_by"], row["updated_at"], changes(entity, shown, row)))
+    displayed = carried_out(entity, [one.mutation for one in _numbered(entity, row, found)], start)
+    assert displayed is not None, "the first of them creates the row"
+    if not is_same(entity, displayed, row, but_for_audit=True):
+        found.append(_added(AFTER_ALL, row["updated_by"], row["updated_at"], changes(entity, displayed, row)))
     return _numbered(entity, row, found)
 
 
-def _in_order(entity: Entity, history: Sequence[Told]) -> list[Told]:
+def _in_order(entity: Entity, history: Sequence[HistoryLine]) -> list[HistoryLine]:
     """The lines as they made the row: what the server has by version, then what waits; each change once, none that was lost."""
     kept = [one for one in history if one.line.outcome != "lost"]
     if entity is CONFIGURATION:
@@ -84,7 +84,7 @@ def _in_order(entity: Entity, history: Sequence[Told]) -> list[Told]:
     places = sorted(one.place for one in settled)
     by_version = sorted(settled, key=lambda one: (one.line.version, one.place))
     ordered = [one._replace(place=place) for one, place in zip(by_version, places, strict=True)]
-    # Of a change that waits for its verdict alone, a pull may have told the server's line.
+    # Of a change that waits for its verdict alone, a pull may have brought the server's line.
     waiting = sorted((one for one in kept if one.act is not None), key=lambda one: one.place)
     return ordered + [one for one in waiting if not any(_is_twin(one.line, other.line) for other in ordered)]
 
@@ -103,9 +103,9 @@ def _key(entity: Entity) -> frozenset[str]:
     return entity.immutable or frozenset({entity.sent_columns[0]})
 
 
-def _of_line(told: Told) -> Change:
-    line = told.line
-    return Change(told.place, told.act, Mutation(0, 0, "", "", 0, 0, line.by, line.at, line.fields))
+def _of_line(lines: HistoryLine) -> Change:
+    line = lines.line
+    return Change(lines.place, lines.act, Mutation(0, 0, "", "", 0, 0, line.by, line.at, line.fields))
 
 
 def _added(place: int, by: str | None, at: str, fields: Fields) -> Change:
