@@ -31,6 +31,20 @@ _LINES = """
 _FIRST_AWAITED = """
     SELECT min(h.version) FROM awaited JOIN history AS h USING (history_id) WHERE h.entity_id = ? AND h.entity = ?
 """
+# What a blind change that waits makes of the row was never displayed: the change before it may not have come here yet. Once
+# somebody here has gone on from its version, that was displayed.
+_BLIND = """
+    SELECT EXISTS (
+        SELECT 1 FROM history AS h JOIN outbox AS o USING (history_id)
+        WHERE h.entity_id = ?1 AND h.entity = ?2 AND h.version = ?3 AND o.echoed <> 1 AND instr(h.fields, '"blind":true')
+    ) AND NOT EXISTS (
+        SELECT 1 FROM history AS h LEFT JOIN outbox AS o USING (history_id)
+        WHERE h.entity_id = ?1 AND h.entity = ?2 AND (
+            (h.version = ?3 AND (o.history_id IS NULL OR o.echoed = 1))
+            OR (o.base_version = ?3 AND NOT instr(h.fields, '"blind":true'))
+        )
+    )
+"""
 _IS_LOGGED = "SELECT EXISTS (SELECT 1 FROM history WHERE entity_id = ? AND entity = ?)"
 _REVERTIBLE = ("title", "status", "parent_id", "branch_name", "commit_hash", "pr_number", "metadata")
 
@@ -152,8 +166,8 @@ def revert(session: Writer, arguments: RevertWorkItem) -> dict[str, Any]:
         check_not_deleted(WORK_ITEM, row, {})
         if _is_unknown(session, row["id"], arguments.to_version):
             raise InvalidStateError(
-                f"what version {arguments.to_version} was is not known here yet: the server has taken changes of this item, and"
-                " what else it has is still to come; call sync_now and try again.",
+                f"what version {arguments.to_version} was is not known here yet: others may have changed this item before it,"
+                " and that is still to come; call sync_now and try again.",
                 entity=WORK_ITEM.name,
                 id=row["id"],
             )
@@ -167,7 +181,9 @@ def revert(session: Writer, arguments: RevertWorkItem) -> dict[str, Any]:
 def _is_unknown(session: Reader, item_id: str, version: int) -> bool:
     """Whether changes of others may lie before this version that have not come yet."""
     first: int | None = session.replica.execute(_FIRST_AWAITED, (item_id, WORK_ITEM.name)).get
-    return first is not None and version >= first
+    if first is not None and version >= first:
+        return True
+    return bool(session.replica.execute(_BLIND, (item_id, WORK_ITEM.name, version)).get)
 
 
 def _content_at(session: Reader, row: Row, version: int) -> Content:

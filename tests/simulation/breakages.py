@@ -16,7 +16,7 @@ from localfirst_sync import batch, conflict_recording, decision, divergence, rec
 from localfirst_sync.batch import Batch
 from localfirst_sync.conflict import Draft, record
 from localfirst_sync.ports import Cursor, Push, Pushed, Restored
-from localfirst_sync.postgres import log, pull, restore, transaction
+from localfirst_sync.postgres import held, log, pull, restore, transaction
 from localfirst_sync.receipts import Known, _decode
 
 from localfirst.operations import changing, history, undo, work_item_queries
@@ -367,6 +367,9 @@ BREAKAGES: tuple[Breakage, ...] = (
     ), 23),
     Breakage("the cursor moves to a head that was asked for later", _instead(round, "_pull", _pulls_to_a_later_head), 19),
     Breakage("a row that somebody holds stops all that waits behind it", _instead(ReplicaStore, "postpone", lambda *_: 0)),
+    Breakage("what is below an item that a creation moves is not looked at",
+        _instead(held, "_moves", lambda change: "parent_id" in change.fields and change.mutation.base_version > 0),
+        case="what is below a creation of what is there is held"),
     Breakage("what must follow a held act goes before it", _instead(postponing, "postponed", lambda _, held: sorted(held)), 2),
     # The decision
     Breakage("the last writer wins", _instead(decision, "_applied", _overwrites)),
@@ -415,6 +418,9 @@ BREAKAGES: tuple[Breakage, ...] = (
         case="both set a field alike and go back"),
     Breakage("an item goes back to a version before what lies before that has come",
         _instead(history, "_is_unknown", lambda *_: False), 348),
+    Breakage("an item goes back to what nobody was displayed of a blind change",
+        _instead(history, "_BLIND", "SELECT ?1 IS NULL AND ?2 IS NULL AND ?3 IS NULL"),
+        case="a version that a waiting blind change names was displayed to nobody"),
     Breakage("of a row that is nowhere no history is logged", _instead(history, "_row_or_nothing", changing.require),
         case="a blind change of what is nowhere can be read"),
     Breakage("of a blind change the newest alone is kept", _instead(conflict_recording, "joined", _newest_alone),

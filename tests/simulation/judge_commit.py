@@ -106,13 +106,17 @@ class CommitJudge:
         withdrawn: set[int] = set()
         for place, entry in pushed:
             decided = self.decided[entry.number or 0]
-            is_logged = place + 1 < len(new) and new[place + 1].entity == CONFLICT and new[place + 1].number is None
+            is_logged = _is_logged(new, place)
             if decided.settled.draft is not None and not is_logged:
                 later = [e for p, e in pushed if p > place and (e.entity, e.entity_id) == (entry.entity, entry.entity_id)]
+                # What was logged before has settled what clashed until then: from there on another conflict would begin.
+                logged = max(
+                    (p for p, e in pushed if p < place and e.entity_id == entry.entity_id and _is_logged(new, p)), default=-1
+                )
                 drafts = [
                     self.decided[e.number or 0].settled.draft
                     for p, e in pushed
-                    if p <= place and e.entity_id == entry.entity_id
+                    if logged < p <= place and e.entity_id == entry.entity_id
                 ]
                 may_be = _is_taken_back(decided.settled.draft, later) or _comes_to_nothing(drafts) or _is_settled(entry, before)
                 hold(may_be, "a conflict is not in the log", entry)
@@ -266,6 +270,11 @@ class CommitJudge:
             hold(kept == after, "a change touched what it does not name", *about, _unlike(kept, after))
 
 
+def _is_logged(new: list[Entry], place: int) -> bool:
+    """Whether the change at this place of the log opened a conflict, joined one, or settled one by what it came to."""
+    return place + 1 < len(new) and new[place + 1].entity == CONFLICT and new[place + 1].number is None
+
+
 def _is_taken_back(draft: Draft, later: list[Entry]) -> bool:
     """Whether later changes of the same row touch all that clashed."""
     touched = {name for one in later for name in parsed(one.fields)}
@@ -311,6 +320,8 @@ def _stands(conflict: Row, path: Path, old: Any, new: Any, mutation: Mutation) -
         # In a conflict that was joined, what came and went again was never there.
         there = at(parsed(conflict["base"]), path) is not ABSENT or is_joined
         return there and mine is ABSENT
+    if is_joined and mine is ABSENT and isinstance(new, dict):
+        mine = {}  # all that was changed in the object was taken back
     if is_joined and all(isinstance(side, dict) for side in (old, new, mine)):
         # The row has no object here any more, so that all of the object clashes, of which the change names only some keys; the
         # others are there from the changes that it joined. Carried out once more, it must change nothing.

@@ -6,7 +6,7 @@ from collections.abc import Set
 from itertools import groupby
 
 from localfirst_schema.entities import ENTITY, WORK_ITEM
-from localfirst_schema.wire import Fields, decode_fields
+from localfirst_schema.wire import Fields, Mutation, decode_fields
 from localfirst_sync.postponement import footprint, postponed
 from localfirst_sync.structure import Key
 
@@ -36,15 +36,14 @@ def judge_passing(machine: Machine, server: Server) -> None:
     prints, needing = [], set()
     for place, act in enumerate(acts):
         changes = [
-            (one.entity, one.id, decode_fields(one.fields), find(machine.connection, ENTITY[one.entity], one.id))
+            (one, decode_fields(one.fields), find(machine.connection, ENTITY[one.entity], one.id))
             for one in act
             if one.entity in ENTITY
         ]
-        prints.append(footprint(changes, paths))
+        prints.append(footprint([(one.entity, one.id, fields, row) for one, fields, row in changes], paths))
         if any((one.entity, one.id) in held for one in act) or any(
-            _refers_to(name, fields, going)
-            or (name == WORK_ITEM.name and "parent_id" in fields and _is_above_held(row_id, tables, held))
-            for name, row_id, fields, _ in changes
+            _refers_to(one.entity, fields, going) or (_may_move(one, fields) and _is_above_held(one.id, tables, held))
+            for one, fields, _ in changes
         ):
             needing.add(place)
     waiting = set(postponed(prints, needing))
@@ -56,6 +55,10 @@ def _is_of_another_past(machine: Machine, tables: Tables) -> bool:
     standing = machine.connection.execute("SELECT cursor_seq, cursor_tag, pushed_seq, pushed_tag FROM replica").fetchall()[0]
     log = {(entry.seq, entry.tag) for entry in tables.history}
     return any(seq and (seq, tag) not in log for seq, tag in (standing[:2], standing[2:]))
+
+
+def _may_move(change: Mutation, fields: Fields) -> bool:
+    return change.entity == WORK_ITEM.name and ("parent_id" in fields or change.base_version == 0)
 
 
 def _refers_to(name: str, fields: Fields, going: Set[Key]) -> bool:

@@ -108,7 +108,8 @@ def _waits(act: Act, held: Held) -> bool:
 
 
 def _moves(change: Change) -> bool:
-    return change.entity is WORK_ITEM and "parent_id" in change.fields and change.mutation.base_version > 0
+    """A creation too: of an item that is there already, by another or as a tombstone, it may put it elsewhere."""
+    return change.entity is WORK_ITEM and ("parent_id" in change.fields or change.mutation.base_version == 0)
 
 
 def _references(change: Change) -> Iterator[Key]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from simulation.cases import set_back, settling, versions
+from simulation.cases import held, set_back, settling, versions
 from simulation.stage import Script
 
-_MODULES: tuple[ModuleType, ...] = (settling, versions, set_back)
+_MODULES: tuple[ModuleType, ...] = (settling, versions, set_back, held)
 
 CASES: dict[str, Script] = {
     name.replace("_", " "): script

@@ -260,3 +260,28 @@ def a_deletion_that_clashes_keeps_what_came_with_it(stage: Stage) -> None:
     stage.sync(1, 0)
     mine = stage.conflict()["mine"]
     hold(mine["branch_name"] is None and mine["deleted_at"] is not None, "a value is nowhere", mine)
+
+
+def a_branch_takes_back_what_it_did_in_an_object_that_is_gone(stage: Stage) -> None:
+    """An object in the metadata is removed; another adds a key to it, which clashes, and takes that back: nothing is left."""
+    item = _shared(stage, metadata={"plan": {"step": 1}})
+    stage.update(1, item, metadata={"plan": None})
+    stage.update(0, item, metadata={"plan": {"z": 1}})
+    stage.sync(1)
+    stage.sync(0, killed_at="after acknowledge")
+    stage.do(0, "undo")
+    stage.sync(0)
+    hold(stage.conflict()["resolution"] == "theirs", "a conflict about nothing is open", stage.conflict())
+
+
+def a_branch_takes_back_what_clashed_twice(stage: Stage) -> None:
+    """What clashed is taken back, done again and taken back in one push: the conflict is settled by the first of these."""
+    item = _shared(stage)
+    stage.update(1, item, metadata={"priority": "medium"})
+    stage.update(0, item, metadata={"priority": "high"})
+    stage.sync(1)
+    stage.sync(0, killed_at="after acknowledge")
+    for _ in range(3):
+        stage.do(0, "undo")
+    stage.sync(0)
+    hold(stage.conflict()["resolution"] == "theirs", "a conflict about nothing is open", stage.conflict())

@@ -89,3 +89,18 @@ def a_waiting_change_comes_back_before_its_answer(stage: Stage) -> None:
     stage.hold(item)
     stage.sync(0)
     stage.let_go()
+
+
+def a_version_that_a_waiting_blind_change_names_was_displayed_to_nobody(stage: Stage) -> None:
+    """Blind changes wait, and their item comes: their versions are gone back to only where they were displayed."""
+    item = stage.item(0)
+    stage.update(0, item, status="blocked")
+    stage.update(1, item, version=2, title="blind")
+    stage.update(1, item, version=3, title="blind again")
+    stage.sync(0)
+    stage.hold(item)
+    stage.sync(1)
+    stage.update(1, item, branch_name="main")
+    stage.refuses(1, "revert_work_item", id=item, version=stage.displayed(1, item)["version"], to_version=3)
+    stage.revert(1, item, 4)
+    stage.let_go()
