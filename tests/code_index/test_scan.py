@@ -334,6 +334,43 @@ def test_the_tree_is_walked_where_git_is_missing(repository: Path, monkeypatch: 
     assert paths(scan(repository)) == [".gitignore", "a.py"]
 
 
+def test_the_file_that_leads_a_work_tree_or_a_submodule_to_its_repository_is_no_part_of_the_walked_tree(
+    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    library, linked = tmp_path / "library", tmp_path / "linked"
+    library.mkdir()
+    git(library, "init", "-q")
+    put(library, "lib.py")
+    git(library, "add", "-A")
+    git(library, "commit", "-qm", "1")
+    git(repository, "submodule", "--quiet", "add", str(library), "third/library")
+    git(repository, "commit", "-qm", "1")
+    git(repository, "worktree", "add", "-q", "-b", "feature", str(linked))
+    assert (linked / ".git").is_file()
+    assert (repository / "third/library/.git").is_file()
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert paths(scan(linked)) == [".gitmodules"]
+    assert paths(scan(repository)) == [".gitmodules", "third/library/lib.py"]
+
+
+def test_what_the_repository_alone_excludes_is_left_out_where_git_is_missing(
+    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(repository, "a.py")
+    git(repository, "add", "-A")
+    git(repository, "commit", "-qm", "1")
+    git(repository, "worktree", "add", "-q", "-b", "feature", str(tmp_path / "linked"))
+    put(repository, ".git/info/exclude", "/private/\n*.note\n")
+    monkeypatch.setenv("PATH", "/nowhere")
+    for place in (repository, tmp_path / "linked"):
+        put(place, "private/plan.md")
+        put(place, "deep/private/plan.md")
+        put(place, "b.note")
+        put(place, "deep/.gitignore", "!b.note\n")
+        put(place, "deep/b.note")
+        assert paths(scan(place)) == ["a.py", "deep/.gitignore", "deep/b.note", "deep/private/plan.md"]
+
+
 def test_a_git_that_gives_up_halfway_leaves_nothing_twice(
     repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from localfirst.checkout import CheckoutFile
 from localfirst.code_index.scan.pattern import Rule, rule_of_line
+from localfirst.git.place import repository_at
 
 LOCALFIRST_IGNORE = ".localfirstignore"
 """Leaves files out of the index alone; for tracked files too."""
@@ -78,14 +79,26 @@ def _patterns_of(root: Path, place: str) -> Patterns | None:
         return None
 
 
+def excluded_by(top: Path) -> Patterns | None:
+    """What the repository with this work tree leaves out without a file in the tree (`info/exclude`); None without one."""
+    if (repository := repository_at(top)) is None:
+        return None
+    try:
+        return Patterns(repository.file("info/exclude").read(LIMIT_BYTES))
+    except OSError:
+        return None
+
+
 class IgnoreFiles:
     """What the ignore files of one tree say, read as their directories are asked for.
 
-    `root` is the tree's, `names` the files that count, the stronger last. Paths are relative to the root.
+    `root` is the tree's, `names` the files that count, the stronger last; `weakest` decides where none of them says anything.
+    Paths are relative to the root.
     """
 
-    def __init__(self, root: Path, names: Sequence[str]) -> None:
+    def __init__(self, root: Path, names: Sequence[str], weakest: Patterns | None = None) -> None:
         self._place = root
+        self._weakest = () if weakest is None else ((0, weakest),)
         self._root = os.fspath(root)
         self._names = tuple(reversed(names))
         # For each directory: None if it is ignored, else its own and its parents' patterns, deepest first, with their
@@ -106,7 +119,7 @@ class IgnoreFiles:
     def _patterns(self, directory: str) -> tuple[tuple[int, Patterns], ...] | None:
         if directory in self._directories:
             return self._directories[directory]
-        above: tuple[tuple[int, Patterns], ...] = ()
+        above: tuple[tuple[int, Patterns], ...] = self._weakest
         if directory:
             found = self._patterns(directory[: max(directory.rfind("/"), 0)])
             above = found or ()

@@ -1,7 +1,8 @@
 """The files of a tree that git does not list: a walk of our own with nested .gitignore.
 
-Left out beside what the ignore files name: what version control keeps for itself, directories that programs fill (node_modules,
-virtual environments, caches), each reported. Links to directories are listed as links, never entered. A repository inside
+Left out beside what the ignore files and the repository's own list of exclusions name: what version control keeps for itself
+(of a linked work tree and a submodule `.git` is a file), directories that programs fill (node_modules, virtual environments,
+caches), each reported. Links to directories are listed as links, never entered. A repository inside
 is reported apart, for its own git to list.
 """
 
@@ -11,7 +12,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from localfirst.code_index.scan.ignore import IgnoreFiles
+from localfirst.code_index.scan.ignore import IgnoreFiles, excluded_by
 from localfirst.code_index.scan.rules import FILLED_DIRECTORIES, STORE_DIRECTORIES
 from localfirst.code_index.skipped import Skipped, SkipRule
 
@@ -25,7 +26,7 @@ def walk(root: Path, look: Callable[[], None] = lambda: None) -> tuple[list[str]
     `look` is called for each directory, and may raise. `root` may be a repository itself, one that its own git did not list; it
     is walked all the same.
     """
-    ignored = IgnoreFiles(root, (".gitignore",))
+    ignored = IgnoreFiles(root, (".gitignore",), excluded_by(root))
     paths: list[str] = []
     repositories: list[str] = []
     skipped: list[Skipped] = []
@@ -53,10 +54,12 @@ def walk(root: Path, look: Callable[[], None] = lambda: None) -> tuple[list[str]
         prefix = directory + "/" if directory else ""
         for entry in entries:
             path = prefix + entry.name
+            if entry.name in STORE_DIRECTORIES:
+                continue
             if not entry.is_dir(follow_symlinks=False):
                 if not ignored.ignores_file(path):
                     paths.append(path)
-            elif entry.name in STORE_DIRECTORIES or ignored.ignores_directory(path):
+            elif ignored.ignores_directory(path):
                 continue
             elif entry.name in FILLED_DIRECTORIES:
                 skipped.append(Skipped(path, SkipRule.FILLED, entry.name))
