@@ -50,20 +50,19 @@ def queue_changes(laptop: Laptop) -> None:
 
 
 def start_sync(laptop: Laptop, url: str, batch: int) -> subprocess.Popen[str]:
+    """Starts a sync. Whoever leaves its `with` block has waited for its end, and closed its pipe."""
     command = [sys.executable, "-c", SYNC, str(laptop.replica), url, str(batch)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=laptop.environment)
 
 
 def sync_and_kill(laptop: Laptop, url: str, after_s: float, batch: int = 40) -> str:
     """Starts a sync, kills it `after_s` after it began, and returns what it had said."""
-    process = start_sync(laptop, url, batch)
-    assert process.stdout is not None
-    said = process.stdout.readline()
-    time.sleep(after_s)
-    process.send_signal(signal.SIGKILL)
-    said += process.stdout.read()
-    process.wait()
-    return said
+    with start_sync(laptop, url, batch) as process:
+        assert process.stdout is not None
+        said = process.stdout.readline()
+        time.sleep(after_s)
+        process.send_signal(signal.SIGKILL)
+        return said + process.stdout.read()
 
 
 def sync_whole(laptop: Laptop) -> None:

@@ -56,21 +56,21 @@ def test_a_bootstrap_that_is_killed_again_and_again(seed: int, new_laptop: NewLa
     laptop = new_laptop("a")
     laptop.replica.parent.mkdir(parents=True)
     open_replica(laptop.replica, "team/board").close()
-    start_sync(laptop, database_url, 100).wait()  # starts the project
+    with start_sync(laptop, database_url, 100):
+        pass  # it starts the project
     fill(database_url)
     other = new_laptop("b")
     other.replica.parent.mkdir(parents=True)
     open_replica(other.replica, "team/board").close()
     kills, reached = 0, 0
     while not one(other, "SELECT cursor_seq FROM replica") and kills < 40:
-        process = start_sync(other, database_url, 100)
-        assert process.stdout is not None
-        process.stdout.readline()
-        goal = reached + chance.randrange(1, 3000)
-        while process.poll() is None and staged(other.replica) < goal and not one(other, "SELECT cursor_seq FROM replica"):
-            time.sleep(0.001)
-        process.kill()
-        process.wait()
+        with start_sync(other, database_url, 100) as process:
+            assert process.stdout is not None
+            process.stdout.readline()
+            goal = reached + chance.randrange(1, 3000)
+            while process.poll() is None and staged(other.replica) < goal and not one(other, "SELECT cursor_seq FROM replica"):
+                time.sleep(0.001)
+            process.kill()
         kills += 1
         now = staged(other.replica)
         if one(other, "SELECT cursor_seq FROM replica"):

@@ -87,12 +87,12 @@ def test_the_server_is_killed_again_and_again(seed: int, new_laptop: NewLaptop, 
         laptop = new_laptop("a", url)
         queue_changes(laptop)
         for _ in range(3):
-            process = start_sync(laptop, url, batch=40)
-            assert process.stdout is not None
-            process.stdout.readline()
-            time.sleep(rnd.uniform(0, 0.1))
-            kill_a_backend(url)
-            process.wait(timeout=30)
+            with start_sync(laptop, url, batch=40) as process:
+                assert process.stdout is not None
+                process.stdout.readline()
+                time.sleep(rnd.uniform(0, 0.1))
+                kill_a_backend(url)
+                process.wait(timeout=30)
         until_it_answers(url)
         sync_whole(laptop)
         assert waiting(laptop) == 0

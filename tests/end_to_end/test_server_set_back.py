@@ -40,12 +40,12 @@ def test_a_server_that_lost_acknowledged_commits_gets_them_again(
         a, b = new_laptop("a", url), new_laptop("b", url)
         queue_changes(a)
         for _ in range(3):
-            process = start_sync(a, url, batch=40)
-            assert process.stdout is not None
-            process.stdout.readline()
-            time.sleep(rnd.uniform(0.02, 0.2))
-            kill_a_backend(url)
-            process.communicate(timeout=30)
+            with start_sync(a, url, batch=40) as process:
+                assert process.stdout is not None
+                process.stdout.readline()
+                time.sleep(rnd.uniform(0.02, 0.2))
+                kill_a_backend(url)
+                process.communicate(timeout=30)
             until_it_answers(url)
         for laptop in (a, b, a):
             sync_whole(laptop)
