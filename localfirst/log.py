@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 
 import platformdirs
@@ -49,6 +51,31 @@ def log_to_file() -> None:
     logger.propagate = False
     if (words := wrong_level()) is not None:
         logger.warning("%s", words)
+
+
+def log_to_stderr() -> None:
+    """Sends the log to standard error, a line of JSON each, for a program that a service manager runs."""
+    logger = logging.getLogger("localfirst")
+    logger.setLevel(_level())
+    handler = logging.StreamHandler()
+    handler.setFormatter(_AsJson())
+    logger.addHandler(handler)
+    logger.propagate = False
+
+
+class _AsJson(WithoutSecrets):
+    """A record as one line: when, how grave, where, what, and the fields that were given with it (``extra={"fields": …}``)."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The record as text."""
+        line = {
+            "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": super().format(record),
+            **getattr(record, "fields", {}),
+        }
+        return json.dumps(line, ensure_ascii=False, default=str)
 
 
 def wrong_level() -> str | None:

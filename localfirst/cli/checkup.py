@@ -50,7 +50,7 @@ def findings() -> Iterator[Finding]:
     yield from replica
     if loaded.replica.exists() and all(finding.level != "broken" for finding in replica):
         yield from _session(loaded)
-    elif loaded.database_url is not None:
+    elif loaded.has_server:
         yield Finding("server", "warning", "not asked, since there is no replica to ask for")
     yield from stray_replicas.findings(loaded)
     yield Finding("log", "ok", str(log_path()))
@@ -59,7 +59,7 @@ def findings() -> Iterator[Finding]:
 def _settings(loaded: Settings) -> Iterator[Finding]:
     if loaded.project is not None:
         yield Finding("project", "ok", f"{loaded.project} in {loaded.root}")
-    elif loaded.database_url is not None:
+    elif loaded.has_server:
         words = (
             f"{loaded.root} has no name, so nothing is sent to the server; run `localfirst init --project NAME`, or set"
             " LOCALFIRST_PROJECT to the name that all who work on it share"

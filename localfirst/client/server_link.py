@@ -3,7 +3,7 @@
 Whether the server is there says the loop, and nobody else; what a read sees of it goes to the loop. How long anything is waited
 for follows the round trip that was measured, and what moves is waited for and kept: see `localfirst_sync.pulse`.
 
-Everything of PostgreSQL is imported in the loop's thread, after start-up: loading the driver takes longer than everything
+Everything of the server is imported in the loop's thread, after start-up: loading the driver takes longer than everything
 else. A link never raises: a server that is away shows as None, False, or words in `last_error`.
 """
 
@@ -20,13 +20,13 @@ from localfirst_sync.supervised import Supervised
 
 from localfirst.client.binding import note_name
 from localfirst.client.circuit import Circuit
+from localfirst.client.way import Probe, describe_server, open_probe, open_remote
 from localfirst.settings import Settings
 from localfirst.settings.untrusted import check_name
 
 if TYPE_CHECKING:
     from localfirst_sync.loop import SyncLoop
     from localfirst_sync.ports import Identity, Progress, RemoteStore
-    from localfirst_sync.postgres.probe import HeadProbe
     from localfirst_sync.round import RoundResult
 
     from localfirst.replica.local_store import ReplicaStore
@@ -85,9 +85,8 @@ class ServerLink:
         open_store: Callable[[], ReplicaStore] | None = None,
     ) -> None:
         """For the replica of the settings; one in memory is opened by `open_store`."""
-        assert settings.database_url is not None
+        assert settings.has_server
         self._settings = settings
-        self._url: str = settings.database_url
         self._file = settings.replica if open_store is None else None
         self._open_store = open_store or self._open_file
         self._circuit = Circuit(settings.replica)
@@ -96,7 +95,7 @@ class ServerLink:
         self._pulse = Pulse()
         self._loop: SyncLoop | None = None
         self._store: ReplicaStore | None = None  # the loop's
-        self._probe: HeadProbe | None = None
+        self._probe: Probe | None = None
         self._made_at = time.monotonic()
         self._fresh_since: float | None = None
         self._ready = threading.Event()
@@ -164,11 +163,9 @@ class ServerLink:
 
     def _open_remote(self, identity: Identity) -> RemoteStore:
         """The server, which is to be the one that the loop's replica knows."""
-        from localfirst_sync.postgres.store import PostgresStore
-
         self._opened.set()
         assert self._store is not None
-        return PostgresStore(self._url, identity, self._store.known_server(self._take_name), self._pulse)
+        return open_remote(self._settings, identity, self._store.known_server(self._take_name), self._pulse)
 
     def _take_name(self, name: str) -> None:
         """The server calls the project so: from now on the name leads to the replica, for other directories as well."""
@@ -359,12 +356,10 @@ class ServerLink:
         done = loop.request(self._pulse.budget_s(ROUND_BUDGET_S, ROUND_TRIPS))
         return None if done is None else done.head
 
-    def _open_probe(self) -> HeadProbe:
-        from localfirst_sync.postgres.probe import HeadProbe
-
+    def _open_probe(self) -> Probe:
         store = self._open_store()
         try:
-            return HeadProbe(self._url, store.identity().project_id, self._pulse)
+            return open_probe(self._settings, store.identity().project_id, self._pulse)
         finally:
             store.close()
 
@@ -422,6 +417,4 @@ class ServerLink:
 
     def server(self) -> str:
         """Where the server is, without credentials."""
-        from localfirst_sync.postgres.address import describe_server
-
-        return describe_server(self._url)
+        return describe_server(self._settings)

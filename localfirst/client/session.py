@@ -119,7 +119,7 @@ class Session:
             self._place = Place(self.settings.replica)
             with sqlite_errors():
                 self._take_name(self.replica.execute("SELECT project_name FROM replica").get)
-            self.link = ServerLink(self.settings) if self.settings.database_url else None
+            self.link = ServerLink(self.settings) if self.settings.has_server else None
             self._freshness = Freshness(self.replica, self.link, self.settings.read_from)
             self._freshness.keeps_snapshot = self._is_reading
             self._is_open = True

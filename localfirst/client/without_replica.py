@@ -70,7 +70,7 @@ class SessionWithoutReplica(Generic[Whole]):
             taken.callback(self.replica.close)
             self._layers = Layers(settings, self.project_id)
             taken.callback(self._layers.close)
-            self.link = ServerLink(settings, open_store=self._memory.open_store) if settings.database_url else None
+            self.link = ServerLink(settings, open_store=self._memory.open_store) if settings.has_server else None
             self._freshness = Freshness(self.replica, self.link, "server")
             if self.link is not None:
                 taken.callback(self.link.stop, 0.0)

@@ -83,7 +83,7 @@ class _Source(NamedTuple):
 def _aside(settings: Settings, folder: Path) -> Settings:
     """Settings for a dry run: no server, and no new file where there is no replica yet."""
     replica = settings.replica if settings.replica.exists() else folder / "replica.sqlite3"
-    return settings._replace(database_url=None, replica=replica)
+    return settings._replace(database_url=None, server_url=None, replica=replica)
 
 
 def _open_and_migrate(source: _Source, settings: Settings, report: Report) -> None:

@@ -74,13 +74,13 @@ def archive_if_level(settings: Settings) -> int | None:
         return None  # it was taken away: its session writes it again, nothing is to be created in its place
     connection = connect(settings.replica)
     try:
-        if settings.database_url is not None and not _is_level(connection):
+        if settings.has_server and not _is_level(connection):
             return None
         with sqlite_errors():
             if not connection.execute(_ANY, (cutoff_of(AGE_DAYS),)).get:
                 return 0
         with act(connection, BY) as open_act:
-            if settings.database_url is not None and open_act.access != "write":
+            if settings.has_server and open_act.access != "write":
                 return None  # those who may write see to it
             archived = archive_older(open_act, AGE_DAYS)
     finally:

@@ -22,7 +22,8 @@ def sync_now(session: Reader, arguments: Nothing) -> dict[str, Any]:
     """Sends everything queued and pulls up to the server's head."""
     if session.link is None:
         raise UnavailableError(
-            "no server is configured; set LOCALFIRST_DATABASE_URL to synchronise with one.", cause="settings"
+            "no server is configured; set LOCALFIRST_SERVER_URL or LOCALFIRST_DATABASE_URL to synchronise with one.",
+            cause="settings",
         )
     done = session.link.sync(SYNC_TIMEOUT_S)
     if done is None:

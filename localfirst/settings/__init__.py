@@ -5,6 +5,7 @@
     file         a settings file, read with bounds
     trust        which files of checkouts the user has allowed, as they were
     place        where a replica stands
+    login        the tokens for daemons that the user keeps
     load         all of it together
     describe     what a file would set and what is in force, for people
 
@@ -12,8 +13,8 @@ A new setting gets its name and its origins in `origin`, its rule in `value`, an
 """
 
 from localfirst.settings.file import FILE_NAME
-from localfirst.settings.load import load, own_file
+from localfirst.settings.load import load, load_of_server, own_file
 from localfirst.settings.origin import KEYS
 from localfirst.settings.settings import Settings
 
-__all__ = ["FILE_NAME", "KEYS", "Settings", "load", "own_file"]
+__all__ = ["FILE_NAME", "KEYS", "Settings", "load", "load_of_server", "own_file"]

@@ -50,6 +50,17 @@ def load(place: Path | None = None, environment: Mapping[str, str] | None = None
     return resolve(read_sources(directory(place, environment), environment))
 
 
+def load_of_server(environment: Mapping[str, str] | None = None) -> Settings:
+    """The settings for whoever works at the server itself: what laptops have instead of a database is not looked at."""
+    environment = os.environ if environment is None else environment
+    sources = read_sources(directory(None, environment), environment)
+    said = {
+        origin: {name: value for name, value in values.items() if name not in ("server_url", "server_token")}
+        for origin, values in sources.said.items()
+    }
+    return resolve(sources._replace(said=said))
+
+
 def read_sources(place: Path, environment: Mapping[str, str]) -> Sources:
     """What every origin says for the directory `place`. Raises ValidationError for a file that makes no sense."""
     root = find_root(place)
@@ -76,7 +87,7 @@ def resolve(sources: Sources) -> Settings:
     found, ignored = chosen(sources.said)
     for name, said in found.items():
         check(name, said.value)
-    _check_one_server(found)
+    found = _with_one_server(found)
     untrusted = set(ignored)
 
     def value(name: str) -> str | None:
@@ -117,6 +128,8 @@ def resolve(sources: Sources) -> Settings:
         is_name_withheld=named.is_ignored and (project is None or (placing is not None and not placing.found.is_shared)),
         named_by_user=named.names.given is not None,
         placing=placing,
+        server_url=value("server_url"),
+        server_token=_server_token(found),
     )
 
 
@@ -141,15 +154,28 @@ def _names(repository: Repository | None, said: Said | None, projects: Projects,
     return _Named(Names(by_git=by_git), is_ignored=True)
 
 
-def _check_one_server(found: Mapping[str, Said]) -> None:
+def _with_one_server(found: Mapping[str, Said]) -> dict[str, Said]:
     """Of a database and a server the nearer origin's counts; both from one origin are a mistake that nobody can guess away."""
     database, server = found.get("database_url"), found.get("server_url")
-    if server is None:
-        return
-    if database is not None and database.origin is server.origin:
+    if database is None or server is None:
+        return dict(found)
+    if database.origin is server.origin:
         raise ValidationError("LOCALFIRST_SERVER_URL", "must not be set beside LOCALFIRST_DATABASE_URL: name one of them")
-    if database is None or list(Origin).index(server.origin) < list(Origin).index(database.origin):
-        raise ValidationError("LOCALFIRST_SERVER_URL", "is not supported by this version; set LOCALFIRST_DATABASE_URL")
+    is_database_nearer = list(Origin).index(database.origin) < list(Origin).index(server.origin)
+    farther = "server_url" if is_database_nearer else "database_url"
+    return {name: said for name, said in found.items() if name != farther}
+
+
+def _server_token(found: Mapping[str, Said]) -> str | None:
+    """The token for the server: what the environment or the user's configuration says, else what `localfirst login` keeps."""
+    url = found.get("server_url")
+    if url is None:
+        return None
+    if (said := found.get("server_token")) is not None:
+        return said.value
+    from localfirst.settings.login import kept_token  # only where there is such a server
+
+    return kept_token(url.value)
 
 
 def _embedding_token(found: Mapping[str, Said]) -> str | None:

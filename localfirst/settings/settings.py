@@ -9,7 +9,8 @@ from localfirst.settings.placing import Placing
 
 
 class Settings(NamedTuple):
-    """All settings of one project. `database_url` and `embedding_token` are secrets: never logged, displayed or stored.
+    """All settings of one project. `database_url`, `server_token` and `embedding_token` are secrets: never
+    logged, shown or stored. At most one of `database_url` and `server_url` is there.
 
     Attributes:
         untrusted: names of the settings in the checkout's file that were ignored, sorted.
@@ -36,7 +37,14 @@ class Settings(NamedTuple):
     is_name_withheld: bool = False
     named_by_user: bool = False
     placing: Placing | None = None
+    server_url: str | None = None
+    server_token: str | None = None
+
+    @property
+    def has_server(self) -> bool:
+        """Whether there is a server to reconcile with, whichever way it is reached."""
+        return self.database_url is not None or self.server_url is not None
 
     def __repr__(self) -> str:
         """Without the secret."""
-        return f"Settings(root={self.root}, project={self.project!r}, server={'yes' if self.database_url else 'no'})"
+        return f"Settings(root={self.root}, project={self.project!r}, server={'yes' if self.has_server else 'no'})"

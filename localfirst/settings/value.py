@@ -19,6 +19,16 @@ def check(name: str, value: str) -> None:
             check_text(field, value)
         case "client":
             check_author(field, value)
+        case "server_url":
+            from localfirst_sync.http.address import parse  # rarely needed
+
+            check_text(field, value)
+            parse(value)
+        case "server_token":
+            from localfirst_sync.token import parse as parse_token
+
+            if parse_token(value) is None:
+                raise ValidationError(field, "must be a token of the form lf_ID_SECRET, as `localfirst token create` shows it")
         case "read_from":
             if value not in ("server", "replica"):
                 raise ValidationError(field, "must be server or replica")

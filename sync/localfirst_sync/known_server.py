@@ -86,6 +86,16 @@ def recognise(known: Known | None, seen: Cursor, found: Found) -> Recognition:
     return "same" if is_same_cluster and found.is_later else "another"
 
 
+def remember(acquaintance: Acquaintance, known: Known | None, met: Known) -> None:
+    """This server was met. The addresses of one identity add up; those of another count no more."""
+    if known is not None and known.id == met.id:
+        met = met._replace(
+            system_identifier=met.system_identifier or known.system_identifier, addresses=met.addresses | known.addresses
+        )
+    if met != known:
+        acquaintance.remember(met)
+
+
 def another_server(address: str) -> UnavailableError:
     """The error for a server that was not recognised; `address` as it may be displayed."""
     return UnavailableError(

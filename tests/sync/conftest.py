@@ -8,7 +8,7 @@ import pytest
 from localfirst_schema.identifiers import project_id
 from localfirst_sync.postgres.connection import Connection, connect
 from localfirst_sync.postgres.migrate import ensure_project
-from sync_laptop import PROJECT_NAME
+from sync_laptop import PROJECT_NAME, Reached, Way
 from sync_sender import Sender
 
 
@@ -37,3 +37,16 @@ def ann(server: Connection, project: str) -> Sender:
 def bob(server: Connection, project: str) -> Sender:
     """Another replica's outbox."""
     return Sender(server, project, "bob")
+
+
+@pytest.fixture(params=["direct", "daemon"])
+def way(request: pytest.FixtureRequest) -> Way:
+    """By PostgreSQL's own address, and by a daemon: what is true of the one has to be of the other."""
+    return Way(request.param)
+
+
+@pytest.fixture
+def reached(way: Way, database_url: str, far_url: str, trip_s: float) -> Iterator[Reached]:
+    """That database, in both ways; the daemon stands at the laptop's end of the line."""
+    with way.to(far_url if trip_s else database_url, database_url) as found:
+        yield found

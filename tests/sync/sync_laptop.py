@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+from daemon import daemon, token
 from localfirst_schema.entities import ENTITIES, WORK_ITEM, Entity
 from localfirst_schema.identifiers import natural_id, new_id
+from localfirst_sync.http.store import HttpStore
+from localfirst_sync.known_server import Acquaintance
 from localfirst_sync.lock import ReplicaLock
 from localfirst_sync.loop import SyncLoop
+from localfirst_sync.ports import Identity, RemoteStore
 from localfirst_sync.postgres.store import PostgresStore
 from localfirst_sync.round import RoundResult, sync_round
 
@@ -24,15 +28,45 @@ from localfirst.replica.structure import derive_paths
 PROJECT_NAME = "example.org/team/project"
 
 
+class Reached(NamedTuple):
+    """How a server is reached: PostgreSQL by its own address, or a daemon by its address and a token."""
+
+    url: str
+    token: str | None = None
+
+    def opened(self, identity: Identity, known: Acquaintance | None = None) -> RemoteStore:
+        """The server as a store."""
+        if self.token is not None:
+            return HttpStore(self.url, self.token, identity, known)
+        return PostgresStore(self.url, identity, known)
+
+
+class Way(NamedTuple):
+    """``direct`` or ``daemon``."""
+
+    name: str
+
+    @contextmanager
+    def to(self, url: str, near_url: str | None = None) -> Iterator[Reached]:
+        """A database, as it is reached in this way; tokens are made at `near_url`."""
+        if self.name == "direct":
+            yield Reached(url)
+            return
+        secret = token(near_url or url, PROJECT_NAME)
+        with daemon(url) as address:
+            yield Reached(address, secret)
+
+
 class Laptop:
     """A replica and its way to the server."""
 
-    def __init__(self, path: Path, project_name: str, url: str) -> None:
+    def __init__(self, path: Path, project_name: str, server: str | Reached) -> None:
         self.path = path
-        self.url = url
+        self.reached = reached = server if isinstance(server, Reached) else Reached(server)
+        self.url = reached.url
         self.replica = open_replica(path, project_name)
         self.local = ReplicaStore(connect(path))
-        self.remote = PostgresStore(url, self.local.identity())
+        self.remote: Any = reached.opened(self.local.identity())
         self.lock = ReplicaLock(path.with_name(f"{path.name}.lock"))
 
     def sync(self) -> RoundResult:
@@ -43,7 +77,7 @@ class Laptop:
         """A loop over this replica, not started yet."""
         return SyncLoop(
             open_local=lambda: ReplicaStore(connect(self.path)),
-            open_remote=lambda identity: PostgresStore(self.url, identity),
+            open_remote=self.reached.opened,
             lock_path=self.path.with_name(f"{self.path.name}.lock"),
             **settings,
         )
@@ -88,7 +122,7 @@ NewLaptop = Callable[[str], Laptop]
 
 
 @contextmanager
-def laptops(folder: Path, url: str) -> Iterator[NewLaptop]:
+def laptops(folder: Path, url: str | Reached) -> Iterator[NewLaptop]:
     """Makes laptops of one project by name, beside one server; they are closed with the block."""
     with ExitStack() as stack:
         yield lambda name: stack.enter_context(closing(Laptop(folder / name, PROJECT_NAME, url)))

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 import apsw
 import psycopg
 import pytest
 from localfirst_schema.entities import ENHANCEMENT, VENDOR, WORK_ITEM
 from localfirst_schema.errors import UnavailableError
-from localfirst_sync.ports import BEGINNING, Again, Cursor, HistoryRow, PullSink, Staging
+from localfirst_sync.ports import BEGINNING, Again, Cursor, HistoryRow, PullSink, RemoteStore, Staging
 from localfirst_sync.postgres import snapshot as copying
-from localfirst_sync.postgres.store import PostgresStore
 from localfirst_sync.round import sync_round
 from postgres import Server
 from sync_backup import Database, assert_level, database, logged_by_replica, logged_by_server
 from sync_editing import edit
-from sync_laptop import PROJECT_NAME, Laptop, NewLaptop, laptops
+from sync_laptop import PROJECT_NAME, Laptop, NewLaptop, Way, laptops
 from sync_sender import task
 
 from localfirst.replica import fulltext
@@ -35,8 +36,8 @@ def server(postgres_server: Server) -> Iterator[Database]:
 
 
 @pytest.fixture
-def new_laptop(tmp_path: Path, server: Database) -> Iterator[NewLaptop]:
-    with laptops(tmp_path, server.url) as make:
+def new_laptop(tmp_path: Path, way: Way, server: Database) -> Iterator[NewLaptop]:
+    with way.to(server.url) as reached, laptops(tmp_path, reached) as make:
         yield make
 
 
@@ -106,37 +107,50 @@ class Counted:
                 raise Cut("cut", cause="connection")
 
 
-class Cable(PostgresStore):
+class Cable:
     """The way to a server that is cut in the middle of a snapshot, so many pages after it began."""
 
     def __init__(self, laptop: Laptop) -> None:
-        super().__init__(laptop.url, laptop.local.identity())
+        self.remote: RemoteStore = laptop.reached.opened(laptop.local.identity())
         self.pages: list[tuple[str, int]] = []
         self.cut_after: int | None = None
         self.before_pull: Callable[[], object] = lambda: None
 
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.remote, name)
+
     def snapshot(self, staging: Staging) -> None:
-        super().snapshot(Counted(staging, self.pages, self.cut_after))
+        self.remote.snapshot(Counted(staging, self.pages, self.cut_after))
 
     def pull(self, cursor: Cursor, sink: PullSink, again: Again | None = None, known: Sequence[Cursor] = ()) -> Cursor:
         self.before_pull()
-        return super().pull(cursor, sink, again, known)
+        return self.remote.pull(cursor, sink, again, known)
+
+
+@contextmanager
+def cable_of(laptop: Laptop) -> Iterator[Any]:
+    """The way, as a store."""
+    cable = Cable(laptop)
+    with closing(cable.remote):
+        yield cable
 
 
 def sync_until_cut(laptop: Laptop, pages: int) -> list[tuple[str, int]]:
     """A round that is cut after so many pages; returns them."""
-    with Cable(laptop) as cable:
+    with cable_of(laptop) as cable:
         cable.cut_after = pages
         with pytest.raises(Cut):
             sync_round(laptop.local, cable, laptop.lock)
-        return cable.pages
+        pages_taken: list[tuple[str, int]] = cable.pages
+        return pages_taken
 
 
 def sync_whole(laptop: Laptop) -> list[tuple[str, int]]:
     """A round that is not; returns the pages that it took."""
-    with Cable(laptop) as cable:
+    with cable_of(laptop) as cable:
         sync_round(laptop.local, cable, laptop.lock)
-        return cable.pages
+        pages_taken: list[tuple[str, int]] = cable.pages
+        return pages_taken
 
 
 def schema(connection: apsw.Connection) -> set[tuple[str, str]]:
@@ -240,7 +254,7 @@ def test_what_is_written_here_while_pages_come_is_kept(
         for _ in range(10):
             edit(b, chance)
 
-    with Cable(b) as cable:
+    with cable_of(b) as cable:
         cable.before_pull = edit_ten_times
         sync_round(b.local, cable, b.lock)
     assert b.local.pending_count() > 0
@@ -313,7 +327,7 @@ def test_what_waits_is_rebased_on_the_row_as_it_is_in_the_end_and_not_as_it_was_
         b.change(WORK_ITEM, item, title="x")
         b.change(WORK_ITEM, item, status="completed")
 
-    with Cable(b) as cable:
+    with cable_of(b) as cable:
         cable.before_pull = change_twice
         sync_round(b.local, cable, b.lock)
     displayed = find(b.replica, WORK_ITEM, item)

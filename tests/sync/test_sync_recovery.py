@@ -7,7 +7,7 @@ import shutil
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +23,12 @@ from localfirst_schema.entities import (
 )
 from localfirst_schema.errors import UnavailableError
 from localfirst_sync import recovery
-from localfirst_sync.ports import Cursor, Identity, RecoveryPart, Restored
-from localfirst_sync.postgres.store import PostgresStore
+from localfirst_sync.ports import Cursor, Identity, RecoveryPart, RemoteStore, Restored
 from localfirst_sync.round import RoundResult, push_outbox, sync_round
 from postgres import Server
 from sync_backup import Database, assert_level, database, logged_by_replica, logged_by_server, replica_rows
 from sync_editing import edit
-from sync_laptop import PROJECT_NAME, Laptop, NewLaptop, laptops
+from sync_laptop import PROJECT_NAME, Laptop, NewLaptop, Way, laptops
 from sync_sender import task
 
 from localfirst.replica.act import act
@@ -44,9 +43,9 @@ def store(postgres_server: Server) -> Iterator[Database]:
 
 
 @pytest.fixture
-def new_laptop(tmp_path: Path, store: Database) -> Iterator[NewLaptop]:
+def new_laptop(tmp_path: Path, way: Way, store: Database) -> Iterator[NewLaptop]:
     """Makes laptops of one project."""
-    with laptops(tmp_path, store.url) as make:
+    with way.to(store.url) as reached, laptops(tmp_path, reached) as make:
         yield make
 
 
@@ -228,7 +227,7 @@ def test_two_replicas_bring_everything_back_at_once(new_laptop: NewLaptop, store
 
 
 def _until_level(laptop: Laptop) -> None:
-    other = Laptop(laptop.path, PROJECT_NAME, laptop.url)  # SQLite's connections stay in their thread
+    other = Laptop(laptop.path, PROJECT_NAME, laptop.reached)  # SQLite's connections stay in their thread
     try:
         for _ in range(50):
             try:
@@ -272,9 +271,9 @@ def test_a_recovery_that_ended_anywhere_is_begun_again(new_laptop: NewLaptop, st
 
         return staged
 
-    c = Laptop(a.path, PROJECT_NAME, store.url)
-    c.remote.pull = cut_at(c.remote.pull, after=True)  # type: ignore[method-assign]
-    c.remote.restore = cut_at(in_parts(c), after=True)  # type: ignore[method-assign]
+    c = Laptop(a.path, PROJECT_NAME, a.reached)
+    c.remote.pull = cut_at(c.remote.pull, after=True)
+    c.remote.restore = cut_at(in_parts(c), after=True)
     c.local.finish_recovery = cut_at(c.local.finish_recovery, after=step % 2 == 1)  # type: ignore[method-assign]
     with suppress(Cut):
         sync(c)
@@ -287,7 +286,7 @@ def test_a_recovery_that_ended_anywhere_is_begun_again(new_laptop: NewLaptop, st
 
 def in_parts(laptop: Laptop) -> Callable[[Identity, RecoveryPart, Cursor], Restored]:
     """Restores a recovery part in two transactions."""
-    restore = laptop.remote.restore
+    restore: Callable[..., Restored] = laptop.remote.restore
 
     def restored(identity: Identity, recovery_part: RecoveryPart, known: Cursor) -> Restored:
         middle = len(recovery_part.rows) // 2
@@ -361,8 +360,10 @@ def test_of_an_act_that_another_has_brought_back_in_part_the_rest_alone_is_new(
     sync(b)
     store.restore(dump)
     monkeypatch.setattr(recovery, "BATCH", 1)
-    with OnceBroughtBack(b.url, b.local.identity()) as remote, pytest.raises(UnavailableError):
-        sync_round(b.local, remote, b.lock)
+    with closing(b.reached.opened(b.local.identity())) as remote:
+        once: Any = OnceBroughtBack(remote)
+        with pytest.raises(UnavailableError):
+            sync_round(b.local, once, b.lock)
     monkeypatch.undo()
     assert sorted(title for (title,) in store.execute("SELECT title FROM localfirst.work_items")) != ["as one", "as one"]
     level(a, b)
@@ -371,16 +372,21 @@ def test_of_an_act_that_another_has_brought_back_in_part_the_rest_alone_is_new(
     assert [row["title"] for row in replica_rows(b)["work_items"].values()] == ["as one", "as one"]
 
 
-class OnceBroughtBack(PostgresStore):
+class OnceBroughtBack:
     """The way to a server that breaks after one part of a recovery has arrived."""
 
-    _is_brought = False
+    def __init__(self, remote: RemoteStore) -> None:
+        self.remote = remote
+        self._is_brought = False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.remote, name)
 
     def restore(self, identity: Identity, recovery_part: RecoveryPart, known: Cursor) -> Restored:
         if self._is_brought:
             raise UnavailableError("cut", cause="connection")
         self._is_brought = True
-        return super().restore(identity, recovery_part, known)
+        return self.remote.restore(identity, recovery_part, known)
 
 
 @pytest.mark.parametrize("batch", [1, 100])

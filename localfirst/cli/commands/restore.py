@@ -25,7 +25,7 @@ def restore(
     log_to_file()
     loaded = settings.load()
     # Where there is no server, nothing is ever sent: the file that is set aside keeps it all.
-    is_allowed = even_if_unsent or loaded.database_url is None
+    is_allowed = even_if_unsent or not loaded.has_server
     done = put_back(file.absolute(), loaded.replica, project=loaded.project, even_if_unsent=is_allowed)
     if as_json:
         print_json({
@@ -35,7 +35,7 @@ def restore(
         })  # fmt: skip
         return
     terminal.say(f"Restored {wording.count(done.copy.work_items, 'work item')} to {done.replica}.")
-    if done.copy.unsent_changes and loaded.database_url is not None:
+    if done.copy.unsent_changes and loaded.has_server:
         terminal.say(f"{wording.count(done.copy.unsent_changes, 'change')} in the copy will be sent, unless the server has it.")
     if done.copy.odd_rows:
         terminal.say(f"It holds rows that no tool would have written; they are kept: {'; '.join(done.copy.odd_rows[:5])}.")

@@ -114,7 +114,7 @@ def _server() -> Iterator[Connection]:
     from localfirst_sync.postgres.connection import close_quietly, connect
 
     log_to_file()
-    url = settings.load().database_url
+    url = settings.load_of_server().database_url
     if url is None:
         raise ValidationError("LOCALFIRST_DATABASE_URL", "names no server; set it to the connection string of an administrator")
     connection = connect(url)

@@ -80,5 +80,8 @@ def _environment(settings: Settings) -> dict[str, str]:
         "LOCALFIRST_REPLICA": str(settings.replica.absolute()),
         "LOCALFIRST_PROJECT": settings.project,
         "LOCALFIRST_DATABASE_URL": settings.database_url,
+        "LOCALFIRST_SERVER_URL": settings.server_url,
     }
-    return {**os.environ, **{name: value for name, value in given.items() if value}}
+    servers = ("LOCALFIRST_DATABASE_URL", "LOCALFIRST_SERVER_URL")  # of both one counts
+    inherited = {name: value for name, value in os.environ.items() if name not in servers or not settings.has_server}
+    return {**inherited, **{name: value for name, value in given.items() if value}}

@@ -12,7 +12,7 @@ import psycopg
 from localfirst_schema.errors import UnavailableError
 from localfirst_schema.project_key import is_one_project
 
-from localfirst_sync.known_server import Acquaintance, Found, Known, another_server, deleted_project, recognise
+from localfirst_sync.known_server import Acquaintance, Found, Known, another_server, deleted_project, recognise, remember
 from localfirst_sync.ports import BEGINNING, Access
 from localfirst_sync.postgres.address import describe_server, named_addresses, reached_address
 from localfirst_sync.postgres.connection import Connection, writing
@@ -62,6 +62,20 @@ def is_expected(connection: Connection, acquaintance: Acquaintance) -> bool:
     return known is None or acquaintance.seen() == BEGINNING or reached_address(connection) in known.addresses
 
 
+class Way(NamedTuple):
+    """How the replica reached this server: the address that it keeps, the others of the same server, and how it is shown."""
+
+    address: str
+    others: frozenset[str]
+    shown: str
+
+
+def direct_way(connection: Connection, dsn: str) -> Way:
+    """The way of who has the server's own address."""
+    reached = reached_address(connection)
+    return Way(reached, named_addresses(dsn, reached), describe_server(dsn))
+
+
 class Met(NamedTuple):
     """The project as the server knows it, and what this user may do there."""
 
@@ -79,7 +93,7 @@ def meet(connection: Connection, dsn: str, project_id: str, project_name: str, a
         asked = send_question(connection, project_id, project_name, acquaintance)
     except psycopg.Error as error:
         raise unavailable(error) from None
-    return met(connection, asked, dsn, project_id, project_name, acquaintance)
+    return met(connection, asked, direct_way(connection, dsn), project_id, project_name, acquaintance)
 
 
 def send_question(connection: Connection, project_id: str, project_name: str, acquaintance: Acquaintance) -> Any:
@@ -89,7 +103,7 @@ def send_question(connection: Connection, project_id: str, project_name: str, ac
     return connection.execute(_ASK, wanted)
 
 
-def met(connection: Connection, asked: Any, dsn: str, project_id: str, project_name: str, acquaintance: Acquaintance) -> Met:
+def met(connection: Connection, asked: Any, way: Way, project_id: str, project_name: str, acquaintance: Acquaintance) -> Met:
     """The rest of `meet`."""
     given = (project_id, project_name)
     known, seen = acquaintance.known(), acquaintance.seen()
@@ -97,12 +111,12 @@ def met(connection: Connection, asked: Any, dsn: str, project_id: str, project_n
         row: Any = asked.fetchone()
         assert row is not None
         *what, was_deleted, its_id, its_name, access = row
-        found = Found(reached_address(connection), *what)
+        found = Found(way.address, *what)
         if was_deleted and known is not None and seen != BEGINNING and not found.holds_seen:
             raise deleted_project(project_name)
         recognition = recognise(known, seen, found)
         if recognition == "another":
-            raise another_server(describe_server(dsn))
+            raise another_server(way.shown)
         server_id = found.id
         if recognition == "unnamed":
             with writing(connection):
@@ -117,18 +131,8 @@ def met(connection: Connection, asked: Any, dsn: str, project_id: str, project_n
         its_id, project_id = None, str(uuid.uuid4())
     project = Project(its_id, its_name) if its_id is not None else ensure_project(connection, project_id, project_name)
     assert server_id is not None
-    here = {found.address, *named_addresses(dsn, found.address)}
-    _remember(acquaintance, known, Known(server_id, found.system_identifier, frozenset(here)))
+    here = way.others | {way.address}
+    remember(acquaintance, known, Known(server_id, found.system_identifier, here))
     if project != given:
         acquaintance.take_project(*project)
     return Met(project, cast(Access, access))
-
-
-def _remember(acquaintance: Acquaintance, known: Known | None, met: Known) -> None:
-    """The addresses of one identity add up; those of another count no more."""
-    if known is not None and known.id == met.id:
-        met = met._replace(
-            system_identifier=met.system_identifier or known.system_identifier, addresses=met.addresses | known.addresses
-        )
-    if met != known:
-        acquaintance.remember(met)

@@ -206,7 +206,8 @@ class PostgresStore:
             return False
         project_id = self._project_id
         its_name = self._project_name
-        project, self._access = acquaintance.met(connection, met, self._dsn, project_id, its_name, self._known)
+        way = acquaintance.direct_way(connection, self._dsn)
+        project, self._access = acquaintance.met(connection, met, way, project_id, its_name, self._known)
         self._project_id, self._project_name = project
         connection.is_standby = self._access == "standby"
         if its_head is None or project.id != project_id:

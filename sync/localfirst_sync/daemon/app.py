@@ -1,0 +1,413 @@
+"""The daemon's endpoints: who asks is looked up, the question is read within its bounds, and answered in a thread.
+
+guard       transport, address and protocol; what is asked of everybody
+handlers    one question each
+events      a stream for each laptop that waits
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import Any, TypeVar
+
+from localfirst_schema.errors import LocalfirstError, UnavailableError
+from localfirst_schema.wire import PROTOCOL_VERSION
+from starlette.applications import Starlette
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import PlainTextResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from localfirst_sync.daemon import answers
+from localfirst_sync.daemon.access import Bearer, Tokens, other_project
+from localfirst_sync.daemon.events import Hub
+from localfirst_sync.daemon.guard import Refused, transport_is_safe
+from localfirst_sync.daemon.outgoing import Outgoing, OutgoingFill
+from localfirst_sync.daemon.pool import Lent, Pool
+from localfirst_sync.http import packet
+from localfirst_sync.http.failure import as_message
+from localfirst_sync.http.messages import (
+    MEDIA_TYPE,
+    PROJECT_HEADER,
+    PROTOCOL_HEADER,
+    REQUEST_BYTES_MAX,
+    SERVER_HEADER,
+    Breaks,
+    Confirm,
+    Failed,
+    Fence,
+    Meet,
+    PullQuestion,
+    PushQuestion,
+    RestoreQuestion,
+    SnapshotQuestion,
+    TokenSeen,
+)
+from localfirst_sync.http.packet import MalformedError
+from localfirst_sync.ports import SyncError
+
+logger = logging.getLogger("localfirst.daemon")
+
+POOL_SIZE = 8
+STREAMS = 8
+"""Connections for short questions, and for answers that are streamed: a slow laptop must not keep others waiting."""
+
+WAITING_MAX = 200
+"""Questions that may wait for a thread; more are told at once to come again."""
+
+STALL_S = 60.0
+"""A laptop that takes nothing of its answer for so long is given up: it holds a connection."""
+
+BODY_S = 60.0
+"""How long a question may take to arrive."""
+
+_BUSY = Failed("unavailable", "The server is busy; it is tried again by itself.", {"cause": "connections"})
+
+_Result = TypeVar("_Result")
+_Handler = Callable[["Daemon", Request], Awaitable[Response]]
+
+
+class Daemon:
+    """What all endpoints share; for one event loop.
+
+    Attributes:
+        app: the ASGI application.
+    """
+
+    def __init__(self, dsn: str, *, has_tls: bool = False, is_behind_proxy: bool = False) -> None:
+        self.pool = Pool(dsn, POOL_SIZE)
+        self.stream_pool = Pool(dsn, STREAMS)
+        self.tokens = Tokens(self.pool)
+        self.has_tls, self.is_behind_proxy = has_tls, is_behind_proxy
+        self._dsn = dsn
+        self._threads = ThreadPoolExecutor(POOL_SIZE, "localfirst-question")
+        self._stream_threads = ThreadPoolExecutor(STREAMS, "localfirst-stream")
+        self._waiting = 0
+        self.hub: Hub | None = None
+        self.app = Starlette(routes=_routes(self), lifespan=self._lifespan)
+
+    @asynccontextmanager
+    async def _lifespan(self, _: Starlette) -> AsyncIterator[None]:
+        self.hub = Hub(self._dsn, asyncio.get_running_loop(), self.tokens.forget)
+        self.hub.start()
+        try:
+            yield
+        finally:
+            await asyncio.to_thread(self.hub.stop)
+            self._threads.shutdown()
+            self._stream_threads.shutdown()
+            self.pool.close()
+            self.stream_pool.close()
+
+    def drain(self) -> None:
+        """Ends the streams, so that laptops go elsewhere; what was asked is still answered. From any thread."""
+        if self.hub is not None:
+            self.hub.drain()
+
+    async def in_thread(self, work: Callable[[], _Result]) -> _Result:
+        """Work in a thread, or the word that there is too much of it."""
+        if self._waiting >= WAITING_MAX:
+            raise Refused(503, _BUSY)
+        self._waiting += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+        finally:
+            self._waiting -= 1
+
+    async def bearer(self, request: Request) -> Bearer:
+        """Who asks. Raises `Refused` or `UnavailableError`."""
+        transport_is_safe(request, has_tls=self.has_tls, is_behind_proxy=self.is_behind_proxy)
+        scheme, _, shown = request.headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not shown:
+            raise Refused(401, Failed("unavailable", "The request has no token.", {"cause": "token_unknown"}))
+        known = self.tokens.remembered(shown)
+        bearer = known if known is not None else await self.in_thread(lambda: self.tokens.check(shown))
+        _check_protocol(request)
+        return bearer
+
+    async def answered(
+        self, request: Request, bearer: Bearer, work: Callable[[Lent, str], object], *, writes: bool = False
+    ) -> Response:
+        """The answer to a question about a project."""
+        project_id = self._project(request, bearer, writes=writes)
+        server_id = request.headers.get(SERVER_HEADER)
+
+        def run(lent: Lent) -> object:
+            _check_server(lent, server_id)
+            return work(lent, project_id)
+
+        return _packet(await self.in_thread(lambda: self.pool.run(run)), request)
+
+    async def streamed(
+        self, request: Request, bearer: Bearer, work: Callable[[Lent, str, Any], None], make: Callable[..., Outgoing] = Outgoing
+    ) -> Response:
+        """The same where the answer may be large: it is sent while it is read."""
+        project_id = self._project(request, bearer)
+        server_id = request.headers.get(SERVER_HEADER)
+        loop = asyncio.get_running_loop()
+        pieces: asyncio.Queue[bytes] = asyncio.Queue(maxsize=4)
+        is_over = asyncio.Event()
+
+        def send(piece: bytes) -> None:
+            if is_over.is_set():
+                raise ClientDisconnect
+            asyncio.run_coroutine_threadsafe(pieces.put(piece), loop).result(STALL_S)
+
+        def run(lent: Lent) -> bytes:
+            _check_server(lent, server_id)
+            out = make(send, compressed=_is_compressed(request))
+            try:
+                work(lent, project_id, out)
+            except (SyncError, UnavailableError) as error:
+                if not out.has_sent:
+                    raise
+                out.frame(Breaks(as_message(error)))
+            return out.taken()
+
+        done = loop.run_in_executor(self._stream_threads, lambda: self.stream_pool.run(run))
+        first = asyncio.ensure_future(pieces.get())
+        await asyncio.wait({done, first}, return_when=asyncio.FIRST_COMPLETED)
+        if not first.done():
+            first.cancel()
+            return Response(await done, media_type=MEDIA_TYPE)
+
+        async def body() -> AsyncIterator[bytes]:
+            try:
+                yield first.result()
+                while True:
+                    following = asyncio.ensure_future(pieces.get())
+                    await asyncio.wait({done, following}, return_when=asyncio.FIRST_COMPLETED)
+                    if not following.done():
+                        following.cancel()
+                        break
+                    yield following.result()
+                while not pieces.empty():
+                    yield pieces.get_nowait()
+                yield await done
+            finally:
+                is_over.set()
+                while not pieces.empty():  # whoever waits to send is to see it
+                    pieces.get_nowait()
+
+        return StreamingResponse(body(), media_type=MEDIA_TYPE)
+
+    def _project(self, request: Request, bearer: Bearer, *, writes: bool = False) -> str:
+        project_id = request.headers.get(PROJECT_HEADER, "")
+        if not bearer.may_see(project_id):
+            raise other_project(bearer)
+        if writes and bearer.access != "write":
+            raise UnavailableError(f"The token {bearer.id} may only read. Changes are kept in the replica.", cause="permission")
+        return project_id
+
+
+async def meet(daemon: Daemon, request: Request) -> Response:
+    """POST /v1/meet"""
+    bearer = await daemon.bearer(request)
+    question = await asked(request, Meet)
+    met = await daemon.in_thread(lambda: daemon.pool.run(lambda lent: answers.meet(lent, bearer, question)))
+    if not bearer.may_see(met.project_id):
+        daemon.tokens.forget(bearer.id)  # it has been bound to the project
+    return _packet(met, request)
+
+
+async def head(daemon: Daemon, request: Request) -> Response:
+    """GET /v1/head"""
+    bearer = await daemon.bearer(request)
+    return await daemon.answered(request, bearer, answers.ask_head)
+
+
+async def push(daemon: Daemon, request: Request) -> Response:
+    """POST /v1/push"""
+    bearer = await daemon.bearer(request)
+    question = await asked(request, PushQuestion)
+    work = partial(_with_question, answers.carry_out_push, question)
+    return await daemon.answered(request, bearer, work, writes=True)
+
+
+async def pull(daemon: Daemon, request: Request) -> Response:
+    """POST /v1/pull"""
+    bearer = await daemon.bearer(request)
+    question = await asked(request, PullQuestion)
+    return await daemon.streamed(request, bearer, lambda lent, project, out: answers.stream_pull(lent, project, question, out))
+
+
+async def snapshot(daemon: Daemon, request: Request) -> Response:
+    """POST /v1/snapshot"""
+    bearer = await daemon.bearer(request)
+    question = await asked(request, SnapshotQuestion)
+
+    def make(send: Callable[[bytes], None], *, compressed: bool) -> Outgoing:
+        return OutgoingFill(send, question, compressed=compressed)
+
+    return await daemon.streamed(
+        request, bearer, lambda lent, project, out: answers.stream_snapshot(lent, project, question, out), make
+    )
+
+
+async def confirm(daemon: Daemon, request: Request) -> Response:
+    """POST /v1/confirm"""
+    bearer = await daemon.bearer(request)
+    question = await asked(request, Confirm)
+    return await daemon.answered(request, bearer, partial(_with_question, answers.carry_out_confirm, question))
+
+
+async def fence(daemon: Daemon, request: Request) -> Response:
+    """POST /v1/fence"""
+    bearer = await daemon.bearer(request)
+    question = await asked(request, Fence)
+    return await daemon.answered(request, bearer, partial(_with_question, answers.carry_out_fence, question), writes=True)
+
+
+async def history_counts(daemon: Daemon, request: Request) -> Response:
+    """POST /v1/history-counts"""
+    bearer = await daemon.bearer(request)
+    return await daemon.streamed(request, bearer, answers.stream_counts)
+
+
+async def restore(daemon: Daemon, request: Request) -> Response:
+    """POST /v1/restore"""
+    bearer = await daemon.bearer(request)
+    question = await asked(request, RestoreQuestion)
+    return await daemon.answered(request, bearer, partial(_with_question, answers.carry_out_restore, question), writes=True)
+
+
+async def events(daemon: Daemon, request: Request) -> Response:
+    """GET /v1/events"""
+    bearer = await daemon.bearer(request)
+    project_id = daemon._project(request, bearer)
+    shown = request.headers.get("authorization", "").partition(" ")[2]
+    assert daemon.hub is not None
+
+    async def is_still_good() -> bool:
+        if daemon.tokens.remembered(shown) is not None:
+            return True
+        try:
+            return (await daemon.in_thread(lambda: daemon.tokens.check(shown))).may_see(project_id)
+        except UnavailableError as error:
+            return not str(error.details.get("cause")).startswith("token_")
+
+    stream = daemon.hub.stream(project_id, bearer.id, is_still_good)
+    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+    return StreamingResponse(stream, media_type="text/event-stream", headers=headers)
+
+
+async def token(daemon: Daemon, request: Request) -> Response:
+    """GET /v1/token"""
+    bearer = await daemon.bearer(request)
+    return _packet(TokenSeen(bearer.id, bearer.name, bearer.projects, bearer.access), request)
+
+
+async def healthz(_: Daemon, __: Request) -> Response:
+    """GET /healthz"""
+    return PlainTextResponse("ok\n")
+
+
+async def readyz(daemon: Daemon, _: Request) -> Response:
+    """GET /readyz"""
+    try:
+        await daemon.in_thread(lambda: daemon.pool.run(lambda lent: lent.connection.execute("SELECT 1")))
+    except (UnavailableError, Refused):
+        return PlainTextResponse("PostgreSQL does not answer\n", 503)
+    return PlainTextResponse("ok\n")
+
+
+async def asked(request: Request, kind: type[_Result]) -> _Result:
+    """The question in the body. Raises `Refused` for one that is too large or late, or `MalformedError`."""
+    try:
+        async with asyncio.timeout(BODY_S):
+            body = await _body(request)
+    except TimeoutError:
+        raise Refused(408, Failed("refused", "The request took too long to arrive.")) from None
+    if len(body) < packet.COMPRESSED_FROM * 10:
+        return packet.unpacked(body, kind, REQUEST_BYTES_MAX)
+    return await asyncio.to_thread(packet.unpacked, body, kind, REQUEST_BYTES_MAX)
+
+
+async def _body(request: Request) -> bytes:
+    too_large = Refused(413, Failed("refused", "The request is too large."))
+    said = request.headers.get("content-length", "")
+    if said.isdecimal() and (len(said) > 12 or int(said) > REQUEST_BYTES_MAX):
+        raise too_large
+    pieces, size = [], 0
+    async for piece in request.stream():
+        size += len(piece)
+        if size > REQUEST_BYTES_MAX:
+            raise too_large
+        pieces.append(piece)
+    return b"".join(pieces)
+
+
+def _with_question(work: Callable[[Lent, str, Any], object], question: object, lent: Lent, project_id: str) -> object:
+    return work(lent, project_id, question)
+
+
+def _check_protocol(request: Request) -> None:
+    said = request.headers.get(PROTOCOL_HEADER, "")
+    if not said.isdecimal() or not 1 <= int(said[:9]) <= PROTOCOL_VERSION:
+        later = said.isdecimal()
+        words = (
+            "The server is older than this client: its administrator has to upgrade localfirst there."
+            if later
+            else "The request names no protocol."
+        )
+        raise Refused(426, Failed("unavailable", f"{words} Changes are kept in the replica until then.", {"cause": "protocol"}))
+
+
+def _check_server(lent: Lent, server_id: str | None) -> None:
+    if server_id is not None and server_id != lent.server_id:
+        raise Refused(409, Failed("meet"))
+
+
+def _is_compressed(request: Request) -> bool:
+    """Whoever is on this machine wants nothing compressed."""
+    return request.client is None or request.client.host not in ("127.0.0.1", "::1")
+
+
+def _packet(message: object, request: Request, status: int = 200) -> Response:
+    return Response(packet.packed(message, compressed=_is_compressed(request)), status, media_type=MEDIA_TYPE)
+
+
+_STATUS = {"token_unknown": 401, "token_expired": 401, "token_revoked": 401, "token_project": 403, "permission": 403}
+
+
+def _endpoint(daemon: Daemon, handler: _Handler) -> Callable[[Request], Awaitable[Response]]:
+    async def endpoint(request: Request) -> Response:
+        try:
+            return await handler(daemon, request)
+        except Refused as refused:
+            return _packet(refused.failed, request, refused.status)
+        except MalformedError as error:
+            return _packet(Failed("refused", f"The request is malformed: {error}."), request, 400)
+        except UnavailableError as error:
+            return _packet(as_message(error), request, _STATUS.get(str(error.details.get("cause")), 503))
+        except SyncError as error:
+            return _packet(as_message(error), request, 409)
+        except LocalfirstError as error:
+            return _packet(Failed("refused", error.message), request, 400)
+        except ClientDisconnect:
+            return Response(status_code=499)
+        except Exception:
+            logger.exception("a request failed: %s", request.url.path)
+            words = "The server met an error that it cannot explain; its log has the details."
+            return _packet(Failed("unavailable", words, {"cause": "server"}), request, 500)
+
+    endpoint.__name__ = handler.__name__
+    return endpoint
+
+
+def _routes(daemon: Daemon) -> list[Route]:
+    posts = {
+        "meet": meet, "push": push, "pull": pull, "snapshot": snapshot, "confirm": confirm, "fence": fence,
+        "history-counts": history_counts, "restore": restore,
+    }  # fmt: skip
+    gets: dict[str, _Handler] = {
+        "/v1/head": head, "/v1/events": events, "/v1/token": token, "/healthz": healthz, "/readyz": readyz,
+    }  # fmt: skip
+    return [
+        *(Route(f"/v1/{name}", _endpoint(daemon, handler), methods=["POST"]) for name, handler in posts.items()),
+        *(Route(path, _endpoint(daemon, handler), methods=["GET"]) for path, handler in gets.items()),
+    ]
