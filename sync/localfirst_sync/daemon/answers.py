@@ -34,7 +34,7 @@ from localfirst_sync.http.messages import (
 )
 from localfirst_sync.http.packet import MalformedError
 from localfirst_sync.known_server import Known
-from localfirst_sync.ports import BEGINNING, Access, Again, Cursor, Identity, Pushed, Recollection, Told
+from localfirst_sync.ports import BEGINNING, Access, Again, Cursor, HistoryCount, Identity, Pushed, RecoveryPart
 from localfirst_sync.postgres import acquaintance, migrate, pull, push, restore, rights, snapshot, tokens
 from localfirst_sync.postgres import head as head_of
 from localfirst_sync.postgres.failure import unavailable
@@ -143,7 +143,7 @@ def carry_out_push(lent: Lent, project_id: str, question: PushQuestion) -> Pushe
         raise MalformedError("the mutations' numbers have a gap")
     if len(given.hashes) != len(numbers) or any(len(one) != HASH_BYTES for one in (*given.hashes, given.acked_hash)):
         raise MalformedError("the hashes are not those of the mutations")
-    _check_numbers(given.acked_number, given.doubtful, numbers[0], numbers[-1], *given.shown, *given.risen)
+    _check_numbers(given.acked_number, given.maybe_applied, numbers[0], numbers[-1], *given.displayed, *given.version_floors)
     _check_cursor(given.cursor)
     return push.push(lent.connection, _whose(question.identity, project_id), given)
 
@@ -194,22 +194,22 @@ def carry_out_fence(lent: Lent, project_id: str, question: Fence) -> Nothing:
 
 def stream_counts(lent: Lent, project_id: str, out: Outgoing) -> None:
     """How much the history tells of each row."""
-    told: dict[str, Told] = {}
-    for row_id, one in restore.history_counts(lent.connection, project_id).items():
-        told[row_id] = one
-        if len(told) >= COUNTS_OF_A_FRAME:
-            out.frame(Counts(told))
-            told = {}
-    out.frame(Counts(told))
+    counts: list[tuple[str, str, HistoryCount]] = []
+    for (entity, row_id), count in restore.history_counts(lent.connection, project_id).items():
+        counts.append((entity, row_id, count))
+        if len(counts) >= COUNTS_OF_A_FRAME:
+            out.frame(Counts(counts))
+            counts = []
+    out.frame(Counts(counts))
     out.frame(Ends(BEGINNING))
 
 
 def carry_out_restore(lent: Lent, project_id: str, question: RestoreQuestion) -> RestoredAnswer:
     """A part of what the server lacks."""
     _check_cursor(question.known)
-    recollection = Recollection(question.rows, question.conflicts)
+    part = RecoveryPart(question.rows, question.conflicts)
     whose = _whose(question.identity, project_id)
-    return RestoredAnswer(*restore.restore(lent.connection, whose, recollection, question.known))
+    return RestoredAnswer(*restore.restore(lent.connection, whose, part, question.known))
 
 
 def _head(lent: Lent, project_id: str) -> Cursor:

@@ -27,11 +27,11 @@ from localfirst_sync.ports import (
     BEGINNING,
     Access,
     Cursor,
+    HistoryCount,
     HistoryRow,
     Identity,
     Push,
     Remembered,
-    Told,
 )
 
 PROTOCOL_HEADER = "Localfirst-Protocol"
@@ -199,7 +199,7 @@ class History(msgspec.Struct, frozen=True, tag="history", array_like=True):
 class Counts(msgspec.Struct, frozen=True, tag="counts", array_like=True):
     """How much the history tells of some rows."""
 
-    told: dict[str, Told]
+    counts: list[tuple[str, str, HistoryCount]]
 
 
 class Ends(msgspec.Struct, frozen=True, tag="ends", array_like=True):

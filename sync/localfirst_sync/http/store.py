@@ -45,15 +45,15 @@ from localfirst_sync.ports import (
     BEGINNING,
     Access,
     Cursor,
+    HistoryCount,
     Identity,
     PullSink,
     Push,
     Pushed,
-    Recollection,
+    RecoveryPart,
     Remembered,
     Restored,
     Staging,
-    Told,
 )
 from localfirst_sync.ports import Again as WantedAgain
 from localfirst_sync.pulse import Pulse
@@ -64,7 +64,7 @@ HEAD_TRIPS = 6
 """How long the question for the head may take."""
 
 RESTORE_BYTES = 4 * 1024 * 1024
-"""About so much of a recollection goes into one request: it makes no difference in which parts it is brought."""
+"""About so much of a recovery goes into one request: it makes no difference in which parts it is brought."""
 
 _Result = TypeVar("_Result")
 
@@ -137,14 +137,14 @@ class HttpStore:
         """See `RemoteStore.fence`."""
         self._on_server(lambda: self._ask("fence", Fence(identity)).message(Nothing))
 
-    def history_counts(self) -> dict[str, Told]:
+    def history_counts(self) -> dict[tuple[str, str], HistoryCount]:
         """See `RemoteStore.history_counts`."""
         return self._on_server(self._counted)
 
-    def restore(self, identity: Identity, recollection: Recollection, known: Cursor) -> Restored:
+    def restore(self, identity: Identity, part: RecoveryPart, known: Cursor) -> Restored:
         """See `RemoteStore.restore`. What is too large for one request goes in several, in its order."""
         changes = 0
-        for rows, conflicts in _in_parts(recollection):
+        for rows, conflicts in _in_parts(part):
             question = RestoreQuestion(identity, rows, conflicts, known)
             done = self._on_server(lambda question=question: self._ask("restore", question).message(RestoredAnswer))  # type: ignore[misc]
             changes, known = changes + done.changes, done.head
@@ -281,12 +281,12 @@ class HttpStore:
                     raise_it(frame.failed)
         raise lost("the answer was cut off")
 
-    def _counted(self) -> dict[str, Told]:
-        found: dict[str, Told] = {}
+    def _counted(self) -> dict[tuple[str, str], HistoryCount]:
+        found: dict[tuple[str, str], HistoryCount] = {}
         for frame in self._ask("history-counts", Nothing()).frames(Frame):
             match frame:
                 case Counts():
-                    found |= frame.told
+                    found.update({(entity, row_id): count for entity, row_id, count in frame.counts})
                 case Ends():
                     return found
                 case Breaks():
@@ -303,11 +303,11 @@ def ask_head(line: Line, headers: dict[str, str], budget_s: float, pulse: Pulse)
     return found
 
 
-def _in_parts(recollection: Recollection) -> Iterator[tuple[list[Remembered], list[tuple[Any, ...]]]]:
+def _in_parts(part: RecoveryPart) -> Iterator[tuple[list[Remembered], list[tuple[Any, ...]]]]:
     """Rows first, in their order; conflicts last."""
     rows: list[Remembered] = []
     size = 0
-    for one in recollection.rows:
+    for one in part.rows:
         own = len(msgspec.msgpack.encode(one))
         if rows and size + own > RESTORE_BYTES:
             yield rows, []
@@ -315,7 +315,7 @@ def _in_parts(recollection: Recollection) -> Iterator[tuple[list[Remembered], li
         rows.append(one)
         size += own
     conflicts: list[tuple[Any, ...]] = []
-    for conflict in recollection.conflicts:
+    for conflict in part.conflicts:
         own = len(msgspec.msgpack.encode(conflict))
         if (rows or conflicts) and size + own > RESTORE_BYTES:
             yield rows, conflicts
