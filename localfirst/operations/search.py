@@ -16,12 +16,12 @@ from localfirst.replica.connection import sqlite_errors
 
 def search(session: Reader, arguments: SearchWorkItems) -> dict[str, Any]:
     """Items by the words of the query and by its meaning, best first."""
-    from localfirst.search.work_items import find  # the model's libraries are for those who search
+    from localfirst.search.work_items import ItemEngine  # the model's libraries are for those who search
 
     source = session.read()
     session.end_snapshot()  # vectors that are missing are written first; the search then takes a snapshot of its own
     with sqlite_errors():
-        found = find(session.replica, arguments.query, arguments.limit)
+        found = session.services.of(ItemEngine, ItemEngine).find(session.replica, arguments.query, arguments.limit)
     return {"items": [present(WORK_ITEM, row) | {"score": score} for row, score in found]} | source
 
 

@@ -7,10 +7,8 @@ from collections.abc import Iterable
 
 import apsw
 from localfirst_schema.errors import CycleError, InvalidStateError, NotFoundError, ValidationError
+from localfirst_schema.limits import TREE_DEPTH_MAX
 from localfirst_schema.wire import Row
-
-MAX_DEPTH = 4
-"""Five levels: a root has depth 0."""
 
 _PLACE = """
     SELECT w.path, w.depth, p.path, p.depth FROM work_items AS w LEFT JOIN work_items AS p ON p.id = w.parent_id
@@ -28,7 +26,7 @@ def derive_paths(connection: apsw.Connection, ids: Iterable[str]) -> None:
             true_path = f"{parent_path}/{item}" if parent_path else item
             true_depth = parent_depth + 1 if parent_path else 0
             # Two laptops' moves may show a circle until the server has decided; do not run around in it.
-            if true_depth > 2 * MAX_DEPTH:
+            if true_depth > 2 * TREE_DEPTH_MAX:
                 continue
             if (path, depth) != (true_path, true_depth):
                 connection.execute("UPDATE work_items SET path = ?, depth = ? WHERE id = ?", (true_path, true_depth, item))
@@ -60,11 +58,11 @@ def place_under(
         raise CycleError("an item cannot be moved under itself or below one of its own descendants.", id=item_id)
     depth = parent["depth"] + 1
     height = _height(connection, moved["id"]) if moved else 0
-    if depth + height > MAX_DEPTH:
+    if depth + height > TREE_DEPTH_MAX:
         raise ValidationError(
             "parent_id",
-            f"work items nest at most {MAX_DEPTH + 1} levels deep",
-            f"parent_id: this would make {depth + height + 1} levels, at most {MAX_DEPTH + 1} are allowed; choose a parent"
+            f"work items nest at most {TREE_DEPTH_MAX + 1} levels deep",
+            f"parent_id: this would make {depth + height + 1} levels, at most {TREE_DEPTH_MAX + 1} are allowed; choose a parent"
             " nearer to the root.",
         )
     return {"path": f"{parent['path']}/{item_id}", "depth": depth}

@@ -5,32 +5,27 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from localfirst_schema.refs import DIGITS_MIN
+
+from localfirst.search.stop_words import STOP_WORDS
+
 MAX_TERMS = 32
-SHORTEST_ID = 6
-"""As on the command line: so many hexadecimal digits say which row is meant."""
 
 _WORD = re.compile(r"\w*[^\W_]\w*")
 _GROUPS = (8, 4, 4, 4, 12)
-_STOP_WORDS = frozenset(
-    """
-    a about all an and any are as at be been but by can could did do does for from had has have how i if in into is it its
-    me my no not of on or our should so some than that the their them then there these they this those to us was we were
-    what when where which who whom whose why will with would you your
-    """.split()  # noqa: SIM905 - as a list of strings it would fill a page
-)
 
 
 def terms(query: str) -> list[str]:
     """The words to look for, in order, each once; words that are in every text only where there is nothing else."""
     words = list(dict.fromkeys(_WORD.findall(unicodedata.normalize("NFC", query).lower())))
-    telling = [word for word in words if word not in _STOP_WORDS]
+    telling = [word for word in words if word not in STOP_WORDS]
     return (telling or words)[:MAX_TERMS]
 
 
 def id_range(query: str) -> tuple[str, str] | None:
     """The first and the last id that begin as the query does; None if it is no beginning of a UUID."""
     digits = query.strip().lower().removeprefix("urn:uuid:").strip("{}").replace("-", "")
-    if not SHORTEST_ID <= len(digits) <= 32 or not re.fullmatch("[0-9a-f]+", digits):
+    if not DIGITS_MIN <= len(digits) <= 32 or not re.fullmatch("[0-9a-f]+", digits):
         return None
     return _with_dashes(digits.ljust(32, "0")), _with_dashes(digits.ljust(32, "f"))
 

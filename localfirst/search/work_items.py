@@ -12,7 +12,6 @@ import logging
 from collections.abc import Iterable
 from functools import cache
 from typing import NamedTuple
-from weakref import WeakKeyDictionary
 
 import apsw
 from localfirst_schema.entities import WORK_ITEM
@@ -70,18 +69,24 @@ class WorkItemSearch:
             return [Found(as_row(WORK_ITEM, rows[local_id]), round(score, 4)) for local_id, score in best]
 
 
-_searches: WeakKeyDictionary[apsw.Connection, WorkItemSearch] = WeakKeyDictionary()
+class ItemEngine:
+    """What one session keeps for its searches of work items; made anew when the session goes on with another connection."""
 
+    def __init__(self) -> None:
+        self._kept: tuple[apsw.Connection, WorkItemSearch] | None = None
 
-def find(connection: apsw.Connection, query: str, limit: int) -> list[Found]:
-    """The live items that fit the query best, by words and by meaning; by words alone where there is no model.
+    def find(self, connection: apsw.Connection, query: str, limit: int) -> list[Found]:
+        """The live items that fit the query best, by words and by meaning; by words alone where there is no model.
 
-    What the first search prepares is kept with the connection. Raises LocalfirstError for what is wrong with the replica.
-    """
-    search = _searches.get(connection)
-    if search is None:
-        search = _searches[connection] = WorkItemSearch(connection, _provider())
-    return search.find(connection, query, limit)
+        Raises LocalfirstError for what is wrong with the replica.
+        """
+        if self._kept is None or self._kept[0] is not connection:
+            self._kept = connection, WorkItemSearch(connection, _provider())
+        return self._kept[1].find(connection, query, limit)
+
+    def close(self) -> None:
+        """Lets go of the connection."""
+        self._kept = None
 
 
 @cache

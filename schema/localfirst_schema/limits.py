@@ -22,7 +22,12 @@ DOCUMENT_BYTES_MAX = 8_000_000
 FIELDS_BYTES_MAX = 2 * DOCUMENT_BYTES_MAX + 4_000_000
 """What one line of the history or one side of a conflict holds: a document as it was and as it is, and the other columns."""
 
+TREE_DEPTH_MAX = 4
+"""The depth of the lowest work item: a root has depth 0, so a tree has five levels. `postgres/0001_initial.sql` has it too."""
+
 DOCUMENT_DEPTH_MAX = 64
+"""How deep a JSON document is nested at most; at the door as well."""
+
 FIELDS_DEPTH_MAX = DOCUMENT_DEPTH_MAX + 3
 """The fields of a change hold documents three levels down: column, side, document."""
 

@@ -12,6 +12,7 @@ import re
 from typing import Any
 
 from localfirst_schema.errors import ValidationError
+from localfirst_schema.limits import DOCUMENT_DEPTH_MAX
 
 INTEGER_DIGITS_MAX = 1000
 """Of an integer in JSON. Both stores hold longer ones; programs that read them do not (Python stops at 4300 digits)."""
@@ -24,7 +25,6 @@ _DIGITS_PER_BIT = 0.302
 WHOLE_FROM = 1e16
 """From here on a float is written with an exponent, and jsonb makes an integer of it; below it keeps its ``.0``."""
 
-JSON_DEPTH_MAX = 64
 JSON_BYTES_MAX = 1_000_000
 """A metadata document larger than this (in characters of text and keys) is refused: it would not be metadata."""
 
@@ -75,8 +75,8 @@ def _check(path: str, value: Any, depth: int, budget: list[int]) -> Any:
     budget[0] -= JSON_NODE_COST
     if budget[0] < 0:
         raise ValidationError(path, f"must not be larger than {JSON_BYTES_MAX} characters in all")
-    if depth > JSON_DEPTH_MAX:
-        raise ValidationError(path, f"must not be nested deeper than {JSON_DEPTH_MAX} levels")
+    if depth > DOCUMENT_DEPTH_MAX:
+        raise ValidationError(path, f"must not be nested deeper than {DOCUMENT_DEPTH_MAX} levels")
     if isinstance(value, str):
         budget[0] -= len(value)
         if budget[0] < 0:

@@ -17,14 +17,13 @@ from localfirst_schema.entities import (
     WORK_ITEM_DEPLOYMENT_LINK,
     Entity,
 )
+from localfirst_schema.limits import TREE_DEPTH_MAX
 from localfirst_schema.wire import Fields, Mutation, Row
 
 from localfirst_sync.waiting import Waiting
 
 Key: TypeAlias = tuple[str, str]
 """The name of an entity, and an id."""
-
-DEPTH_MAX = 4
 
 OF_THE_PAST = (VENDOR_DEPLOYMENT_LINK, WORK_ITEM_DEPLOYMENT_LINK)
 """What a deployment was about stays so when it is deleted later; whether the deletion or the record arrives first is chance."""
@@ -102,7 +101,7 @@ class Structure:
         """The ids from the root down to `item` itself."""
         chain = [item]
         parent = self._parents.get(item)
-        while parent is not None and len(chain) <= DEPTH_MAX + 1:
+        while parent is not None and len(chain) <= TREE_DEPTH_MAX + 1:
             chain.append(parent)
             parent = self._parents.get(parent)
         return chain[::-1]
@@ -117,11 +116,11 @@ class Structure:
             above = self.ancestry(parent)
             if item in above:
                 return "cycle"
-        return "depth" if len(above) + self._height(item) > DEPTH_MAX else None
+        return "depth" if len(above) + self._height(item) > TREE_DEPTH_MAX else None
 
     def _height(self, item: str) -> int:
         level, height = [item], 0
-        while (level := [child for one in level for child in self._children.get(one, ())]) and height <= DEPTH_MAX:
+        while (level := [child for one in level for child in self._children.get(one, ())]) and height <= TREE_DEPTH_MAX:
             height += 1
         return height
 

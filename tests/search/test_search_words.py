@@ -131,10 +131,10 @@ def test_nothing_in_a_query_is_syntax(board: Board, query: str) -> None:
 
 
 def test_a_query_with_nul_reaches_no_further_than_the_words_around_it(board: Board) -> None:
-    from localfirst.search.work_items import find
+    from localfirst.search.work_items import ItemEngine
 
     board.add("Fix the parser")
-    assert [found.row["title"] for found in find(board.replica, "par\0ser parser", 5)] == ["Fix the parser"]
+    assert [found.row["title"] for found in ItemEngine().find(board.replica, "par\0ser parser", 5)] == ["Fix the parser"]
 
 
 def test_the_text_rows_agree_with_the_items_after_changes(board: Board) -> None:

@@ -10,8 +10,9 @@ from typing import Any, NamedTuple
 from localfirst_schema import timestamps
 from localfirst_schema.entities import CONFIGURATION, ENTITY, VENDOR, WORK_ITEM, WORK_ITEM_DEPENDENCY, Entity, Kind
 from localfirst_schema.identifiers import natural_id, new_id
+from localfirst_schema.limits import TREE_DEPTH_MAX
 from localfirst_schema.wire import Row
-from localfirst_sync.structure import DEPTH_MAX, Key
+from localfirst_sync.structure import Key
 from psycopg import errors
 
 from simulation.statements import Connection
@@ -196,7 +197,7 @@ def broken_structure(tables: Tables) -> str | None:
         above, up = 0, row
         while up["parent_id"] is not None:
             above, up = above + 1, items[up["parent_id"]]
-            if above > DEPTH_MAX:
+            if above > TREE_DEPTH_MAX:
                 return f"{row['id']} is too deep, or in a circle"
     waits: dict[str, list[str]] = {}
     for _, waiting, waited_for in tables.waits():

@@ -8,9 +8,9 @@ from typing import Any
 import apsw
 from localfirst_schema.entities import ENTITIES, ENTITY, WORK_ITEM
 from localfirst_schema.json_merge import merge
+from localfirst_schema.limits import TREE_DEPTH_MAX
 from localfirst_sync.conflict import CONFLICT
 from localfirst_sync.ports import CONFLICT_COLUMNS
-from localfirst_sync.structure import DEPTH_MAX
 
 from localfirst.replica import fulltext, outbox
 from localfirst.replica.rows import find
@@ -156,7 +156,7 @@ def _judge_server(tables: Tables) -> None:
         while up["parent_id"] is not None:
             up = items[up["parent_id"]]
             path.insert(0, up["id"])
-        hold(row["path"] == "/".join(path) and row["depth"] == len(path) - 1 <= DEPTH_MAX, "a path is wrong", row["id"])
+        hold(row["path"] == "/".join(path) and row["depth"] == len(path) - 1 <= TREE_DEPTH_MAX, "a path is wrong", row["id"])
     for entity in ENTITIES:
         versions: dict[str, int] = {}
         for entry in tables.history:

@@ -8,9 +8,10 @@ from typing import Any, NamedTuple
 
 from localfirst_schema import timestamps
 from localfirst_schema.entities import ENTITIES, VENDOR, WORK_ITEM, Entity, Kind
+from localfirst_schema.limits import TREE_DEPTH_MAX
 from localfirst_schema.wire import Row
 from localfirst_sync.receipts import Receipt
-from localfirst_sync.structure import DEPTH_MAX, edge
+from localfirst_sync.structure import edge
 from psycopg import errors
 
 TITLE_MAX = 200
@@ -84,13 +85,13 @@ class Tables:
             level = [
                 (row["id"], [*places[row["parent_id"]], row["parent_id"]])
                 for row in table.values()
-                if row["parent_id"] in places and len(places[row["parent_id"]]) <= DEPTH_MAX
+                if row["parent_id"] in places and len(places[row["parent_id"]]) <= TREE_DEPTH_MAX
             ]
 
     def _above(self, item: Row) -> list[str]:
         """The ids from the root to the parent: at most one more than there may be, which says too deep, or in a circle."""
         table, above, up = self.rows[WORK_ITEM.name], list[str](), item
-        while up["parent_id"] in table and len(above) <= DEPTH_MAX:
+        while up["parent_id"] in table and len(above) <= TREE_DEPTH_MAX:
             up = table[up["parent_id"]]
             above.insert(0, up["id"])
         return above
@@ -117,7 +118,7 @@ def _check(entity: Entity, row: Row) -> None:
     if entity is WORK_ITEM:
         if row["path"] is None or row["depth"] is None:
             raise errors.NotNullViolation("work_items.path")
-        if not 0 <= row["depth"] <= DEPTH_MAX:
+        if not 0 <= row["depth"] <= TREE_DEPTH_MAX:
             raise errors.CheckViolation("work_items_depth_check")
         if not 1 <= len(row["title"] or "") <= TITLE_MAX:
             raise errors.CheckViolation("work_items_title_check")

@@ -12,7 +12,7 @@ from localfirst.code_index import file_name
 from localfirst.code_index.file_name import as_text
 from localfirst.code_index.search.excerpt import Excerpt, excerpt
 from localfirst.code_index.search.scope import Scope, as_sqlite, deepest, language_named
-from localfirst.code_index.search.search import Answer, Found, search_of
+from localfirst.code_index.search.search import Answer, CodeSearch, Found
 from localfirst.code_index.search.trees import Tree, indexed_trees, is_elsewhere, seen_from
 from localfirst.code_index.watch import TreeWatch
 from localfirst.code_index.work_tree import WorkTree, work_tree_of
@@ -38,13 +38,14 @@ GONE_COVERAGE = 0.999
 
 
 class CodeEngine:
-    """What one session keeps for its searches: the model, the trees that are watched."""
+    """What one session keeps for its searches: the model, what the first one has prepared, the trees that are watched."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._providers: dict[str, EmbeddingProvider | None] = {}
         self._watch = TreeWatch()
         self._asked: set[str] = set()
+        self._kept: tuple[apsw.Connection, CodeSearch] | None = None
 
     def answer(self, connection: apsw.Connection, arguments: SearchCode) -> dict[str, Any]:
         """The result of the tool. Raises ValidationError for a path that cannot be meant."""
@@ -78,7 +79,8 @@ class CodeEngine:
         return self._providers[model]
 
     def close(self) -> None:
-        """Ends the threads that watch trees."""
+        """Ends the threads that watch trees, and lets go of the connection."""
+        self._kept = None
         self._watch.close()
 
     def _find(
@@ -87,8 +89,9 @@ class CodeEngine:
         several = deepest([tree.root for tree in meant])
         if is_all:
             scope = scope._replace(repositories=None)  # a condition less on each place
-        search = search_of(connection, self.provider_of_model)
-        answer = search.find(connection, arguments.query, scope, arguments.limit * several)
+        if self._kept is None or self._kept[0] is not connection:  # the session goes on with another one
+            self._kept = connection, CodeSearch(connection, self.provider_of_model)
+        answer = self._kept[1].find(connection, arguments.query, scope, arguments.limit * several)
         return answer._replace(found=_each_once(answer.found, meant)[: arguments.limit]) if several > 1 else answer
 
     def _have_removed(self, connection: apsw.Connection) -> None:

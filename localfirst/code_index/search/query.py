@@ -6,6 +6,7 @@ import re
 from typing import NamedTuple
 
 from localfirst.code_index.words import parts, words_in
+from localfirst.search.stop_words import STOP_WORDS
 
 MAX_TERMS = 24
 
@@ -16,13 +17,8 @@ _KEYWORDS = (
     "|const|let|var|val|static|impl|define|table|view|procedure|TABLE|VIEW|FUNCTION|PROCEDURE"
 )
 _SEPARATOR = re.compile(r"\.|::|->|#|/")
-_STOP_WORDS = frozenset(
-    """
-    a about all an and any are as at be been but by can could did do does for from had has have how if in into is it its
-    me my no not of on or our should so some than that the their them then there these they this those to us was we were
-    what when where which who whom whose why will with would you your
-    """.split()  # noqa: SIM905 - as a list of strings it would fill a page
-)
+_STOP_WORDS = STOP_WORDS - {"i"}
+"""In code it is a name."""
 
 
 class CodeQuery(NamedTuple):

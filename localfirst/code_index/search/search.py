@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
-from weakref import WeakKeyDictionary
 
 import apsw
 
@@ -86,14 +85,3 @@ class CodeSearch:
         weights = {term.word: term.weight for term in terms}
         order = ranking.ranked(asked, weights, counted)
         return [Found(places[index], round(score, 4)) for score, index in order[:limit] if score > 0]
-
-
-_searches: WeakKeyDictionary[apsw.Connection, CodeSearch] = WeakKeyDictionary()
-
-
-def search_of(connection: apsw.Connection, provider_of_model: Callable[[str], EmbeddingProvider | None]) -> CodeSearch:
-    """The search of a connection; what the first one prepares is kept with it."""
-    search = _searches.get(connection)
-    if search is None:
-        search = _searches[connection] = CodeSearch(connection, provider_of_model)
-    return search

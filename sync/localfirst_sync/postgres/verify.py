@@ -15,6 +15,7 @@ from typing import Any, Literal, NamedTuple
 import msgspec
 import psycopg
 from localfirst_schema.entities import ENTITIES, WORK_ITEM, Entity
+from localfirst_schema.limits import TREE_DEPTH_MAX
 
 from localfirst_sync.conflict import CONFLICT
 from localfirst_sync.ports import CONFLICT_TABLE, Cursor, Line
@@ -122,8 +123,10 @@ def _from_history(connection: Connection, project_id: str, entity: Entity) -> It
 
 def _from_parents(connection: Connection, project_id: str) -> Iterator[Difference]:
     for row_id, path, depth, true_path, true_depth in _stream(connection, _PLACES, project_id, WORK_ITEM):
-        if true_depth > 4:
-            words = "is nested deeper than 5 levels, or in a circle: give it, or what is above it, another parent_id"
+        if true_depth > TREE_DEPTH_MAX:
+            words = (
+                f"is nested deeper than {TREE_DEPTH_MAX + 1} levels, or in a circle: give it, or one above, another parent_id"
+            )
             yield Difference(WORK_ITEM.name, WORK_ITEM.table, row_id, "too deep", words)
         else:
             words = f"path is {path}, by its parents {true_path}; depth is {depth}, by its parents {true_depth}"
