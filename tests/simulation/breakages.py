@@ -409,6 +409,9 @@ BREAKAGES: tuple[Breakage, ...] = (
     Breakage("a time that SQL has changed is compared as the log writes it",
         _instead(divergence, "fields_of", lambda _, text: decode_fields(text)),
         case="a corrected time of deletion is forgotten"),
+    Breakage("what a rebase has raised is accepted at its old version",
+        _instead(ReplicaStore, "_version_floors", lambda _, mutations, __: [0] * len(mutations)),
+        case="a name that waits meets a server that has lost it"),
     Breakage("what waits when an id is used first is not maybe applied", _instead(outbox, "last_number", lambda _: 0),
         case="a copy that waits for what was brought back"),
     # Settling, merging, going back

@@ -51,6 +51,10 @@ class Fate:
         """The time on the machine that works now, as canonical text."""
         return timestamps.from_unix_us(self.time_ns() // 1000)
 
+    def days_ago(self, days: int) -> str:
+        """So many days before now, by a clock that is right; to look at it takes no time."""
+        return timestamps.from_unix_us(self._us - days * 86_400_000_000)
+
     def uuid4(self) -> uuid.UUID:
         """A random UUID of this run."""
         return uuid.UUID(int=self.dice.getrandbits(128), version=4)

@@ -128,9 +128,13 @@ class Stage(World):
         """Somebody's transaction, which the server takes."""
         hold(self._server.psql(statements), "psql was refused")
 
-    def hold(self, row_id: str) -> None:
-        """Somebody's open transaction holds an item."""
-        self._server.connection.held = {("work_item", row_id)}
+    def hold(self, row_id: str, entity: str = "work_item") -> None:
+        """Somebody's open transaction holds a row."""
+        self._server.connection.held = {(entity, row_id)}
+
+    def pass_days(self, days: int) -> None:
+        """Time passes."""
+        self._fate.pass_time(days * 86_400)
 
     def let_go(self) -> None:
         """It ends, and has changed nothing."""

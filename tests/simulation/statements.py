@@ -18,7 +18,7 @@ import msgspec
 from localfirst_schema.entities import ENTITIES, VENDOR, WORK_ITEM, Entity
 from localfirst_schema.wire import EMPTY_HASH, PROTOCOL_VERSION, Row
 from localfirst_sync.conflict import CONFLICT
-from localfirst_sync.ports import CONFLICT_COLUMNS
+from localfirst_sync.ports import CONFLICT_COLUMNS, HistoryRow
 from localfirst_sync.postgres import (
     conflicts,
     earlier_rounds,
@@ -42,6 +42,7 @@ from simulation.tables import Entry, Tables, jsonb_of
 Answer = list[tuple[Any, ...]]
 Handler = Callable[["Connection", Any], Answer]
 
+_AT = HistoryRow._fields.index("at")
 _CONFLICT_JSON = ("fields", "base", "mine", "theirs")
 _decode, _encode = msgspec.json.decode, msgspec.json.encode
 
@@ -451,8 +452,14 @@ def _none_ended(connection: Connection, a: Any) -> Answer:
     return [(0,)]
 
 
-def _log_between(connection: Connection, a: Any) -> Answer:
-    return [row for row in _log(connection, a) if row[0] <= a["last"]]
+def _recent_log(connection: Connection, a: Any) -> Answer:
+    """A replica that begins, or begins again, is given the lines of so many days."""
+    since = connection.fate.days_ago(pull.HISTORY_DAYS)
+    return [row for row in _log(connection, a) if row[_AT] >= since]
+
+
+def _recent_log_between(connection: Connection, a: Any) -> Answer:
+    return [row for row in _recent_log(connection, a) if row[0] <= a["last"]]
 
 
 def _table(connection: Connection, name: str) -> dict[str, Row]:
@@ -498,7 +505,7 @@ def _known() -> dict[str, Handler]:
         pull._FEW_OF_LOG: _few_of_log,
         pull.rows_of_few(): _rows_of_few,
         snapshot.filled_query(): _filled,
-        pull._RECENT_LOG: _log,
+        pull._RECENT_LOG: _recent_log,
         pull._ALL_OF_LOG: _log,
     }
     for entity in ENTITIES:
@@ -508,7 +515,7 @@ def _known() -> dict[str, Handler]:
         found |= {by_ids: _by_ids(name), changed: _changed(name), everything: _everything(name)}
     for (name, *_), copied in zip(pull._tables(), snapshot.queries(), strict=True):
         found[copied.sql] = _everything_after(name)
-    found[snapshot.HISTORY_QUERY.sql] = _log_between
+    found[snapshot.HISTORY_QUERY.sql] = _recent_log_between
     return found
 
 

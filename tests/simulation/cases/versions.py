@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from localfirst_schema.entities import WORK_ITEM
+from localfirst_schema.entities import VENDOR, WORK_ITEM
 from localfirst_schema.identifiers import natural_id
 
 from simulation.direct_sql import Psql
 from simulation.stage import Stage
+from simulation.violation import hold
 
 POOLED = natural_id("", "pool", "case")
 
@@ -104,3 +105,22 @@ def a_version_that_a_waiting_blind_change_names_was_displayed_to_nobody(stage: S
     stage.refuses(1, "revert_work_item", id=item, version=stage.displayed(1, item)["version"], to_version=3)
     stage.revert(1, item, 4)
     stage.let_go()
+
+
+def a_name_that_waits_meets_a_server_that_has_lost_it(stage: Stage) -> None:
+    """Two create one vendor; the history of the first is too old to come along, and the server loses all of it: the second is
+    the only one left, and has displayed it at a later version than it was made at."""
+    name = "Alder"
+    vendor = str(stage.do(1, "create_vendor", name=name, operational=True)["id"])
+    for version in (1, 2, 3):
+        stage.do(1, "update_vendor_status", name=name, version=version, operational=version == 2)
+    stage.sync(1)
+    stage.pass_days(100)
+    stage.do(0, "create_vendor", name=name, operational=True)
+    stage.hold(vendor, VENDOR.name)
+    stage.sync(0)
+    stage.let_go()
+    stage.set_back(None)
+    stage.sync(0, 2)
+    here, there = stage.displayed(0, vendor), stage.displayed(2, vendor)
+    hold(here["version"] == there["version"] > 5, "a version was given again", here, there)
