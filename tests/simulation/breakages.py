@@ -370,6 +370,9 @@ BREAKAGES: tuple[Breakage, ...] = (
     Breakage("what is below an item that a creation moves is not looked at",
         _instead(held, "_moves", lambda change: "parent_id" in change.fields and change.mutation.base_version > 0),
         case="what is below a creation of what is there is held"),
+    Breakage("paths stay as the statements of an open transaction saw them",
+        _instead(direct_sql.Psql, "_derive_again", _nothing),
+        case="what is moved in an open transaction hangs where others have moved it"),
     Breakage("what must follow a held act goes before it", _instead(postponing, "postponed", lambda _, held: sorted(held)), 2),
     # The decision
     Breakage("the last writer wins", _instead(decision, "_applied", _overwrites)),

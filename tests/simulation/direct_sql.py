@@ -158,8 +158,7 @@ class Psql:
             objection = broken_structure(tables)
             if objection is not None:
                 raise errors.CheckViolation(objection)
-            # Others may have moved what is above, or put something below, since the statements saw it.
-            tables.derive_paths([one.entity_id for one in self._pending if one.structural and one.entity is WORK_ITEM])
+            self._derive_again()
         tables.tag = self._connection.fate.dice.getrandbits(31)
         now = self._connection.fate.now()
         for one in self._version_floors():
@@ -170,6 +169,10 @@ class Psql:
                     jsonb_of(one.fields), None, None,
                 )
             )  # fmt: skip
+
+    def _derive_again(self) -> None:
+        """Others may have moved what is above, or put something below, since the statements saw it."""
+        self._tables.derive_paths([one.entity_id for one in self._pending if one.structural and one.entity is WORK_ITEM])
 
     def _version_floors(self) -> list[_Pending]:
         """The changes; those of a row that is new, and of which the log tells already (a change was refused since there was

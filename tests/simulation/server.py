@@ -45,9 +45,13 @@ class Server:
         if tables is None:
             self._begin()
 
+    def open_psql(self) -> Psql:
+        """A transaction of a direct writer that stays open: it types, and commits."""
+        return Psql(self.connection, self._project)
+
     def psql(self, statements: Callable[[Psql], object]) -> bool:
         """A transaction of a direct writer; False if the server refused it."""
-        return Psql(self.connection, self._project).run(statements)
+        return self.open_psql().run(statements)
 
     def head(self) -> Cursor:
         """See `RemoteStore.head`."""

@@ -128,6 +128,18 @@ class Stage(World):
         """Somebody's transaction, which the server takes."""
         hold(self._server.psql(statements), "psql was refused")
 
+    def open_psql(self, statement: Callable[[Psql], None]) -> Psql:
+        """Somebody types a statement into a transaction that stays open."""
+        transaction = self._server.open_psql()
+        hold(transaction.type(statement), "psql was refused")
+        self._server.connection.held = set(transaction.written)
+        return transaction
+
+    def commit(self, transaction: Psql) -> None:
+        """They commit."""
+        self.let_go()
+        hold(transaction.commit(), "psql was refused")
+
     def hold(self, row_id: str, entity: str = "work_item") -> None:
         """Somebody's open transaction holds a row."""
         self._server.connection.held = {(entity, row_id)}
