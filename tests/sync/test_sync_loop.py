@@ -294,5 +294,5 @@ def test_a_first_fill_that_nobody_wants_is_left_until_somebody_asks(laptop: Lapt
     done = loop.request(15)
     assert done is not None
     assert (done.leaves_fill, done.head, loop.leaves_fill) == (False, laptop.local.cursor(), False)
-    assert {str(row["id"]) for row in laptop.shown()["work_items"]} == {there, mine}
+    assert {str(row["id"]) for row in laptop.displayed()["work_items"]} == {there, mine}
     loop.stop(1)
