@@ -10,6 +10,7 @@ from localfirst_schema.errors import UnavailableError
 
 from localfirst.client.services import Services
 from localfirst.fallback.layers import Layer
+from localfirst.replica import leases
 from localfirst.replica.act import Act
 from localfirst.settings import Settings
 
@@ -48,6 +49,14 @@ class LayerSession:
     def who(self, *given: str | None) -> str | None:
         """Nobody writes here, and nothing is held."""
         return None
+
+    def claimants(self, *given: str | None) -> set[str]:
+        """Nobody claims anything here."""
+        return {name for name in given if name}
+
+    def server_now(self, later_s: float = 0.0) -> str:
+        """The server's time, as far as that is known."""
+        return leases.moment(leases.offset_s(self.replica), later_s)
 
     @contextmanager
     def one_read(self) -> Iterator[None]:

@@ -81,6 +81,12 @@ class Reader(Protocol):
     def who(self, *given: str | None) -> str | None:
         """Who acts: what the call says, else the setting, else the client's own name."""
 
+    def claimants(self, *given: str | None) -> set[str]:
+        """The names under which a call holds what it holds: the session's own, and those that the call gives."""
+
+    def server_now(self, later_s: float = 0.0) -> str:
+        """The server's time, as far as that is known: by it leases end."""
+
     def act(self, *by: str | None, is_shared: bool = True) -> AbstractContextManager[Act]:
         """One act on the rows; without `is_shared` it is about what is the replica's alone.
 
@@ -93,6 +99,9 @@ class Writer(Reader, Protocol):
 
     def written(self, row_id: str | None = None) -> dict[str, Any]:
         """The fields that every result of a write has."""
+
+    def claimant(self, given: str | None = None) -> str:
+        """Who claims: what the call says, else this session."""
 
     def verdict(self) -> AbstractContextManager[None]:
         """An error within is the server's answer to the act, and the act's own answer."""

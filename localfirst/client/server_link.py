@@ -98,7 +98,6 @@ class ServerLink:
         self._probe: Probe | None = None
         self._made_at = time.monotonic()
         self._fresh_since: float | None = None
-        self._wants_rows = True
         self._ready = threading.Event()
         self._opened = threading.Event()
         self._news = threading.Event()
@@ -142,7 +141,6 @@ class ServerLink:
                     progress=self._take_progress,
                     on_away=self._take_outage,
                     pulse=self._pulse,
-                    may_fill=lambda: self._wants_rows,
                 )
             self._tried_at = time.monotonic()
             self._loop.start()
@@ -185,6 +183,8 @@ class ServerLink:
         counts = {name: getattr(result, name) for name in self._done}
         for name, count in counts.items():
             self._done[name] += count
+        if self._pulse.clock_offset_s is not None and self._store is not None:
+            self._store.note_clock(self._pulse.clock_offset_s)
         self._news.set()
         if self.on_round is not None:
             self.on_round(counts)
@@ -211,16 +211,8 @@ class ServerLink:
             self._loop.wake()
 
     def for_one_command(self) -> None:
-        """The process ends soon: what a round found since it began is fresh enough for all it reads, over one connection.
-
-        And if it reads nothing, a first fill would not end before it does, and is left to a process that does.
-        """
+        """The process ends soon: what a round found since it began is fresh enough for all it reads, over one connection."""
         self._fresh_since = self._made_at
-        self._wants_rows = False
-
-    def want_rows(self) -> None:
-        """Somebody reads, or follows what comes: a replica that was never filled is to be."""
-        self._wants_rows = True
 
     def await_sent(self, is_sent: Callable[[], bool], tell: Callable[[], None], *, patience_s: float) -> None:
         """Waits until all is sent: for `patience_s`, then while anything moves (at most `SENT_S`), of which `tell` is informed.
@@ -283,7 +275,6 @@ class ServerLink:
 
     def is_online(self) -> bool:
         """Whether the server is there; waits for the outcome of the very first try."""
-        self.want_rows()
         self._await_first_contact()
         return self._is_there()
 
@@ -329,7 +320,6 @@ class ServerLink:
 
     def await_first_round(self, timeout_s: float) -> bool:
         """Waits for the end of the very first round, while that is under way; whether the server answers."""
-        self.want_rows()
         deadline = time.monotonic() + timeout_s
         self._ready.wait(max(0.0, timeout_s))
         self._await_contact(deadline)
@@ -337,6 +327,10 @@ class ServerLink:
 
     def _await_contact(self, deadline: float) -> bool:
         return self._loop is not None and self._loop.first_contact.wait(max(0.0, deadline - time.monotonic()))
+
+    def clock_offset_s(self) -> float | None:
+        """How far the server's clock is ahead of this machine's; None while it has not been asked."""
+        return self._pulse.clock_offset_s
 
     def head(self) -> tuple[int, int] | None:
         """The number and tag of the server's last change, or None while the server does not answer in time."""
@@ -365,11 +359,7 @@ class ServerLink:
                     return self._probe.head(1000 * self._pulse.budget_s(PROBE_BUDGET_S, PROBE_TRIPS))
         except Exception as error:  # noqa: BLE001 (a read goes on without the probe, whatever is wrong with it)
             logger.info("the server does not answer a read: %s", type(error).__name__)
-        began = time.monotonic()
-        fill_s = self._pulse.budget_s(FIRST_FILL_S, FIRST_FILL_TRIPS) if loop.leaves_fill else 0.0
-        done = loop.request(
-            self._pulse.budget_s(ROUND_BUDGET_S, ROUND_TRIPS), lambda: time.monotonic() - began < fill_s and self._is_coming()
-        )
+        done = loop.request(self._pulse.budget_s(ROUND_BUDGET_S, ROUND_TRIPS))
         return None if done is None else done.head
 
     def _open_probe(self) -> Probe:

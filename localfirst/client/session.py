@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 from localfirst_schema.author import fitting_author
 from localfirst_schema.errors import CallerError, InvalidStateError, LocalfirstError, StateError, UnavailableError
 
+from localfirst.client import claimant
 from localfirst.client.binding import REMOTE_CHANGED, bind, note_name, words_of_other_name, words_of_remote
 from localfirst.client.follow_up import tried
 from localfirst.client.freshness import Freshness
 from localfirst.client.server_link import ServerLink
 from localfirst.client.services import Services
 from localfirst.client.where import place, words_of_new
-from localfirst.replica import last_act, outbox
+from localfirst.replica import last_act, leases, outbox
 from localfirst.replica.act import Act, act
 from localfirst.replica.connection import BUSY_TIMEOUT_MS, ReplicaUnreadableError, be_patient, connect, sqlite_errors
 from localfirst.replica.last_act import Step
@@ -248,6 +249,16 @@ class Session:
         if self.link is not None:
             tried(self.link.wake, None, [])
 
+    def beside(self, work: Callable[[Act], None]) -> None:
+        """Does what no call has asked for, such as the renewal of a claim: nobody takes it back, and no answer is about it."""
+        self._freshness.end_snapshot()
+        be_patient(self.replica, BUSY_TIMEOUT_MS)
+        with act(self.replica, self.who()) as open_act:
+            if not self._is_refused(open_act) and self._is_in_place():
+                work(open_act)
+        if self.link is not None:
+            self.link.wake()
+
     def _is_refused(self, open_act: Act) -> bool:
         return self.link is not None and open_act.access == "read"
 
@@ -255,6 +266,19 @@ class Session:
         """Whoever may only read may have been given the right to write since, or have another user's address by now."""
         if self.link is not None and not self.link.is_known_away():
             self.link.sync(ACCESS_BUDGET_S)
+
+    def claimant(self, given: str | None = None) -> str:
+        """Who claims: what the call says, else this session."""
+        return given or claimant.of_session(self.who(), is_command=self.is_command)
+
+    def claimants(self, *given: str | None) -> set[str]:
+        """The names under which a call holds what it holds: the session's own, and those that the call gives."""
+        return {self.claimant(), *(name for name in given if name)}
+
+    def server_now(self, later_s: float = 0.0) -> str:
+        """The server's time, by its clock as it was last seen; by this machine's where no server was ever seen."""
+        measured = None if self.link is None else self.link.clock_offset_s()
+        return leases.moment(leases.offset_s(self.replica) if measured is None else measured, later_s)
 
     def last_steps(self) -> Sequence[Step]:
         """What the last act did that changed anything, in order: this session's, or that of this client's commands."""

@@ -20,6 +20,7 @@ from localfirst.client.ports import Client
 from localfirst.client.server_link import ServerLink
 from localfirst.client.services import Services
 from localfirst.client.where import place
+from localfirst.replica import leases
 from localfirst.replica.act import Act
 from localfirst.settings import Settings
 from localfirst.settings.untrusted import first_warnings, words_of_untrusted
@@ -124,6 +125,14 @@ class SessionWithoutReplica(Generic[Whole]):
     def who(self, *given: str | None) -> str | None:
         """Who would write."""
         return next((name for name in given if name), self.settings.client or fitting_author(self.client_name))
+
+    def claimants(self, *given: str | None) -> set[str]:
+        """Nobody claims anything here."""
+        return {name for name in given if name}
+
+    def server_now(self, later_s: float = 0.0) -> str:
+        """The server's time, as far as that is known."""
+        return leases.moment(leases.offset_s(self.replica), later_s)
 
     def refusal(self) -> UnavailableError:
         """Why nothing can be written."""

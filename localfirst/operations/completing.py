@@ -13,6 +13,7 @@ from localfirst_schema.wire import Row
 
 from localfirst.client.ports import Writer
 from localfirst.operations.changing import catch_up_with, check_not_deleted, check_version, require, require_still
+from localfirst.operations.holding import holder, released, warned
 from localfirst.operations.operation import Operation
 from localfirst.operations.present import present
 from localfirst.operations.readiness import has_unfinished_children, ready, waiting_for
@@ -25,6 +26,7 @@ def complete(session: Writer, arguments: CompleteWorkItem) -> dict[str, Any]:
     if arguments.version is not None:
         catch_up_with(session, WORK_ITEM, arguments.id, arguments.version)
     require(session, WORK_ITEM, arguments.id)
+    held = holder(session, arguments.id)
     with session.act(arguments.updated_by) as act:
         row = require_still(act, WORK_ITEM, arguments.id)
         unblocked: list[Row] = []
@@ -41,12 +43,15 @@ def complete(session: Writer, arguments: CompleteWorkItem) -> dict[str, Any]:
             if arguments.comment is not None:
                 values = {"id": new_id(), "work_item_id": row["id"], "body": arguments.comment}
                 act.change(WORK_ITEM_COMMENT, None, values)
-            row = act.change(WORK_ITEM, row, {"status": "completed", "claimed_by": None})
+            row = act.change(WORK_ITEM, row, {"status": "completed"})
+            released(act, session.project_id, row["id"])
             among = waiting_for(act.connection, row["id"])
-            unblocked, _ = ready(act.connection, limit=UNBLOCKED_MAX, who=session.who(), among=among)
+            unblocked, _ = ready(
+                act.connection, limit=UNBLOCKED_MAX, holders=session.claimants(), now=session.server_now(), among=among
+            )
         answer = present(WORK_ITEM, row) | {"unblocked": [present(WORK_ITEM, one) for one in unblocked]}
         act.answer = answer
-    return answer | session.written(row["id"])
+    return warned(session, answer | session.written(row["id"]), held, arguments.updated_by)
 
 
 OPERATIONS = (

@@ -7,6 +7,7 @@ from typing import Any
 from localfirst_schema.entities import Entity
 from localfirst_schema.json_merge import ABSENT, apply
 from localfirst_schema.wire import Row, decode_json
+from localfirst_sync.lease import COLUMNS
 
 from localfirst.replica.last_act import Step
 
@@ -14,11 +15,14 @@ from localfirst.replica.last_act import Step
 def inverse(entity: Entity, row: Row, step: Step, at: str) -> dict[str, Any]:
     """Column → value of the change that takes `step` back on `row`, which nobody has touched since.
 
-    A creation is taken back by a deletion, everything else by the old values; of JSON documents by the old keys.
+    A creation is taken back by a deletion, a first claim by giving it back, everything else by the old values; of JSON
+    documents by the old keys.
 
     Args:
         at: the time of a deletion.
     """
+    if step.base_version == 0 and entity.is_lease:
+        return dict.fromkeys(COLUMNS)
     if step.base_version == 0:
         return {"deleted_at": at}
     return {name: _former(entity, name, row[name], change) for name, change in step.fields.items()}

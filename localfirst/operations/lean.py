@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from localfirst_schema.entities import DEPLOYMENT, ENHANCEMENT, VENDOR, WORK_ITEM, Entity
 
+from localfirst.replica import leases
+from localfirst.replica.leases import Claim
 from localfirst.replica.refs import displayed_refs
 
 if TYPE_CHECKING:
@@ -35,8 +37,10 @@ def shaped(session: Reader, entity: Entity, answer: Displayed, *, is_read: bool,
     Args:
         is_read: whether a row at the top was asked for by its id; it is displayed whole then, but for what is not known of it.
     """
-    refs = _refs(session, entity, answer)
-    shape = _Shape(entity, refs, is_full=is_full)
+    ids = list(dict.fromkeys(_ids(entity, answer)))
+    refs = dict(zip(ids, displayed_refs(session.replica, ids), strict=True)) if ids else {}
+    claims = leases.held(session.replica, ids, session.server_now()) if ids and entity is WORK_ITEM else {}
+    shape = _Shape(entity, refs, claims, is_full=is_full)
     if "id" in answer:
         is_whole = is_full or (is_read and not answer.get("partial"))
         answer = shape.row(answer, is_whole=is_whole)
@@ -47,12 +51,11 @@ def shaped(session: Reader, entity: Entity, answer: Displayed, *, is_read: bool,
         answer["children"] = shape.children(answer["children"])
     for link in answer.get("dependencies", ()):
         link["related_item"] = shape.row(link["related_item"], is_whole=is_full)
+    if isinstance(item := answer.get("item"), dict):
+        for link in item["dependencies"]:
+            link["related_item"] = shape.row(link["related_item"], is_whole=is_full)
+        answer["item"] = shape.row(item, is_whole=is_full)
     return answer
-
-
-def _refs(session: Reader, entity: Entity, answer: Displayed) -> dict[str, str]:
-    ids = list(dict.fromkeys(_ids(entity, answer)))
-    return dict(zip(ids, displayed_refs(session.replica, ids), strict=True)) if ids else {}
 
 
 def _ids(entity: Entity, answer: Displayed) -> Iterator[str]:
@@ -66,6 +69,8 @@ def _ids(entity: Entity, answer: Displayed) -> Iterator[str]:
         for name in _LISTS:
             yield from (row["id"] for row in answer.get(name, ()))
         yield from (link["related_item"]["id"] for link in answer.get("dependencies", ()))
+        if isinstance(item := answer.get("item"), dict):
+            yield from _ids(entity, item)
         yield from _below(answer.get("children", ()))
 
 
@@ -83,9 +88,10 @@ def _columns(entity: Entity) -> frozenset[str]:
 class _Shape:
     """How the rows of one answer are displayed."""
 
-    def __init__(self, entity: Entity, refs: dict[str, str], *, is_full: bool) -> None:
+    def __init__(self, entity: Entity, refs: dict[str, str], claims: dict[str, Claim], *, is_full: bool) -> None:
         self._entity = entity
         self._refs = refs
+        self._claims = claims
         self._columns = _columns(entity)
         self._is_full = is_full
 
@@ -99,11 +105,19 @@ class _Shape:
                 if name not in columns or ((value or value == 0) and name not in _SELDOM)
             }
         if self._entity is WORK_ITEM:
-            return {"id": row["id"]} | row | {"ref": self._refs[row["id"]]}
+            displayed = {"id": row["id"]} | row | {"ref": self._refs[row["id"]]}
+            return displayed | self._claim(row, is_whole=is_whole)
         if self._entity is DEPLOYMENT and row.get("related_work_items"):
             related = [{"id": item["id"], "ref": self._refs[item["id"]]} | item for item in row["related_work_items"]]
             return row | {"related_work_items": related}
         return row
+
+    def _claim(self, row: Displayed, *, is_whole: bool) -> Displayed:
+        """Who holds it, of a row of an item (the other end of a link is less than that)."""
+        claim = self._claims.get(row["id"])
+        if claim is not None and row.get("status") != "completed" and row.get("deleted_at") is None:
+            return {"claimed_by": claim.by, "claimed_until": claim.until}
+        return {"claimed_by": None, "claimed_until": None} if is_whole and "metadata" in row else {}
 
     def listed(self, row: Displayed) -> Displayed:
         """A row of a list."""

@@ -18,5 +18,6 @@ def present(entity: Entity, row: Row) -> dict[str, Any]:
     for name in entity.boolean_columns:
         displayed[name] = bool(displayed[name])
     if entity is WORK_ITEM:
+        del displayed["claimed_by"]  # of boards from before claims were apart; `lean` adds who holds it
         displayed["ref"] = short_ref(displayed["id"])
     return displayed

@@ -40,7 +40,12 @@ _READY = f"""
         AND (:item_type IS NULL OR w.item_type = :item_type)
         AND (:under IS NULL OR (w.path > :under || '/' AND w.path < :under || '0'))
         AND (:among IS NULL OR w.id IN (SELECT value FROM json_each(:among)))
-        AND (:with_claimed OR w.claimed_by IS NULL OR w.claimed_by = :who)
+        AND (:with_claimed OR NOT EXISTS (
+            SELECT 1 FROM work_item_claims AS c
+            WHERE c.work_item_id = w.id AND c.claimed_by IS NOT NULL AND c.deleted_at IS NULL AND c.claimed_until > :now
+                AND c.claimed_by NOT IN (SELECT value FROM json_each(:holders))
+        ))
+        AND w.id NOT IN (SELECT value FROM json_each(:passed))
         AND coalesce(json_extract(w.metadata, '$.start_on'), '') <= :today
         AND NOT EXISTS (
             SELECT 1 FROM json_each(:labels) AS label
@@ -72,12 +77,14 @@ def ready(
     connection: apsw.Connection,
     *,
     limit: int,
-    who: str | None,
+    holders: Iterable[str],
+    now: str,
     item_type: str | None = None,
     labels: Sequence[str] = (),
     under: str | None = None,
     among: Iterable[str] | None = None,
     with_claimed: bool = False,
+    passed: Iterable[str] = (),
 ) -> tuple[list[Row], int]:
     """Items that can be worked on, the most urgent first, and how many there are in all.
 
@@ -85,19 +92,23 @@ def ready(
     it), that has no unfinished children, that nobody else holds, and whose start has come.
 
     Args:
-        who: whose own claims do not count.
+        holders: whose claims do not count.
+        now: the server's time, by which claims end.
         under: the path of an item: only those below it.
         among: only these.
         with_claimed: also what others hold.
+        passed: but for these.
     """
     bindings: dict[str, Any] = {
         "limit": limit,
-        "who": who,
+        "holders": json.dumps(list(holders)),
+        "now": now,
         "item_type": item_type,
         "labels": json.dumps(list(labels)),
         "under": under,
         "among": None if among is None else json.dumps(list(among)),
         "with_claimed": with_claimed,
+        "passed": json.dumps(list(passed)),
         "today": datetime.datetime.now().astimezone().date().isoformat(),
     }
     total, rows = 0, []

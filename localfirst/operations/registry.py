@@ -5,7 +5,9 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+from localfirst.client.follow_up import tried
 from localfirst.client.ports import Source
+from localfirst.client.session import Session
 from localfirst.operations import (
     archiving,
     claims,
@@ -30,9 +32,13 @@ from localfirst.operations import (
     work_items,
 )
 from localfirst.operations.cascade import Run, carry_out
+from localfirst.operations.holding import renew
 from localfirst.operations.lean import shaped
 from localfirst.operations.naming import resolved
 from localfirst.operations.operation import Operation
+
+_ACTING = ("claimed_by", "updated_by", "created_by")
+"""The arguments by which a call says who acts."""
 
 
 def _in_the_callers_terms(operation: Operation) -> Run:
@@ -51,11 +57,23 @@ def _in_the_callers_terms(operation: Operation) -> Run:
 
 def _guarded(operation: Operation) -> Operation:
     run = _in_the_callers_terms(operation)
+    named = operation.arguments.item_names()
 
     def guarded(session: Source, arguments: Any) -> dict[str, Any]:
-        return carry_out(operation, run, session=session, arguments=arguments)
+        answer = carry_out(operation, run, session=session, arguments=arguments)
+        if named and (holder := session.present(now=False)) and isinstance(holder, Session):
+            tried(lambda: _renewed(holder, arguments, named), None, answer["warnings"])
+        return answer
 
     return dataclasses.replace(operation, run=guarded)
+
+
+def _renewed(session: Session, arguments: Any, fields: tuple[str, ...]) -> None:
+    """What a call has named is in work: its holder's claim is renewed."""
+    given = resolved(session, arguments)
+    values = [getattr(given, field) for field in fields]
+    items = [one for value in values if value is not None for one in (value if isinstance(value, list) else [value])]
+    renew(session, items, *(getattr(given, name, None) for name in _ACTING))
 
 
 OPERATIONS: tuple[Operation, ...] = tuple(

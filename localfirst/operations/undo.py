@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from localfirst_schema.arguments import Undo
-from localfirst_schema.entities import ENTITY, VENDOR, WORK_ITEM, Entity
+from localfirst_schema.entities import ENTITY, VENDOR, WORK_ITEM, WORK_ITEM_CLAIM, Entity
 from localfirst_schema.errors import InvalidStateError, VersionMismatchError
 from localfirst_schema.results import Undone
 from localfirst_schema.wire import Row
@@ -32,11 +32,17 @@ def undo(session: Writer, arguments: Undo) -> dict[str, Any]:
     """Takes the last act of this session back."""
     session.catch_up()  # what others did to the rows is to be seen before, not to clash afterwards
     with session.act(arguments.updated_by) as act:
-        steps = session.last_steps()
+        steps = _of_data(session.last_steps())
         _require_untouched(act, steps)
         displayed = [_taken_back(act, step) for step in reversed(steps)]
         act.answer = answer = {"undone": displayed[:DISPLAYED], "undone_count": len(displayed)}
     return answer | session.written(displayed[0]["id"])
+
+
+def _of_data(steps: Sequence[Step]) -> Sequence[Step]:
+    """Without the claims that an act has given up besides, since somebody may hold the item by now."""
+    data = [step for step in steps if step.entity != WORK_ITEM_CLAIM.name]
+    return data or steps
 
 
 def _require_untouched(act: Act, steps: Sequence[Step]) -> None:

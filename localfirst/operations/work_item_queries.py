@@ -99,7 +99,8 @@ def ready(session: Reader, arguments: ReadyWorkItems) -> dict[str, Any]:
     rows, total = readiness.ready(
         session.replica,
         limit=arguments.limit,
-        who=session.who(),
+        holders=session.claimants(),
+        now=session.server_now(),
         item_type=arguments.item_type,
         labels=arguments.labels,
         under=under,

@@ -21,6 +21,7 @@ from localfirst.operations.changing import (
     require_some,
     written,
 )
+from localfirst.operations.holding import holder, released, warned
 from localfirst.operations.operation import Operation
 from localfirst.operations.partial import keep_blind_update
 from localfirst.replica.act import Act
@@ -40,6 +41,7 @@ def update(session: Writer, arguments: UpdateWorkItem) -> dict[str, Any]:
     if parent_id is not None and find(session.replica, WORK_ITEM, parent_id) is None:
         session.catch_up()
     by = (arguments.updated_by, arguments.created_by)
+    held = holder(session, arguments.id)
     with session.act(*by) as act:
         row = find(act.connection, WORK_ITEM, arguments.id)
         if row is None:
@@ -48,7 +50,9 @@ def update(session: Writer, arguments: UpdateWorkItem) -> dict[str, Any]:
             check_version(WORK_ITEM, row, arguments.version)
             check_not_deleted(WORK_ITEM, row, changes)
             row = apply_changes(act, row, changes)
-    return session.written() | partial if row is None else written(session, WORK_ITEM, row)
+            if row["deleted_at"] is not None or row["status"] == "completed":
+                released(act, session.project_id, row["id"])
+    return warned(session, session.written() | partial if row is None else written(session, WORK_ITEM, row), held, *by)
 
 
 def apply_changes(act: Act, row: Row, changes: dict[str, Any], *, metadata_whole: dict[str, Any] | None = None) -> Row:

@@ -15,6 +15,7 @@ from localfirst_schema.errors import UnavailableError
 from localfirst_schema.identifiers import natural_id
 from localfirst_schema.json_merge import difference
 from localfirst_schema.wire import Fields, Row, decode_json, encode_json
+from localfirst_sync.lease import COLUMNS
 
 from localfirst.replica import fulltext, set_aside
 from localfirst.replica.connection import immediate
@@ -127,7 +128,11 @@ class Act:
     ) -> Row:
         row: Row = dict(before) if before else dict.fromkeys(entity.column_names)
         for name in fields:
-            row[name] = encode_json(values[name]) if name in entity.json_columns and values[name] is not None else values[name]
+            row[name] = (
+                encode_json(values[name])
+                if name in entity.json_columns and values[name] is not None
+                else values.get(name, row[name])
+            )
         if before is None:
             row["id"] = values["id"]
             row["created_at"] = values.get("created_at") or self.at
@@ -165,6 +170,10 @@ def changed_fields(entity: Entity, before: Row | None, values: dict[str, Any]) -
                 fields[name] = {"old": None if before is None else bool(old), "new": new}
         elif old != new:
             fields[name] = {"old": old, "new": new}
+    if entity.is_lease and fields:
+        for name in COLUMNS:  # a lease is compared as a whole: who had it, and until when
+            old = before[name] if before else None
+            fields.setdefault(name, {"old": old, "new": values.get(name, old)})
     return fields
 
 

@@ -32,7 +32,7 @@ from localfirst_sync.ports import (
 )
 from localfirst_sync.structure import Key
 
-from localfirst.replica import bootstrap, fulltext, outbox, postponing, set_aside, settlement
+from localfirst.replica import bootstrap, fulltext, leases, outbox, postponing, set_aside, settlement
 from localfirst.replica.act import upsert_sql, write_row, written_columns
 from localfirst.replica.bootstrap import Bootstrap
 from localfirst.replica.connection import immediate, sqlite_errors
@@ -213,6 +213,11 @@ class ReplicaStore:
         if noted != access:
             with immediate(self._connection):
                 self._connection.execute("UPDATE replica SET access = ?", (access,))
+
+    def note_clock(self, offset_s: float) -> None:
+        """Keeps how far the server's clock is ahead of this machine's."""
+        with sqlite_errors():
+            leases.note_clock(self._connection, offset_s)
 
     def cursor(self) -> Cursor:
         """How far this replica has read."""

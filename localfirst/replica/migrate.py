@@ -9,7 +9,7 @@ from typing import NamedTuple
 import apsw
 from localfirst_schema.errors import UnavailableError
 
-from localfirst.replica import refs
+from localfirst.replica import leases, refs
 from localfirst.replica.connection import immediate
 
 
@@ -30,12 +30,15 @@ def migrations() -> list[Migration]:
     return sorted(found)
 
 
-LATEST = 11
+LATEST = 12
 """The newest step's number; a test holds it equal to the files', so that opening a current replica reads none of them."""
 
 
 REFS_FROM = 10
 """The step that gives work items their refs, which SQL alone cannot compute."""
+
+CLAIMS_FROM = 12
+"""The step that makes claims of what was claimed in the items, with ids that SQL alone cannot compute."""
 
 
 def migrate(connection: apsw.Connection, path: Path) -> None:
@@ -71,4 +74,6 @@ def migrate(connection: apsw.Connection, path: Path) -> None:
                 if step.number == REFS_FROM:
                     refs.know_refs(connection)
                     refs.fill(connection)
+                if step.number == CLAIMS_FROM and present:
+                    leases.carry_over(connection)
                 connection.pragma("user_version", step.number)

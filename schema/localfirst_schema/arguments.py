@@ -47,6 +47,9 @@ from localfirst_schema.types import (
 _CLEAR: Any = Field(default_factory=list, description="optional fields to be emptied")
 
 
+LeaseMinutes = Annotated[float, Field(ge=0.01, le=10_080)]
+Labels = Annotated[list[Text], Field(max_length=50, description="all of them")]
+
 DEPENDENCIES_MAX = 200
 """How many items a new one can be said to wait for."""
 
@@ -158,7 +161,7 @@ class ReadyWorkItems(Arguments):
 
     limit: Limit = 10
     item_type: ItemType | None = None
-    labels: Annotated[list[Text], Field(max_length=50, description="all of them")] = Field(default_factory=list)
+    labels: Labels = Field(default_factory=list)
     under: Annotated[ItemId | None, Field(description="only below this item")] = None
     include_claimed: bool = False
     detail: Detail | None = None
@@ -197,10 +200,31 @@ class GetHistory(Arguments):
 
 
 class ClaimWorkItem(Arguments):
-    """`claimed_by` is the client's own name where it is not given."""
+    """`claimed_by` is this session where it is not given."""
 
     id: ItemId
     claimed_by: Who | None = None
+    lease_minutes: LeaseMinutes = 60
+    detail: Detail | None = None
+
+
+class ClaimNext(Arguments):
+    """As `ready_work_items` chooses, and `ClaimWorkItem` claims."""
+
+    item_type: ItemType | None = None
+    labels: Labels = Field(default_factory=list)
+    under: Annotated[ItemId | None, Field(description="only below this item")] = None
+    lease_minutes: LeaseMinutes = 60
+    claimed_by: Who | None = None
+    detail: Detail | None = None
+
+
+class ReleaseWorkItem(Arguments):
+    """Another's live claim is taken away with `force` alone."""
+
+    id: ItemId
+    claimed_by: Who | None = None
+    force: bool = False
     detail: Detail | None = None
 
 

@@ -34,6 +34,8 @@ class Role(Enum):
     """Computed by each store from other columns, never sent in a change."""
     EARLIEST = "earliest"
     """Of two different values the earlier one stands, without a conflict."""
+    LATEST = "latest"
+    """Of two different values the later one stands, without a conflict."""
     CLAIM = "claim"
     """The first to reach the server has it; a later claim is lost (and kept in the history), without a conflict."""
 
@@ -66,6 +68,7 @@ class Entity:
         natural_key: columns from which the id is computed (see `identifiers.natural_id`); empty: the id is random.
         references: column → entity name; the row it names must exist and be alive.
         immutable: columns that a change may set only when it creates the row.
+        is_lease: who holds something, and until when: a change of it is won or lost, and never a conflict (`lease`).
     """
 
     name: str
@@ -74,6 +77,7 @@ class Entity:
     natural_key: tuple[str, ...] = ()
     references: MappingProxyType[str, str] = field(default_factory=lambda: MappingProxyType({}))
     immutable: frozenset[str] = frozenset()
+    is_lease: bool = False
 
     @cached_property
     def column_names(self) -> tuple[str, ...]:
@@ -164,6 +168,22 @@ WORK_ITEM_COMMENT = Entity(
     immutable=frozenset({"work_item_id", "body"}),
 )
 
+WORK_ITEM_CLAIM = Entity(
+    "work_item_claim",
+    "work_item_claims",
+    (
+        _id(),
+        Column("work_item_id", Kind.UUID),
+        Column("claimed_by", Kind.TEXT),
+        Column("claimed_until", Kind.TIMESTAMP, Role.LATEST),
+        *_AUDIT,
+    ),
+    natural_key=("work_item_id",),
+    references=_references(work_item_id="work_item"),
+    immutable=frozenset({"work_item_id"}),
+    is_lease=True,
+)
+
 VENDOR = Entity(
     "vendor",
     "vendor_extractors",
@@ -244,6 +264,7 @@ ENTITIES: tuple[Entity, ...] = (
     WORK_ITEM,
     WORK_ITEM_DEPENDENCY,
     WORK_ITEM_COMMENT,
+    WORK_ITEM_CLAIM,
     VENDOR,
     DEPLOYMENT,
     VENDOR_DEPLOYMENT_LINK,

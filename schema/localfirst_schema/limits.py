@@ -61,6 +61,7 @@ CHOICES: dict[tuple[str, str], frozenset[str]] = {
 
 NULLABLE: dict[str, frozenset[str]] = {
     "work_items": frozenset({"parent_id", "branch_name", "commit_hash", "pr_number", "claimed_by", "archived_at"}),
+    "work_item_claims": frozenset({"claimed_by", "claimed_until"}),
     "future_enhancements": frozenset({"description", "target_quarter", "requires_constitutional_principles"}),
     "project_configuration": frozenset({"current_session_id", "git_branch", "git_head_commit"}),
 }

@@ -89,6 +89,7 @@ class WorkItem(Audit):
     pr_number: int | None = None
     metadata: dict[str, Any] | None = None
     claimed_by: str | None = None
+    claimed_until: str | None = None
     archived_at: str | None = None
 
 
@@ -115,6 +116,19 @@ class WorkItemCompleted(WorkItemWritten):
     """A completed item, and what became ready by it."""
 
     unblocked: list[WorkItem]
+
+
+class ClaimedItem(WorkItem):
+    """A claimed item with the titles above it and its dependencies."""
+
+    parents: list[str]
+    dependencies: list[dict[str, Any]]
+
+
+class ClaimedNext(Written):
+    """The item that was claimed; null if there is none."""
+
+    item: ClaimedItem | None
 
 
 class RelatedItem(_Part):

@@ -11,7 +11,7 @@ from typing import Any, Literal, TypeAlias
 
 import msgspec
 
-PROTOCOL_VERSION = 1
+PROTOCOL_VERSION = 2
 """Raised when a server must not talk to an older client; both sides say theirs before anything else."""
 
 Fields: TypeAlias = dict[str, dict[str, Any]]

@@ -185,7 +185,7 @@ class Batch:
         for change in act:
             settled = self._alone(change)
             done.append(settled)
-            if settled.outcome in ("conflict", "lost") and (change.fields or change.invalid_reason):
+            if settled.outcome in ("conflict", "lost") and (change.fields or change.invalid_reason) and not _is_lease(change):
                 self.restore(before)
                 reason = settled.draft.reason if settled.draft else "claimed"
                 return [self._conflicted(one, reason if one is change else "act") for one in act]
@@ -200,6 +200,10 @@ class Batch:
         if mutation.entity == CONFLICT:
             return Settled(change, "lost", mutation.version, None)
         current = None if change.key in self._aside else self.rows.get(change.key)
+        if _is_lease(change):
+            if current is not None:
+                self._set(change.key, raised(mutation, current, self._displayed.get(mutation.number, 0)))
+            return Settled(change, "lost", self._tells(change) if current is None else self.rows[change.key]["version"], None)
         if invalid_reason is None and entity is not None:
             base, mine = trees(refused(entity, mutation, fields, current, reason).clashes)
         else:
@@ -233,6 +237,11 @@ class Batch:
             self.rows[key] = row
         if self._structure is not None and key[0] in ENTITY:
             self._structure.note(ENTITY[key[0]], key[1], row)
+
+
+def _is_lease(change: Change) -> bool:
+    """Whether it is about who holds something: what is lost of that makes nothing else of its act fail, and is no conflict."""
+    return change.entity is not None and change.entity.is_lease
 
 
 def _read(mutation: Mutation) -> Change:

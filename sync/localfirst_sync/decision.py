@@ -16,6 +16,7 @@ deleted      updates              update against delete                         
 alive        any                  base version and base values are the server's               accepted
 alive        deletes              it changed since: delete against update                     conflict: changed
 alive        claims, taken        the first claim stands                                      lost
+any          of a lease           it is won, or lost (`lease`)                                merged, or lost
 alive        any                  only fields that the server left alone, or set alike        merged
 alive        any                  a field that both sides changed differently                 conflict: fields
 ===========  ===================  ==========================================================  =================
@@ -39,6 +40,8 @@ from typing import Any, Literal
 from localfirst_schema.entities import Column, Entity, Kind, Role
 from localfirst_schema.json_merge import Clash, apply, merge, merge_patch, patched_places, same, unlike_patch
 from localfirst_schema.wire import Fields, Mutation, Row, decode_json, encode_json
+
+from localfirst_sync import lease
 
 Outcome = Literal["accepted", "merged", "lost", "conflict"]
 
@@ -82,11 +85,15 @@ def decide(
                 if mutation.version > floor
                 else Decision("merged", created | {"version": floor + 1})
             )
-        return Decision("conflict", None, "missing", _all_clash(entity, fields, None)) if fields else Decision("lost", None)
+        if entity.is_lease or not fields:
+            return Decision("lost", None)
+        return Decision("conflict", None, "missing", _all_clash(entity, fields, None))
 
     in_step = mutation.base_version == current["version"] and _base_matches(entity, fields, current)
     deletes = fields.get("deleted_at", {}).get("new") is not None
     undeletes = "deleted_at" in fields and not deletes
+    if entity.is_lease and not in_step and not (creates and current["deleted_at"] is not None):
+        return _leased(entity, mutation, fields, current, displayed, version_floor)
     if current["deleted_at"] is not None:
         if creates:
             return Decision("merged", _revived(entity, mutation, fields, current, version_floor))
@@ -120,6 +127,17 @@ def decide(
     return Decision("merged", row)
 
 
+def _leased(entity: Entity, mutation: Mutation, fields: Fields, current: Row, displayed: int, version_floor: int) -> Decision:
+    won = lease.outcome(fields, current)
+    # Who did not know that SQL has deleted it has nothing to bring back.
+    if won is None or (current["deleted_at"] is not None and "deleted_at" not in fields):
+        return Decision("lost", raised(mutation, current, displayed), "claimed")
+    row = {**current, "updated_at": mutation.at, "updated_by": mutation.by, **dict(zip(lease.COLUMNS, won, strict=True))}
+    if "deleted_at" in fields:
+        row["deleted_at"] = fields["deleted_at"]["new"]
+    return Decision("merged", row | {"version": _past_both(mutation, current, version_floor)})
+
+
 def refused(
     entity: Entity, mutation: Mutation, fields: Fields, current: Row | None, reason: str, displayed: int = 0
 ) -> Decision:
@@ -144,7 +162,9 @@ def rebase(entity: Entity, pending: Sequence[tuple[Mutation, Fields]], server_ro
             foreseen = _applied(entity, mutation, fields, foreseen, [], overwrite=True) | {"version": mutation.version}
         else:
             foreseen = decide(entity, mutation, fields, foreseen).row
-        if mutation.base_version == 0 and displayed["deleted_at"] is not None:
+        if entity.is_lease:
+            displayed = foreseen or displayed  # what will be lost is not displayed as held
+        elif mutation.base_version == 0 and displayed["deleted_at"] is not None:
             displayed = _revived(entity, mutation, fields, displayed)
         else:
             displayed = _applied(entity, mutation, fields, displayed, [], overwrite=True)

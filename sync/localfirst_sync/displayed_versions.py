@@ -7,9 +7,9 @@ outcome     what the line left in the row
 ==========  ==========================================================================================================
 accepted    all of it
 merged      all of it: what another had set alike was so already. Of two times of archiving the earlier one stands, of two
-            deletions the first, of two spellings of a name the one that is there. A creation of what is there fills in
-            the rest, one of what was deleted makes all of it anew. A change of such a time that knew the one which is
-            there says when it was: it stands.
+            deletions the first, of two ends of a lease the later, of two spellings of a name the one that is there. A creation
+            of what is there fills in the rest, one of what was deleted makes all of it anew. A change of such a time that knew
+            the one which is there says when it was: it stands.
 lost        nothing. What did not clash of it has a line of its own, merged, at the same version.
 ==========  ==========================================================================================================
 """
@@ -94,6 +94,8 @@ def _value_after(entity: Entity, name: str, change: dict[str, Any], there: Any, 
         return new
     if entity.by_name[name].role is Role.EARLIEST:
         return min(there, new or there)
+    if entity.by_name[name].role is Role.LATEST:
+        return new and max(there, new)
     return there if name == "deleted_at" and new is not None else new
 
 

@@ -28,6 +28,7 @@ from localfirst_schema.entities import CONFIGURATION, Entity, Role
 from localfirst_schema.json_merge import difference, merge, same
 from localfirst_schema.wire import Fields, Row, decode_fields, decode_json, encode_json
 
+from localfirst_sync import lease
 from localfirst_sync.displayed_versions import is_creation
 from localfirst_sync.ports import Line
 
@@ -241,6 +242,8 @@ def changes(entity: Entity, before: Row, after: Row) -> Fields:
                 fields[name] = {"old": part[0], "new": part[1]}
         elif old != new:
             fields[name] = {"old": old, "new": new}
+    if entity.is_lease and not fields.keys().isdisjoint(lease.COLUMNS):
+        fields |= {name: {"old": before[name], "new": after[name]} for name in lease.COLUMNS}
     return fields
 
 

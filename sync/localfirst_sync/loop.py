@@ -80,13 +80,11 @@ class SyncLoop:
         progress: logged, in the loop's thread, how far a round is.
         on_away: logged, in the loop's thread, after each attempt that has failed.
         pulse: the server's, which `open_remote` makes its stores tell.
-        may_fill: whether a replica that was never filled is to be; if not, it is filled once somebody asks for a round.
 
     Attributes:
         online: whether the server answered the last time. Whether it is there: `is_there`.
         first_contact: set when the first attempt has ended, well or not.
         is_idle: whether the loop waits for a reason to do something.
-        leaves_fill: whether the last round has left the first fill to a later one.
         last_contact: when the server last answered, by `time.monotonic`.
         last_check_at: when it was last asked, and `last_sync_at` when a round last succeeded, as canonical text.
         last_error: what is wrong, in words, or None.
@@ -106,10 +104,8 @@ class SyncLoop:
         progress: Progress | None = None,
         on_away: Callable[[], None] | None = None,
         pulse: Pulse | None = None,
-        may_fill: Callable[[], bool] = lambda: True,
     ) -> None:
         self.pulse = pulse or Pulse()
-        self._may_fill = may_fill
         self._doubted_at = float("-inf")
         self._head: tuple[float, Cursor] = (float("-inf"), BEGINNING)
         self._open_local = open_local
@@ -134,7 +130,7 @@ class SyncLoop:
         self._failures = 0
         self._marked = float("-inf")
         self._spread_until = float("-inf")
-        self.online = self.is_idle = self.leaves_fill = False
+        self.online = self.is_idle = False
         self.first_contact = threading.Event()
         self.last_contact = float("-inf")
         self.last_check_at: str | None = None
@@ -292,9 +288,7 @@ class SyncLoop:
         finally:
             if (stopped := self._lock.taken_from) is not None and stopped is not taken_from:
                 self.last_takeover = TAKEN_OVER.format(pid=stopped.pid, at=timestamps.now())
-        self.leaves_fill = result.leaves_fill
-        if not result.leaves_fill:
-            self._head = began, result.head
+        self._head = began, result.head
         self._let_wake_up_rest(self._local, serving)
         ended = time.monotonic()
         if result[:2] != (0, 0):
@@ -302,7 +296,7 @@ class SyncLoop:
         if self._local.lacks_text():
             self._wake.set()
         now = time.monotonic()
-        if not result.leaves_fill and (serving > self._answered or now - self._marked >= MARK_S):
+        if serving > self._answered or now - self._marked >= MARK_S:
             self._local.mark_synced()
             self._marked = now
         return result
@@ -319,17 +313,12 @@ class SyncLoop:
 
     def _synced(self, local: LocalStore, remote: RemoteStore, *, is_kept: bool, has_news: bool) -> RoundResult:
         try:
-            return sync_round(
-                local, remote, self._lock, progress=self._progress, is_announced=has_news, may_fill=self._is_fill_wanted
-            )
+            return sync_round(local, remote, self._lock, progress=self._progress, is_announced=has_news)
         except UnavailableError as error:
             if not is_kept or error.details.get("cause") != "connection":
                 raise
             # A connection that was idle may have been cut by somebody on the way: another one says whether that is all.
-            return sync_round(local, remote, self._lock, progress=self._progress, may_fill=self._is_fill_wanted)
-
-    def _is_fill_wanted(self) -> bool:
-        return self._may_fill() or self._asked > self._answered
+            return sync_round(local, remote, self._lock, progress=self._progress)
 
     def _succeeded(self, result: RoundResult) -> None:
         self._answered_by_server()

@@ -23,7 +23,10 @@ class Pulse:
         heard_at: when a connection that stands last brought anything, by `time.monotonic`.
         moved_at: the same, also of connections that are being made (each step of one counts).
         trip_s: how long a small question and its answer take; 0 while none was measured.
+        clock_offset_s: how far the server's clock is ahead of this machine's; None while nobody has asked.
     """
+
+    clock_offset_s: float | None = None
 
     def __init__(self) -> None:
         self.heard_at = self.moved_at = float("-inf")
@@ -40,6 +43,10 @@ class Pulse:
     def measured(self, trip_s: float) -> None:
         """A small question was answered after so long."""
         self.trip_s = trip_s if self.trip_s == 0 else self.trip_s + _WEIGHT * (trip_s - self.trip_s)
+
+    def logged_time(self, unix_s: float, trip_s: float) -> None:
+        """The server's clock stood so at about the middle of a trip that has just ended."""
+        self.clock_offset_s = unix_s - (time.time() - trip_s / 2)
 
     def measured_step(self, step_s: float) -> None:
         """A step of a connection that is being made took so long: about a trip, and perhaps nothing better is known yet."""

@@ -5,7 +5,7 @@ A round with nothing to do is one question to the server and one to the replica;
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -46,8 +46,7 @@ TEXT_S = 0.5
 class RoundResult(NamedTuple):
     """What a round did: mutations pushed, foreign changes pulled, mutations merged, mutations in conflict, head reached;
     `restored`: how many changes were sent again to a server that had lost them (None: it had lost none that is known here);
-    `access`: what the server allows. Where that is not to write, nothing was pushed, whatever waits; `leaves_fill`: the first
-    fill of the replica was left to a later round, and `head` says nothing.
+    `access`: what the server allows. Where that is not to write, nothing was pushed, whatever waits.
     """
 
     pushed: int
@@ -57,7 +56,6 @@ class RoundResult(NamedTuple):
     head: Cursor
     restored: int | None = None
     access: Access = "write"
-    leaves_fill: bool = False
 
 
 class Sent(NamedTuple):
@@ -78,17 +76,13 @@ def sync_round(
     lock_wait_s: float = LOCK_WAIT_S,
     progress: Progress | None = None,
     is_announced: bool = False,
-    may_fill: Callable[[], bool] = lambda: True,
 ) -> RoundResult:
     """Brings the replica and the server level; `is_announced` says that there is something to pull.
-
-    A replica that was never filled is filled only if that is wanted (`may_fill`): whoever ends as soon as the changes are sent
-    would begin it for nothing.
 
     Raises `UnavailableError` when one of them is away (everything is kept), `HeldElsewhere` when another process syncs this
     replica, and `Fenced` when another one did meanwhile.
     """
-    done = _round(local, remote, lock, batch, lock_wait_s, progress, is_announced=is_announced, may_fill=may_fill)
+    done = _round(local, remote, lock, batch, lock_wait_s, progress, is_announced=is_announced)
     if local.lacks_text():
         local.index_text(TEXT_S)
     return done
@@ -103,7 +97,6 @@ def _round(
     progress: Progress | None,
     *,
     is_announced: bool,
-    may_fill: Callable[[], bool],
 ) -> RoundResult:
     if is_announced or local.pending_count():
         access = remote.access()  # the first question of a push or a pull asks for all that the head could tell
@@ -114,14 +107,9 @@ def _round(
     try:
         with lock.held(lock_wait_s):
             local.note_access(access)
-            leaves_fill = local.cursor() == BEGINNING and not may_fill()
             if access != "write":
-                if leaves_fill:
-                    return RoundResult(0, 0, 0, 0, BEGINNING, access=access, leaves_fill=True)
                 return _pull_alone(local, remote, access, progress)
             try:
-                if leaves_fill:
-                    return _push_alone(local, remote, batch, progress)
                 return _push_then_pull(local, remote, batch, progress)
             except ServerWasRestored:
                 restored = recover(local, remote)
@@ -154,14 +142,6 @@ def _push_then_pull(local: LocalStore, remote: RemoteStore, batch: int, progress
         return RoundResult(sent.pushed, 0, sent.merged, sent.conflicts, sent.head)
     pulled, head = _pull(local, remote, progress)
     return RoundResult(sent.pushed, pulled, sent.merged, sent.conflicts, head)
-
-
-def _push_alone(local: LocalStore, remote: RemoteStore, batch: int, progress: Progress | None) -> RoundResult:
-    """The round of one who wants nothing but that the changes are sent."""
-    pushed, merged, conflicts, head = push_outbox(local, remote, batch=batch, progress=progress)
-    if head is not None:
-        return RoundResult(pushed, 0, merged, conflicts, head)
-    return RoundResult(pushed, 0, merged, conflicts, BEGINNING, leaves_fill=True)
 
 
 def _pull_alone(local: LocalStore, remote: RemoteStore, access: Access, progress: Progress | None) -> RoundResult:

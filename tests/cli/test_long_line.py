@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
-import apsw
 import psycopg
 import pytest
 from cluster import cluster
@@ -72,37 +71,9 @@ def test_a_command_that_waits_for_its_push_says_so_after_a_second(
         assert server.execute("SELECT count(*) FROM localfirst.work_items").fetchone() == (2,)
 
 
-def test_commands_that_only_create_leave_the_first_fill_to_one_that_reads(
-    laptop: NewLaptop, new_line: Callable[..., Line], database_url: str
-) -> None:
-    ann = laptop("ann", new_line())
-    ann.ok("item", "create", "First")
-    with psycopg.connect(database_url) as server:
-        server.execute(
-            "INSERT INTO localfirst.work_items (item_type, title)"
-            " SELECT 'task', 'item ' || n FROM generate_series(1, 2999) AS n"
-        )
-    line = new_line(trip_s=0.06)
-    bob = laptop("bob", line)
-    bob.ok("item", "create", "Bob's 0")  # and meets the server
-    taken = []
-    for number in (1, 2):
-        with line.counted() as created:
-            bob.ok("item", "create", f"Bob's {number}")
-        taken.append(created.trips)
-    assert max(taken) <= MOST["creation, its change sent"] - SCRAM_TRIPS, "as many as on a laptop that is filled"
-    with psycopg.connect(database_url) as server:
-        assert server.execute("SELECT count(*) FROM localfirst.work_items").fetchone() == (3_003,)
-    with closing(apsw.Connection(str(bob.replica), flags=apsw.SQLITE_OPEN_READONLY)) as replica:
-        assert replica.execute("SELECT cursor_seq, (SELECT count(*) FROM bootstrap) FROM replica").fetchall() == [(0, 0)]
-    listed = bob.json("item", "list", "--limit", "1")
-    assert (listed["total_count"], listed["data_source"]) == (3_003, "postgresql")
-
-
 TABLE = Path(__file__).parents[2] / "docs" / "protocol.md"
 MOST = {"list": 7, "list, with something new": 7, "creation, its change sent": 8}
 """Whoever types a command waits for it: no more than so many, three of SCRAM's among them."""
-SCRAM_TRIPS = 3
 
 
 def trips_in_docs() -> dict[str, int]:

@@ -29,6 +29,7 @@ WELL_FORMED: dict[str, dict[str, Any]] = {
     "add_comment": {"id": NOBODY, "body": "b"},
     "list_comments": {"id": NOBODY},
     "claim_work_item": {"id": NOBODY},
+    "claim_next": {},
     "release_work_item": {"id": NOBODY},
     "create_vendor": {"name": "v"},
     "query_vendor_status": {"name": "v"},
@@ -173,6 +174,9 @@ ILL_TYPED: list[tuple[str, str, list[Any]]] = [
     ("list_conflicts", "entity", [*TEXT, "laptop"]),
     ("list_conflicts", "limit", [*NUMBER, 0]),
     ("claim_work_item", "claimed_by", [*TEXT, "x" * 101]),
+    ("claim_work_item", "lease_minutes", [0, 0.009, -1, 10_081, "soon", [1], True]),
+    ("claim_next", "lease_minutes", [0, 10_081]),
+    ("release_work_item", "force", FLAG),
     ("add_comment", "body", [*TEXT, "", "\x00"]),
     ("revert_work_item", "to_version", [*NUMBER, 0]),
 ]

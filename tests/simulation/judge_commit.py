@@ -21,6 +21,7 @@ from localfirst_sync.conflict import CONFLICT, Draft
 from simulation.album import Album
 from simulation.content import Path, at, content, equal, parsed, places, spelled_alike
 from simulation.direct_sql import broken_structure
+from simulation.judge_leases import judge_lease
 from simulation.machine import PROJECT
 from simulation.model import Model, key_of
 from simulation.tables import TITLE_MAX, Entry, Tables
@@ -179,7 +180,9 @@ class CommitJudge:
             assert write is not None
             hold(write.act - brought <= keys.keys(), "an act arrived in parts", entry.entity, entry.entity_id)
             # (What says nothing is in no row, whatever becomes of it: of a row that is not there it is lost.)
-            lost = {keys[one].outcome == "lost" for one in write.act if one in keys and parsed(keys[one].fields)}
+            # Nor does what became of a claim say anything of the rest of its act.
+            logged = [keys[one] for one in write.act if one in keys and parsed(keys[one].fields)]
+            lost = {one.outcome == "lost" for one in logged if not (one.entity in ENTITY and ENTITY[one.entity].is_lease)}
             hold(len(lost) <= 1, "an act is in the rows in part", entry.entity, entry.entity_id)
 
     def _judge_settlements(self, keys: dict[Any, Entry], before: Tables, after: Tables) -> None:
@@ -237,6 +240,10 @@ class CommitJudge:
         was_deleted = row_before is not None and row_before["deleted_at"] is not None
         if was_deleted and mutation.base_version > 0 and "deleted_at" not in fields and before != after:
             hold(one.outcome in ("conflict", "lost"), "an update went into a row that was deleted", *about)
+        if entity.is_lease:
+            hold(one.draft is None, "a claim has become a conflict", *about)
+            judge_lease(fields, row_before, row_after, one.outcome, *about)
+            return
         if one.outcome == "lost":
             hold(before == after, "a lost change left something in the row", *about)
             return

@@ -10,6 +10,7 @@ from localfirst_schema.entities import ENTITIES, ENTITY, WORK_ITEM
 from localfirst_schema.json_merge import merge
 from localfirst_schema.limits import TREE_DEPTH_MAX
 from localfirst_sync.conflict import CONFLICT
+from localfirst_sync.lease import FREE, held
 from localfirst_sync.ports import CONFLICT_COLUMNS
 
 from localfirst.replica import fulltext, outbox
@@ -42,14 +43,19 @@ def judge_displayed(machine: Machine) -> None:
 
 
 def judge_undo(machine: Machine, act: list[Write]) -> None:
-    """What an act has changed is as it was before, and what it has made is deleted."""
+    """What an act has changed is as it was before, and what it has made is deleted. A claim goes on its own way where the act
+    was about data, and a first one is given back."""
     displayed = machine.displayed()
+    of_data = [write for write in act if not ENTITY[write.key[0]].is_lease]
+    act = of_data or act
     for write in act:
         if sum(one.key[:2] == write.key[:2] for one in act) > 1:
             continue  # (of several changes of one row it is not written down what was between them)
         row, entity = displayed[write.key[:2]], ENTITY[write.key[0]]
         now = content(entity, row) or {}
-        if write.base is None:
+        if write.base is None and entity.is_lease:
+            hold(held(row) == FREE, "an undo leaves a claim", machine.name, *write.key)
+        elif write.base is None:
             hold(row["deleted_at"] is not None, "an undo leaves what was made", machine.name, *write.key)
         else:
             unlike = [name for name, value in write.base.items() if not equal(now[name], value)]
@@ -95,7 +101,9 @@ def judge_pull(machine: Machine, tables: Tables, contents: dict[tuple[str, str, 
 
 
 def _judge_waiting(machine: Machine, name: str, row_id: str, row: dict[str, Any]) -> None:
-    """Carrying out what waits on what is displayed changes nothing more."""
+    """Carrying out what waits on what is displayed changes nothing more. (Of a claim it is what the server will make of it.)"""
+    if ENTITY[name].is_lease:
+        return
     now = content(ENTITY[name], row) or {}
     again = dict(now)
     for _, fields in outbox.of_row(machine.connection, name, row_id):

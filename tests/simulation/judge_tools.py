@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from localfirst_schema.entities import CONFIGURATION, DEPLOYMENT, ENHANCEMENT, ENTITY, VENDOR, WORK_ITEM, WORK_ITEM_DEPENDENCY
 from localfirst_schema.errors import LocalfirstError
+from localfirst_sync.lease import COLUMNS
 
 from localfirst.operations.registry import BY_NAME
 from localfirst.replica.rows import select
@@ -51,19 +52,24 @@ def _asked(machine: Machine, name: str, arguments: dict[str, Any]) -> str:
         answer = _answer(machine, name, arguments)
     except LocalfirstError as refusal:
         return repr(refusal)
-    return json.dumps(
-        {k: v for k, v in answer.items() if k not in ("cache_age_minutes", "warnings", "data_source")}, sort_keys=True
-    )
+    return json.dumps(_without(answer, ("cache_age_minutes", "warnings", "data_source", *COLUMNS)), sort_keys=True)
+
+
+def _without(value: Any, names: Sequence[str]) -> Any:
+    """Without what each machine says otherwise: where from, and by its own clock who still holds what."""
+    if isinstance(value, list):
+        return [_without(one, names) for one in value]
+    return {k: _without(v, names) for k, v in value.items() if k not in names} if isinstance(value, dict) else value
 
 
 def _answer(machine: Machine, name: str, arguments: dict[str, Any]) -> dict[str, Any]:
     """What a tool says where the replica is level with the server, so that nothing is sought further."""
     operation, desk = BY_NAME[name], machine.desk
-    link, desk.link = desk.link, None
+    link, desk.link, desk.renews = desk.link, None, False
     try:
         return operation.run(desk, operation.arguments(**arguments))
     finally:
-        desk.link = link
+        desk.link, desk.renews = link, True
 
 
 def judge_histories(machine: Machine, model: Model, tables: Tables) -> None:

@@ -15,6 +15,7 @@ from localfirst_sync.ports import Identity
 
 from localfirst.client.freshness import Freshness
 from localfirst.client.session import Session
+from localfirst.replica.act import Act
 from localfirst.replica.local_store import ReplicaStore
 from localfirst.replica.migrate import migrate
 from localfirst.replica.refs import know_refs
@@ -44,6 +45,9 @@ class AwayLink:
     def wake(self) -> None:
         """The simulation decides when there is a round."""
 
+    def clock_offset_s(self) -> None:
+        """Its clock was not asked."""
+
     def is_replica_in_the_way(self) -> bool:
         """The simulation syncs, whatever the replica is like."""
         return False
@@ -63,7 +67,18 @@ class AwayLink:
 
 
 class Desk(Session):
-    """The session of the person who works on a machine."""
+    """The session of the person who works on a machine.
+
+    Attributes:
+        renews: whether what is named in a call is in work; a judge only looks.
+    """
+
+    renews = True
+
+    def beside(self, work: Callable[[Act], None]) -> None:
+        """See `Session.beside`."""
+        if self.renews:
+            super().beside(work)
 
     def __init__(self, replica: apsw.Connection, who: str) -> None:
         nowhere = Path("/nonexistent")
@@ -74,6 +89,10 @@ class Desk(Session):
         self._freshness = Freshness(replica, self.link, "replica")
         self._mirror = None
         self._warnings = []
+
+    def claimant(self, given: str | None = None) -> str:
+        """Without the mark of a process, so that a seed is the same run again."""
+        return given or self.who() or ""
 
     def _keep_in_place(self) -> None:
         """There is no file that could be taken away."""

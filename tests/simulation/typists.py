@@ -7,7 +7,7 @@ from collections.abc import Callable
 from random import Random
 from typing import Any
 
-from localfirst_schema.entities import ENTITIES, ENTITY, VENDOR, WORK_ITEM
+from localfirst_schema.entities import ENTITIES, ENTITY, VENDOR, WORK_ITEM, WORK_ITEM_CLAIM
 from localfirst_schema.identifiers import natural_id, project_id
 
 from simulation import settlers, workload
@@ -52,13 +52,18 @@ def direct_writes(dice: Random, tables: Tables, number: int) -> Callable[[Psql],
                 assert configuration is not None
                 sql.update(ENTITY["configuration"], configuration, git_branch=f"psql-{number}")
             elif what == 7:
-                entity = dice.choice(ENTITIES[1:8])
+                entity = dice.choice(ENTITIES[1:9])
                 if row_id := some(entity.name):
                     sql.delete(entity, row_id)
             elif item:
-                values = {"title": f"psql {number}", "status": dice.choice(workload.STATUSES), "claimed_by": "psql"}
-                name = dice.choice(sorted(values))
-                sql.update(WORK_ITEM, item, **{name: values[name]})
+                values = {"title": f"psql {number}", "status": dice.choice(workload.STATUSES)}
+                name = dice.choice((*sorted(values), "claim"))
+                claim = some(WORK_ITEM_CLAIM.name)
+                if name != "claim":
+                    sql.update(WORK_ITEM, item, **{name: values[name]})
+                elif claim is not None:
+                    by, until = dice.choice(((None, None), ("psql", "2099-01-01T00:00:00.000000Z")))
+                    sql.update(WORK_ITEM_CLAIM, claim, claimed_by=by, claimed_until=until)
 
     return write
 

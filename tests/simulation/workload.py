@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from random import Random
 from typing import Any
 
-from localfirst_schema.entities import ENHANCEMENT, ENTITY, VENDOR, WORK_ITEM, WORK_ITEM_DEPENDENCY, Entity
+from localfirst_schema.entities import ENHANCEMENT, ENTITY, VENDOR, WORK_ITEM, WORK_ITEM_CLAIM, WORK_ITEM_DEPENDENCY, Entity
 from localfirst_schema.identifiers import natural_id
 from localfirst_schema.wire import Row
 
@@ -229,12 +229,38 @@ def _comment(machine: Machine, dice: Random, number: int) -> Choice:
 
 def _claim(machine: Machine, dice: Random, number: int) -> Choice:
     row = _any(machine, dice, WORK_ITEM)
-    return ("claim_work_item", {"id": row["id"]}) if row else None
+    lease = dice.choice((0.01, 0.5, 5, 60, 600))
+    return ("claim_work_item", {"id": row["id"], "lease_minutes": lease}) if row else None
+
+
+def _claim_next(machine: Machine, dice: Random, number: int) -> Choice:
+    return "claim_next", {"lease_minutes": dice.choice((0.01, 5, 60))}
+
+
+def _claim_again(machine: Machine, dice: Random, number: int) -> Choice:
+    """What somebody holds, or held, is what others want too; a session that is resumed elsewhere claims in its old name."""
+    row = _any(machine, dice, WORK_ITEM_CLAIM, "true")
+    if row is None:
+        return None
+    who = {"claimed_by": row["claimed_by"]} if row["claimed_by"] is not None and dice.random() < 0.4 else {}
+    return "claim_work_item", {"id": row["work_item_id"], "lease_minutes": dice.choice((0.01, 5, 60)), **who}
+
+
+def _work_on(machine: Machine, dice: Random, number: int) -> Choice:
+    """A call that names an item which is held: its holder's claim is renewed where it is about to end."""
+    row = _any(machine, dice, WORK_ITEM_CLAIM, "claimed_by IS NOT NULL")
+    who = {"created_by": row["claimed_by"]} if row and dice.random() < 0.4 else {}
+    return ("add_comment", {"id": row["work_item_id"], "body": f"work {number}", **who}) if row else None
+
+
+def _complete(machine: Machine, dice: Random, number: int) -> Choice:
+    row = _any(machine, dice, WORK_ITEM_CLAIM, "claimed_by IS NOT NULL") or _any(machine, dice, WORK_ITEM_CLAIM, "true")
+    return ("complete_work_item", {"id": row["work_item_id"]}) if row else None
 
 
 def _release(machine: Machine, dice: Random, number: int) -> Choice:
-    row = _any(machine, dice, WORK_ITEM, "claimed_by IS NOT NULL")
-    return ("release_work_item", {"id": row["id"]}) if row else None
+    row = _any(machine, dice, WORK_ITEM_CLAIM, "claimed_by IS NOT NULL")
+    return ("release_work_item", {"id": row["work_item_id"], "force": dice.random() < 0.3}) if row else None
 
 
 def _archive(machine: Machine, dice: Random, number: int) -> Choice:
@@ -303,7 +329,8 @@ def _stale(machine: Machine, dice: Random, number: int) -> Choice:
 _TABLE: tuple[tuple[Callable[..., Choice], float], ...] = (
     (_create_item, 10), (_update_item, 18), (_update_metadata, 12), (_move_item, 8), (_delete_item, 5), (_undelete_item, 4),
     (_update_unknown, 1.5), (_link, 7), (_unlink, 2), (_create_vendor, 4), (_update_vendor, 6), (_deploy, 3), (_enhance, 2),
-    (_update_enhancement, 6), (_configure, 5), (_comment, 3), (_claim, 5), (_release, 2), (_archive, 0.7), (_revert, 4),
+    (_update_enhancement, 6), (_configure, 5), (_comment, 3), (_claim, 4), (_claim_next, 3), (_claim_again, 5),
+    (_work_on, 3), (_complete, 3), (_release, 2), (_archive, 0.7), (_revert, 4),
     (_resolve, 8), (_act_of_several, 3), (_too_long, 0.7), (_stale, 6),
 )  # fmt: skip
 _DONE = ("act of several", "too long", "revert")

@@ -14,7 +14,6 @@ from gateway import Gateway
 from localfirst_schema.entities import WORK_ITEM
 from localfirst_sync.lock import HeldElsewhere, ReplicaLock
 from localfirst_sync.loop import SyncLoop
-from localfirst_sync.ports import BEGINNING
 from localfirst_sync.postgres.connection import Connection
 from localfirst_sync.wake import Wake
 from postgres import Server
@@ -273,26 +272,4 @@ def test_the_loop_outlives_what_nobody_expected(laptop: Laptop, server: Connecti
     )
     loop.start()
     until(lambda: loop.online, 5)
-    loop.stop(1)
-
-
-def test_a_first_fill_that_nobody_wants_is_left_until_somebody_asks(laptop: Laptop, other: Laptop, server: Connection) -> None:
-    there = other.create(WORK_ITEM, **task("there before"))
-    other.sync()
-    loop = laptop.loop(may_fill=lambda: False)
-    mine = laptop.create(WORK_ITEM, **task("mine"))
-    loop.start()
-    assert loop.first_contact.wait(15)
-    assert (loop.online, loop.last_error, loop.leaves_fill) == (True, None, True)
-    assert laptop.local.pending_count() == 0
-    assert server.execute("SELECT count(*) FROM localfirst.work_items WHERE id = %s", (mine,)).fetchone() == (1,)
-    assert laptop.local.cursor() == BEGINNING
-    assert laptop.replica.execute("SELECT last_sync_at, (SELECT count(*) FROM bootstrap) FROM replica").fetchall() == [
-        (None, 0)
-    ]
-    assert loop.head_since(0) is None, "nobody may take the replica for level"
-    done = loop.request(15)
-    assert done is not None
-    assert (done.leaves_fill, done.head, loop.leaves_fill) == (False, laptop.local.cursor(), False)
-    assert {str(row["id"]) for row in laptop.displayed()["work_items"]} == {there, mine}
     loop.stop(1)

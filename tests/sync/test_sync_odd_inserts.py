@@ -82,6 +82,8 @@ class World:
             "work_items": own | item,
             "work_item_dependencies": own
             | {"work_item_id": f"'{self.item}'", "depends_on_id": f"'{self.to}'", "dependency_type": "'depends_on'"},
+            "work_item_claims": own
+            | {"work_item_id": f"'{self.item}'", "claimed_by": "'thrown'", "claimed_until": "now() + interval '1 hour'"},
             "work_item_comments": own | {"work_item_id": f"'{self.item}'", "body": "'thrown'"},
             "vendor_extractors": own | vendor,
             "deployment_events": own | {"deployed_at": "now()", "metadata": "'{}'"},

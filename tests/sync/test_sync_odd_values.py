@@ -54,6 +54,9 @@ _INSERTS = {
     " ON CONFLICT DO NOTHING RETURNING id",
     "work_item_comments": "INSERT INTO localfirst.work_item_comments (work_item_id, body)"
     " SELECT id, 'victim' FROM localfirst.work_items WHERE title = 'from' RETURNING id",
+    "work_item_claims": "WITH w AS (INSERT INTO localfirst.work_items (item_type, title) VALUES ('task', 'x') RETURNING id)"
+    " INSERT INTO localfirst.work_item_claims (work_item_id, claimed_by, claimed_until)"
+    " SELECT id, 'victim', now() + interval '1 hour' FROM w RETURNING id",
     "vendor_extractors": "INSERT INTO localfirst.vendor_extractors (name) VALUES (gen_random_uuid()::text) RETURNING id",
     "deployment_events": "INSERT INTO localfirst.deployment_events DEFAULT VALUES RETURNING id",
     "vendor_deployment_links": "WITH v AS (INSERT INTO localfirst.vendor_extractors (name) VALUES (gen_random_uuid()::text)"

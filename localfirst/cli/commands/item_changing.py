@@ -120,17 +120,28 @@ def revert(
         this.answer(result, partial(item_view.written, "Reverted"))
 
 
-def claim(item: options.ItemId, by: options.By = None, as_json: options.AsJson = False) -> None:
+def claim(
+    item: options.ItemId,
+    minutes: Annotated[float, typer.Option("--for", metavar="MINUTES", help="How long nobody else may take it.")] = 60,
+    by: options.By = None,
+    as_json: options.AsJson = False,
+) -> None:
     """Mark an item as being worked on by you, so that nobody else starts on it."""
     with command(as_json=as_json) as this:
-        result = this.run("claim_work_item", id=this.resolve(WORK_ITEM, item), **given(claimed_by=by))
+        item_id = this.resolve(WORK_ITEM, item)
+        result = this.run("claim_work_item", id=item_id, lease_minutes=minutes, **given(claimed_by=by))
         this.answer(result, partial(item_view.written, "Claimed"))
 
 
-def release(item: options.ItemId, by: options.By = None, as_json: options.AsJson = False) -> None:
+def release(
+    item: options.ItemId,
+    by: options.By = None,
+    force: Annotated[bool, typer.Option("--force", help="Also where somebody else holds it.")] = False,
+    as_json: options.AsJson = False,
+) -> None:
     """Give a claimed item back."""
     with command(as_json=as_json) as this:
-        result = this.run("release_work_item", id=this.resolve(WORK_ITEM, item), **given(claimed_by=by))
+        result = this.run("release_work_item", id=this.resolve(WORK_ITEM, item), force=force, **given(claimed_by=by))
         this.answer(result, partial(item_view.written, "Released"))
 
 

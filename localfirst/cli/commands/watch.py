@@ -41,7 +41,6 @@ def watch(session: Session, *, as_json: bool) -> None:
     signal.signal(signal.SIGTERM, _stop)
     signal.signal(signal.SIGINT, _stop)
     try:
-        session.link.want_rows()
         session.link.on_round = lines.round
         lines.event("watching", f"keeps {session.settings.project or 'this project'} in step with {session.link.server()}")
         problem: str | None = None

@@ -21,7 +21,10 @@ from localfirst_sync.postgres.connection import Connection, lost
 from localfirst_sync.postgres.failure import unavailable
 
 _STATEMENT = b"localfirst_head"
-_QUERY = b"SELECT head, tag FROM localfirst.project_heads WHERE project_id = $1"
+_QUERY = (
+    b"SELECT head, tag, pg_catalog.date_part('epoch', pg_catalog.clock_timestamp())"
+    b" FROM localfirst.project_heads WHERE project_id = $1"
+)
 
 
 def prepare(connection: Connection) -> None:
@@ -49,7 +52,10 @@ def answered(connection: Connection, asked: Any) -> Cursor | None:
     """The answer to `send`; None where there is no such project."""
     connection.knows_head_question = not connection.pooled
     row = asked.fetchone()
-    return None if row is None else Cursor(*row)
+    if row is None:
+        return None
+    connection.pulse.logged_time(float(row[2]), connection.pulse.trip_s)
+    return Cursor(*row[:2])
 
 
 def ask(connection: Connection, project_id: str, budget_ms: float) -> Cursor:
@@ -79,6 +85,7 @@ def ask(connection: Connection, project_id: str, budget_ms: float) -> Cursor:
         raise unavailable(errors.error_from_result(result))
     if result is None or result.status != ExecStatus.TUPLES_OK or not result.ntuples:
         raise lost("the project's head is not there")
+    connection.pulse.logged_time(float(result.get_value(0, 2) or 0), connection.pulse.heard_at - began)
     return Cursor(int(result.get_value(0, 0) or 0), int(result.get_value(0, 1) or 0))
 
 

@@ -200,7 +200,7 @@ class _Restoration:
         if not fields or remembered.row is None:
             return None
         entity, last = ENTITY[remembered.entity], union.branch[-1]
-        if union.parted and _claim_is_taken(fields, self._server[remembered.entity, remembered.id]):
+        if entity is WORK_ITEM and union.parted and _claim_is_taken(fields, self._server[remembered.entity, remembered.id]):
             fields = {name: sides for name, sides in fields.items() if name != "claimed_by"}
         number, version = place + 1, remembered.row["version"]
         mutation = Mutation(
@@ -223,9 +223,7 @@ class _Restoration:
             (settled,) = self._batch.decide([change], forced_reason)
             self._settled.append(settled)
             outcome, row = settled.outcome, self._batch.rows.get(key)
-        is_lost = outcome in ("conflict", "lost") or (
-            change is not None and "claimed_by" in union.fields.keys() - change.fields
-        )
+        is_lost = outcome in ("conflict", "lost") or (change is not None and not union.fields.keys() <= change.fields.keys())
         continues = not union.parted and outcome == "accepted" and (theirs is None or theirs["version"] < mine["version"])
         if continues and row is not None:
             self._stand(key, row, {name: mine[name] for name in _AUDIT})
