@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import timedelta
 
-from localfirst_sync.daemon.serve import Place, made
+from localfirst_sync.daemon.place import Place
+from localfirst_sync.daemon.serve import made
 from localfirst_sync.postgres import tokens
 from localfirst_sync.postgres.connection import connect
 

@@ -16,6 +16,7 @@ from mcp.client.stdio import StdioServerParameters, stdio_client
 
 from localfirst.code_index.worker import lease
 from localfirst.demo.cable import Cable
+from localfirst.demo.daemon import Daemon
 
 PROJECT = "demo/insurance-commissions"
 
@@ -31,7 +32,8 @@ class ToolError(Exception):
 class Laptop:
     """Use it as an asynchronous context: it starts its MCP server, and stops it."""
 
-    def __init__(self, name: str, folder: Path, server_socket: Path, database: str) -> None:
+    def __init__(self, name: str, folder: Path, server_socket: Path, database: str, daemon: Daemon | None = None) -> None:
+        """With a `daemon` it has that one's address and token, and none of PostgreSQL's."""
         self.name = name
         self.folder = folder
         folder.mkdir()
@@ -42,8 +44,11 @@ class Laptop:
             "LOCALFIRST_PROJECT": PROJECT,
             "LOCALFIRST_REPLICA": str(self.replica),
             "LOCALFIRST_CLIENT": f"agent on {name}",
-            "LOCALFIRST_DATABASE_URL": f"postgresql://postgres@/{database}?host={folder}",
         }
+        if daemon is None:
+            self.environment["LOCALFIRST_DATABASE_URL"] = f"postgresql://postgres@/{database}?host={folder}"
+        else:
+            self.environment |= {"LOCALFIRST_SERVER_URL": daemon.url, "LOCALFIRST_SERVER_TOKEN": daemon.token}
         self._stack = AsyncExitStack()
         self._client: Client
 

@@ -1,6 +1,8 @@
 """The demo: a legacy file comes in on laptop A and reaches B; both work with the cable pulled; then it is plugged in again.
+A third laptop reaches the server by a daemon alone.
 
-Everything is real: PostgreSQL 18, two MCP servers as processes of their own, the official MCP client. Nothing is left behind.
+Everything is real: PostgreSQL 18, a daemon, three MCP servers as processes of their own, the official MCP client. Nothing is
+left behind.
 """
 
 from __future__ import annotations
@@ -30,7 +32,8 @@ from rich.console import Console
 from rich.table import Table
 
 import localfirst
-from localfirst.demo.laptop import Laptop, ToolError
+from localfirst.demo.daemon import running_daemon
+from localfirst.demo.laptop import PROJECT, Laptop, ToolError
 from localfirst.demo.server import Postgres, running_postgres
 from localfirst.replica.rows import select_sql
 
@@ -55,7 +58,7 @@ def run_demo(console: Console) -> dict[str, Any]:
             rows = asyncio.run(_tell(console, folder, server))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    console.print("\n[dim]Everything was taken away again: the server, both laptops, all files.[/dim]")
+    console.print("\n[dim]Everything was taken away again: the servers, all laptops, all files.[/dim]")
     return {"success": True, "server": server.version, "equal_everywhere": True, "rows": rows}
 
 
@@ -72,7 +75,10 @@ async def _tell(console: Console, folder: Path, server: Postgres) -> dict[str, i
         await _reconnect(console, a, b)
         await _type_sql(console, url, a, b)
         await _index_code(console, url, a, b)
-        return await _show_equal(console, url, a, b)
+        daemon = await stack.enter_async_context(running_daemon(folder, url, PROJECT))
+        c = await stack.enter_async_context(Laptop("C", folder / "c", server.socket, _DATABASE, daemon))
+        await _by_the_daemon(console, a, c)
+        return await _show_equal(console, url, a, b, c)
 
 
 def _head(console: Console, text: str) -> None:
@@ -256,15 +262,37 @@ async def _index_code(console: Console, url: str, a: Laptop, b: Laptop) -> None:
     await b.cable.plug_in()
 
 
-async def _show_equal(console: Console, url: str, a: Laptop, b: Laptop) -> dict[str, int]:
-    _head(console, "7. In the end: every row, on both laptops and in PostgreSQL")
-    for laptop in (a, b):
+async def _by_the_daemon(console: Console, a: Laptop, c: Laptop) -> None:
+    _head(console, "7. A third laptop, C, reaches the server only by `localfirst serve`, with a token and no database address")
+    begin = time.monotonic()
+    vendors = await c.call("list_vendors", limit=1)
+    console.print(
+        f"C  has {vendors['total_count']} vendors"
+        f" [dim]({1000 * (time.monotonic() - begin):.0f} ms over HTTP, read from {vendors['data_source']})[/dim]"
+    )
+    item = await c.call("create_work_item", item_type="task", title="Written on C")
+    await _sync(c)
+    begin = time.monotonic()
+    found = await a.call("query_work_item", id=item["id"])
+    _expect(found["title"] == "Written on C", "A has what C wrote")
+    past = await a.call("get_history", entity="work_item", id=item["id"])
+    via = past["changes"][0]["via"]
+    _expect(via == "laptop C", "the history names the token")
+    console.print(
+        f"A  has C's item [dim]({1000 * (time.monotonic() - begin):.0f} ms later)[/dim]; its history says: by"
+        f" {past['changes'][0]['by']}, via the token “{via}”"
+    )
+
+
+async def _show_equal(console: Console, url: str, a: Laptop, b: Laptop, c: Laptop) -> dict[str, int]:
+    _head(console, "8. In the end: every row, on all laptops and in PostgreSQL")
+    for laptop in (a, b, c):
         await _sync(laptop)
-    sides = {"A": _replica_rows(a.replica), "B": _replica_rows(b.replica), "PostgreSQL": _server_rows(url)}
+    sides = {laptop.name: _replica_rows(laptop.replica) for laptop in (a, b, c)} | {"PostgreSQL": _server_rows(url)}
     table = Table("table", *sides, "equal", box=None, pad_edge=False)
     for entity in ENTITIES:
         counts = [len(rows[entity.table]) for rows in sides.values()]
-        equal = sides["A"][entity.table] == sides["B"][entity.table] == sides["PostgreSQL"][entity.table]
+        equal = all(rows[entity.table] == sides["PostgreSQL"][entity.table] for rows in sides.values())
         _expect(equal, f"{entity.table} is equal everywhere")
         table.add_row(entity.table, *map(str, counts), "[green]✓[/green]")
     console.print(table)

@@ -22,7 +22,8 @@ from localfirst.operations.work_items import apply_changes
 
 # What waits comes last: it was made on what was displayed here, wherever the server puts it.
 _LINES = """
-    SELECT h.version, h.by, h.at, h.outcome, h.fields, o.history_id IS NOT NULL OR a.history_id IS NOT NULL AS waits
+    SELECT h.version, h.by, h.at, h.outcome, h.fields, o.history_id IS NOT NULL OR a.history_id IS NOT NULL AS waits,
+        h.via
     FROM history AS h LEFT JOIN outbox AS o ON o.history_id = h.history_id AND o.echoed <> 1
     LEFT JOIN awaited AS a ON a.history_id = h.history_id
     WHERE h.entity_id = ? AND h.entity = ? ORDER BY waits, h.version, h.history_id
@@ -50,13 +51,15 @@ _REVERTIBLE = ("title", "status", "parent_id", "branch_name", "commit_hash", "pr
 
 
 class Step(NamedTuple):
-    """One change, with the content of the row before and after it; `waits` until the server has decided."""
+    """One change, with the content of the row before and after it; `waits` until the server has decided; `via` is the
+    name of the token by which it came there."""
 
     line: Line
     fields: Fields
     before: Content
     after: Content
     waits: bool
+    via: str | None
 
 
 class Past(NamedTuple):
@@ -83,7 +86,7 @@ def past(session: Reader, entity: Entity, row: Row) -> Past:
     if not same(contents[-1], now):
         contents = [*undone, now]  # logged by an older program, which did not say what was left of a change that lost
     steps = [
-        Step(line, fields, before, after, bool(values[5]))
+        Step(line, fields, before, after, bool(values[5]), values[6])
         for line, fields, before, after, values in zip(lines, changes, contents, contents[1:], found, strict=False)
     ]
     return Past(steps, is_whole)
@@ -117,6 +120,7 @@ def get_history(session: Reader, arguments: GetHistory) -> dict[str, Any]:
             "at": step.line.at,
             "fields": _old_and_new(entity, step),
             "outcome": step.line.outcome,
+            "via": step.via,
         }
         for step in sorted(steps, key=_newest_first)[: arguments.limit]
     ]

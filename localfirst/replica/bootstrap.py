@@ -38,7 +38,7 @@ CHECKPOINT_PAGES = 16_384
 CACHE_KIB = 32 * 1024
 DEFAULT_CACHE_KIB = 2000
 
-_HISTORY_COLUMNS = ("entity", "entity_id", "version", "by", "at", "outcome", "fields")
+_HISTORY_COLUMNS = ("entity", "entity_id", "version", "by", "at", "outcome", "fields", "via")
 _ENTITY_OF_TABLE = {entity.table: entity for entity in ENTITIES}
 _TABLES = (*_ENTITY_OF_TABLE, CONFLICT_TABLE, HISTORY)
 _VENDOR_STATUS = VENDOR.column_names.index("status")
@@ -115,7 +115,7 @@ class Bootstrap:
             set_aside.keep(self._connection, aside)
             if not outbox.is_empty(self._connection):
                 self._mark_echoed(taken)
-            self._connection.executemany(_stage_sql(HISTORY), [row[1:8] for row in taken if row.entity != CONFLICT])
+            self._connection.executemany(_stage_sql(HISTORY), [(*row[1:8], row[10]) for row in taken if row.entity != CONFLICT])
             self._reached(HISTORY, rows[-1].seq, sum(row.replica_id != self._own for row in rows))
 
     def _mark_echoed(self, rows: Sequence[HistoryRow]) -> None:

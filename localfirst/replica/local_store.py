@@ -44,7 +44,10 @@ from localfirst.replica.structure import derive_paths
 
 _ENTITY_OF_TABLE = {entity.table: entity for entity in ENTITIES}
 _VENDOR_STATUS = VENDOR.column_names.index("status")
-_INSERT_HISTORY = "INSERT INTO history (entity, entity_id, version, by, at, outcome, fields) VALUES (?, ?, ?, ?, ?, ?, ?)"
+_INSERT_HISTORY = (
+    "INSERT INTO history (entity, entity_id, version, by, at, outcome, fields, via) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+)
+_CAME_BY = "UPDATE history SET via = ? WHERE history_id IN (SELECT history_id FROM outbox ORDER BY history_id LIMIT ?)"
 _AWAIT_HISTORY = """
     INSERT INTO awaited (history_id, txn, base_version, accepted)
     SELECT history_id, txn, base_version, ? FROM outbox WHERE number = ? AND echoed = 0
@@ -169,6 +172,8 @@ class ReplicaStore:
                     connection.execute(_AWAIT_HISTORY, (True, mutation.number))
                 if mutation.version != verdict.version <= VERSION_MAX:
                     self._take_version(mutation.entity, mutation.id, verdict.version)
+            if pushed.via is not None:
+                connection.execute(_CAME_BY, (pushed.via, len(push.mutations)))
             connection.execute(
                 "DELETE FROM outbox WHERE history_id IN (SELECT history_id FROM outbox ORDER BY history_id LIMIT ?)",
                 (len(push.mutations),),
@@ -366,9 +371,7 @@ class ReplicaStore:
                 foreign += sum(1 for r in others if r[8] != own)
                 moved |= {r[2] for r in others if r[1] == WORK_ITEM.name and _may_move(r[6], r[7])}
                 lost |= {(r[1], r[2]) for r in others if r[6] == "lost"}
-                connection.executemany(
-                    _INSERT_HISTORY, [(r[1], r[2], r[3], r[4], r[5], r[6], r[7]) for r in others if r[1] != CONFLICT]
-                )
+                connection.executemany(_INSERT_HISTORY, [(*r[1:8], r[10]) for r in others if r[1] != CONFLICT])
             elif table == CONFLICT_TABLE:
                 settlement.put(connection, [self._rebased_conflict(row, waiting) for row in rows])
             else:
@@ -464,7 +467,7 @@ class ReplicaStore:
         with immediate(self._connection):
             self._check_fence()
             self._connection.executemany("DELETE FROM history WHERE history_id = ?", [(place,) for place in gone])
-            self._connection.executemany(_INSERT_HISTORY, [(one.entity, one.entity_id, *one.line) for one in logged])
+            self._connection.executemany(_INSERT_HISTORY, [(one.entity, one.entity_id, *one.line, None) for one in logged])
 
     def take_new_identity(self) -> None:
         """A new random id; the queue is kept and numbered from 1."""

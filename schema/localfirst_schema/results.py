@@ -204,13 +204,14 @@ class LinkWritten(Link, Written):
 
 
 class Change(_Part):
-    """One change; `fields` maps a field to `old` and `new`."""
+    """One change; `fields` maps a field to `old` and `new`, `via` is the name of the token by which it came to the server."""
 
     version: int
     by: str | None
     at: str
     fields: dict[str, dict[str, Any]]
     outcome: Literal["accepted", "merged", "lost"]
+    via: str | None = None
 
 
 class History(Read):

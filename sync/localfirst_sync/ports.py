@@ -38,12 +38,17 @@ time being, since only a standby answers."""
 
 
 class Identity(NamedTuple):
-    """Who a replica is: the project it belongs to, its own random id, and the fencing epoch of the present round."""
+    """Who a replica is: the project it belongs to, its own random id, and the fencing epoch of the present round.
+
+    Attributes:
+        via: the name of the token by which it comes. The daemon says it; what a replica says of it does not count.
+    """
 
     project_id: str
     project_name: str
     replica_id: str
     epoch: int
+    via: str | None = None
 
 
 class Push(msgspec.Struct, frozen=True):
@@ -82,11 +87,13 @@ class Pushed(msgspec.Struct, frozen=True):
         before: the server's head just before this push was numbered, and between it and `after` there is nothing but this push;
             None when a part of the answer is a repeated one, from the receipts.
         after: a head that has all of this push.
+        via: the name of the token by which it came.
     """
 
     verdicts: Sequence[Verdict]
     before: Cursor | None
     after: Cursor
+    via: str | None = None
 
 
 class HistoryRow(NamedTuple):
@@ -102,6 +109,7 @@ class HistoryRow(NamedTuple):
     fields: str
     replica_id: str | None
     number: int | None
+    via: str | None = None
 
 
 class Line(NamedTuple):

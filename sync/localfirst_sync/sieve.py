@@ -416,6 +416,7 @@ _HISTORY_RULES = (
     _Rule("fields", _fields_fit, _fields_reason),
     _rule("replica_id", _uuids_fit, _uuid_reason, True),
     _rule("number", _numbers_fit(-(2**63), 2**63 - 1), _number_reason(-(2**63), 2**63 - 1), True),
+    _rule("via", _texts_fit(TEXT_CHARS_MAX), _text_reason(TEXT_CHARS_MAX), True),
 )
 
 _LOST_RULES = tuple(

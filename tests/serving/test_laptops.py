@@ -42,6 +42,9 @@ def test_laptops_share_a_board_that_nobody_had_started(laptop: NewLaptop, at_ser
     assert titles(bob) == {"Of ann"}
     bob.ok("item", "update", item, "--title", "Of both")
     assert titles(ann) == {"Of both"}
+    ann.ok("item", "update", item, "--status", "blocked")
+    for shell in (ann, bob):  # the acknowledgement brings it to whoever wrote
+        assert [one["via"] for one in shell.json("item", "history", item)["changes"]] == ["the team"] * 3
     status = ann.json("sync", "--status")
     assert (status["online"], status["server"], status["pending_mutations"]) == (True, served, 0)
     listed = at_server.json("token", "list")["tokens"]
@@ -91,7 +94,7 @@ def test_a_token_that_does_not_do_is_named_and_nothing_is_lost(laptop: NewLaptop
         assert psql.execute("SELECT name FROM localfirst.projects").fetchall() == [(PROJECT,)]
     ann.more["LOCALFIRST_SERVER_TOKEN"] = good
     ann.ok("sync")
-    assert len(titles(laptop("bob", good))) == 6
+    assert laptop("bob", good).json("item", "list")["total_count"] == 6
     log = next((ann.directory / "home").rglob("localfirst.log")).read_text()
     assert not [secret for secret in (good, expired, revoked, other) if secret.split("_")[2] in log]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import struct
+import time
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -14,11 +15,15 @@ import msgspec
 import psycopg
 import pytest
 import zstandard
-from daemon import daemon, token
+from daemon import daemon, token, token_id
 from localfirst_schema.identifiers import new_id
 from localfirst_sync.daemon.guard import Refused, transport_is_safe
+from localfirst_sync.daemon.limits import Limit
+from localfirst_sync.daemon.place import Place
 from localfirst_sync.http import packet
 from localfirst_sync.http.messages import Failed, Meet, Met
+from localfirst_sync.postgres import tokens
+from localfirst_sync.postgres.connection import connect
 from postgres import Server
 from starlette.requests import Request
 
@@ -223,3 +228,62 @@ def test_a_token_in_the_clear_is_taken_from_this_machine_alone() -> None:
         with pytest.raises(Refused, match="plain http"):
             transport_is_safe(request, has_tls=False, is_behind_proxy=is_behind_proxy)
     transport_is_safe(_came("192.0.2.1", x_forwarded_proto="https"), has_tls=False, is_behind_proxy=True)
+
+
+def test_the_figures_tell_of_requests_and_projects(caller: Caller) -> None:
+    assert caller.ask("GET", "/v1/head")[0] == 200
+    status, body = caller.ask("GET", "/metrics", Authorization="", Localfirst_Protocol="")
+    text = body.decode()
+    assert status == 200
+    assert 'localfirst_requests_total{endpoint="head",status="200"}' in text
+    assert f'localfirst_project_head{{project="{caller.project}"}}' in text
+    assert "localfirst_request_seconds_bucket" in text
+    assert caller.secret not in text
+
+
+def test_the_figures_may_have_a_token_and_requests_a_limit(postgres_server: Server) -> None:
+    place = Place("127.0.0.1", 0, requests_per_second=1, metrics_token="m" * 20)
+    with postgres_server.database() as dsn, daemon(dsn, place) as url:
+        caller = Caller(url, dsn)
+        assert caller.ask("GET", "/metrics", Authorization="Bearer wrong")[0] == 401
+        assert caller.ask("GET", "/metrics", Authorization=f"Bearer {'m' * 20}")[0] == 200
+
+
+def test_whoever_asks_too_much_waits() -> None:
+    now = [1000.0]
+    limit = Limit(10, 20, clock=lambda: now[0])
+    assert [limit.take("a") for _ in range(21)] == [*[True] * 20, False]
+    assert limit.take("b"), "each has a bucket of its own"
+    now[0] += 0.1
+    assert [limit.take("a"), limit.take("a")] == [True, False]
+    assert limit.is_empty("a")
+    now[0] += 60
+    assert [limit.take("a") for _ in range(21)] == [*[True] * 20, False]
+
+
+def test_guesses_are_not_looked_up_for_ever(postgres_server: Server) -> None:
+    with postgres_server.database() as dsn, daemon(dsn) as url:
+        caller = Caller(url, dsn)
+        found = [caller.ask("GET", "/v1/head", Authorization=f"Bearer lf_{'0' * 10}_{'0' * 64}")[0] for _ in range(130)]
+        assert found[:90] == [401] * 90
+        assert found[-1] == 429
+        assert caller.ask("GET", "/v1/head")[0] == 200, "a token that is known goes on"
+
+
+def test_a_revoked_token_ends_its_stream_at_once(postgres_server: Server) -> None:
+    with postgres_server.database() as dsn, daemon(dsn) as url:
+        caller = Caller(url, dsn)
+        with closing(http.client.HTTPConnection(caller.place, timeout=30)) as connection:
+            headers = {"Authorization": f"Bearer {caller.secret}", "Localfirst-Protocol": "1"}
+            headers["Localfirst-Project"] = caller.project
+            connection.request("GET", "/v1/events", None, headers)
+            stream = connection.getresponse()
+            while not (line := stream.readline()).startswith(b"data:"):
+                assert line, "the stream begins with the head"
+            began = time.monotonic()
+            with closing(connect(dsn)) as administrator:
+                tokens.revoke(administrator, token_id(caller.secret))
+            stream.read()
+            assert time.monotonic() - began < 5
+        status, answer = caller.ask("GET", "/v1/head")
+        assert (status, failed(answer).details["cause"]) == (401, "token_revoked")

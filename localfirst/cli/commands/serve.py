@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -25,6 +26,9 @@ def serve(
     behind_proxy: Annotated[
         bool, typer.Option("--behind-proxy", help="A proxy ends TLS before it: believe the headers that it forwards.")
     ] = False,
+    requests_per_second: Annotated[
+        float, typer.Option("--requests-per-second", metavar="N", min=1, help="How much one token may ask for.")
+    ] = 500,
     as_json: options.AsJson = False,
 ) -> None:
     """Serve laptops beside PostgreSQL (LOCALFIRST_DATABASE_URL), until SIGTERM."""
@@ -37,7 +41,8 @@ def serve(
     url = settings.load_of_server().database_url
     if url is None:
         raise ValidationError("LOCALFIRST_DATABASE_URL", "names no PostgreSQL to serve; set it to its connection string")
-    from localfirst_sync.daemon.serve import Place, serve
+    from localfirst_sync.daemon.place import Place
+    from localfirst_sync.daemon.serve import serve
 
     def tell(address: str) -> None:
         if as_json:
@@ -47,7 +52,8 @@ def serve(
             terminal.out().file.flush()
 
     cert, key = (None if file is None else str(file) for file in (tls_cert, tls_key))
-    place = Place(host, port, cert, key, behind_proxy)
+    metrics_token = os.environ.get("LOCALFIRST_METRICS_TOKEN") or None
+    place = Place(host, port, cert, key, behind_proxy, requests_per_second, metrics_token)
     try:
         serve(url, place, tell)
     except OSError as error:

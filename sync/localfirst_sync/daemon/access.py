@@ -65,6 +65,12 @@ class Tokens:
             return None
         return kept.bearer if token_form.is_same(parts.secret, kept.secret_hash) else None
 
+    def was_good(self, shown: str) -> bool:
+        """Whether this token was good when it was last looked up: nobody guesses who shows it."""
+        parts = token_form.parse(shown)
+        kept = None if parts is None else self._kept.get(parts.id)
+        return parts is not None and kept is not None and token_form.is_same(parts.secret, kept.secret_hash)
+
     def check(self, shown: str) -> Bearer:
         """The bearer of a token. Raises `UnavailableError`, of which the cause says what is wrong with it."""
         if (known := self.remembered(shown)) is not None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
+import msgspec
 import psycopg
 from localfirst_schema.errors import UnavailableError
 from localfirst_schema.project_key import is_one_project, project_key
@@ -135,8 +136,8 @@ def ask_head(lent: Lent, project_id: str) -> Head:
     return Head(_head(lent, project_id))
 
 
-def carry_out_push(lent: Lent, project_id: str, question: PushQuestion) -> Pushed:
-    """A push."""
+def carry_out_push(lent: Lent, project_id: str, via: str, question: PushQuestion) -> Pushed:
+    """A push; `via` is the token's name."""
     given = question.push
     numbers = [mutation.number for mutation in given.mutations]
     if not numbers or numbers != list(range(numbers[0], numbers[0] + len(numbers))):
@@ -145,7 +146,8 @@ def carry_out_push(lent: Lent, project_id: str, question: PushQuestion) -> Pushe
         raise MalformedError("the hashes are not those of the mutations")
     _check_numbers(given.acked_number, given.maybe_applied, numbers[0], numbers[-1], *given.displayed, *given.version_floors)
     _check_cursor(given.cursor)
-    return push.push(lent.connection, _whose(question.identity, project_id), given)
+    done = push.push(lent.connection, _whose(question.identity, project_id, via), given)
+    return msgspec.structs.replace(done, via=via)
 
 
 def stream_pull(lent: Lent, project_id: str, question: PullQuestion, out: Outgoing) -> None:
@@ -179,16 +181,16 @@ def stream_snapshot(lent: Lent, project_id: str, question: SnapshotQuestion, out
     out.frame(Ends(out.cursor))
 
 
-def carry_out_confirm(lent: Lent, project_id: str, question: Confirm) -> Nothing:
+def carry_out_confirm(lent: Lent, project_id: str, _: str, question: Confirm) -> Nothing:
     """Whether the log holds a cursor."""
     _check_cursor(question.cursor)
     restore.confirm(lent.connection, project_id, question.cursor)
     return Nothing()
 
 
-def carry_out_fence(lent: Lent, project_id: str, question: Fence) -> Nothing:
+def carry_out_fence(lent: Lent, project_id: str, via: str, question: Fence) -> Nothing:
     """A fence."""
-    restore.fence(lent.connection, _whose(question.identity, project_id))
+    restore.fence(lent.connection, _whose(question.identity, project_id, via))
     return Nothing()
 
 
@@ -204,11 +206,11 @@ def stream_counts(lent: Lent, project_id: str, out: Outgoing) -> None:
     out.frame(Ends(BEGINNING))
 
 
-def carry_out_restore(lent: Lent, project_id: str, question: RestoreQuestion) -> RestoredAnswer:
+def carry_out_restore(lent: Lent, project_id: str, via: str, question: RestoreQuestion) -> RestoredAnswer:
     """A part of what the server lacks."""
     _check_cursor(question.known)
     part = RecoveryPart(question.rows, question.conflicts)
-    whose = _whose(question.identity, project_id)
+    whose = _whose(question.identity, project_id, via)
     return RestoredAnswer(*restore.restore(lent.connection, whose, part, question.known))
 
 
@@ -216,10 +218,10 @@ def _head(lent: Lent, project_id: str) -> Cursor:
     return head_of.ask(lent.connection, project_id, HEAD_BUDGET_MS)
 
 
-def _whose(identity: Identity, project_id: str) -> Identity:
+def _whose(identity: Identity, project_id: str, via: str) -> Identity:
     _check_id(identity.replica_id)
     _check_numbers(identity.epoch)
-    return identity._replace(project_id=project_id)
+    return identity._replace(project_id=project_id, via=via)
 
 
 def _check_id(text: object) -> None:

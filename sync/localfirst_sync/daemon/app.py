@@ -8,7 +8,9 @@ events      a stream for each laptop that waits
 from __future__ import annotations
 
 import asyncio
+import hmac
 import logging
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -26,7 +28,11 @@ from localfirst_sync.daemon import answers
 from localfirst_sync.daemon.access import Bearer, Tokens, other_project
 from localfirst_sync.daemon.events import Hub
 from localfirst_sync.daemon.guard import Refused, transport_is_safe
+from localfirst_sync.daemon.limits import BURST, GUESSES, GUESSES_PER_SECOND, Limit
+from localfirst_sync.daemon.metrics import MEDIA_TYPE as METRICS_MEDIA_TYPE
+from localfirst_sync.daemon.metrics import Metrics, Own, projects_or_none
 from localfirst_sync.daemon.outgoing import Outgoing, OutgoingFill
+from localfirst_sync.daemon.place import Place
 from localfirst_sync.daemon.pool import Lent, Pool
 from localfirst_sync.http import packet
 from localfirst_sync.http.failure import as_message
@@ -62,10 +68,22 @@ WAITING_MAX = 200
 STALL_S = 60.0
 """A laptop that takes nothing of its answer for so long is given up: it holds a connection."""
 
+ANSWER_S = 150.0
+"""How long an answer may take until it begins. What PostgreSQL does by then goes on, and is told by a receipt."""
+
 BODY_S = 60.0
 """How long a question may take to arrive."""
 
 _BUSY = Failed("unavailable", "The server is busy; it is tried again by itself.", {"cause": "connections"})
+
+_TOO_MANY = Failed(
+    "unavailable",
+    "The server takes no more requests of this token now; it is tried again by itself.",
+    {"cause": "rate"},
+)
+
+SLOW_S = 5.0
+"""An answer that took so long is worth a line in the log."""
 
 _Result = TypeVar("_Result")
 _Handler = Callable[["Daemon", Request], Awaitable[Response]]
@@ -78,11 +96,14 @@ class Daemon:
         app: the ASGI application.
     """
 
-    def __init__(self, dsn: str, *, has_tls: bool = False, is_behind_proxy: bool = False) -> None:
+    def __init__(self, dsn: str, place: Place) -> None:
         self.pool = Pool(dsn, POOL_SIZE)
         self.stream_pool = Pool(dsn, STREAMS)
         self.tokens = Tokens(self.pool)
-        self.has_tls, self.is_behind_proxy = has_tls, is_behind_proxy
+        self.place = place
+        self.limit = Limit(place.requests_per_second, max(BURST, 4 * place.requests_per_second))
+        self.guesses = Limit(GUESSES_PER_SECOND, GUESSES)
+        self.metrics = Metrics(self._own)
         self._dsn = dsn
         self._threads = ThreadPoolExecutor(POOL_SIZE, "localfirst-question")
         self._stream_threads = ThreadPoolExecutor(STREAMS, "localfirst-stream")
@@ -120,14 +141,34 @@ class Daemon:
 
     async def bearer(self, request: Request) -> Bearer:
         """Who asks. Raises `Refused` or `UnavailableError`."""
-        transport_is_safe(request, has_tls=self.has_tls, is_behind_proxy=self.is_behind_proxy)
+        place = self.place
+        transport_is_safe(request, has_tls=place.tls_cert is not None, is_behind_proxy=place.is_behind_proxy)
         scheme, _, shown = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not shown:
             raise Refused(401, Failed("unavailable", "The request has no token.", {"cause": "token_unknown"}))
         known = self.tokens.remembered(shown)
-        bearer = known if known is not None else await self.in_thread(lambda: self.tokens.check(shown))
+        bearer = known if known is not None else await self._looked_up(request, shown)
+        request.state.token_id = bearer.id
+        if not self.limit.take(bearer.id):
+            raise Refused(429, _TOO_MANY)
         _check_protocol(request)
         return bearer
+
+    async def _looked_up(self, request: Request, shown: str) -> Bearer:
+        """Who has shown many that are no good is not looked up any more for a while."""
+        address = request.client.host if request.client is not None else ""
+        if self.guesses.is_empty(address) and not self.tokens.was_good(shown):
+            raise Refused(429, _TOO_MANY)
+        try:
+            return await self.in_thread(lambda: self.tokens.check(shown))
+        except UnavailableError as error:
+            if str(error.details.get("cause")).startswith("token_"):
+                self.guesses.take(address)
+            raise
+
+    def _own(self) -> Own:
+        streams = 0 if self.hub is None else self.hub.count()
+        return Own(streams, self._waiting, self.pool.in_use, self.stream_pool.in_use)
 
     async def answered(
         self, request: Request, bearer: Bearer, work: Callable[[Lent, str], object], *, writes: bool = False
@@ -224,7 +265,7 @@ async def push(daemon: Daemon, request: Request) -> Response:
     """POST /v1/push"""
     bearer = await daemon.bearer(request)
     question = await asked(request, PushQuestion)
-    work = partial(_with_question, answers.carry_out_push, question)
+    work = partial(_with_question, answers.carry_out_push, bearer.name, question)
     return await daemon.answered(request, bearer, work, writes=True)
 
 
@@ -252,14 +293,16 @@ async def confirm(daemon: Daemon, request: Request) -> Response:
     """POST /v1/confirm"""
     bearer = await daemon.bearer(request)
     question = await asked(request, Confirm)
-    return await daemon.answered(request, bearer, partial(_with_question, answers.carry_out_confirm, question))
+    return await daemon.answered(request, bearer, partial(_with_question, answers.carry_out_confirm, bearer.name, question))
 
 
 async def fence(daemon: Daemon, request: Request) -> Response:
     """POST /v1/fence"""
     bearer = await daemon.bearer(request)
     question = await asked(request, Fence)
-    return await daemon.answered(request, bearer, partial(_with_question, answers.carry_out_fence, question), writes=True)
+    return await daemon.answered(
+        request, bearer, partial(_with_question, answers.carry_out_fence, bearer.name, question), writes=True
+    )
 
 
 async def history_counts(daemon: Daemon, request: Request) -> Response:
@@ -272,7 +315,9 @@ async def restore(daemon: Daemon, request: Request) -> Response:
     """POST /v1/restore"""
     bearer = await daemon.bearer(request)
     question = await asked(request, RestoreQuestion)
-    return await daemon.answered(request, bearer, partial(_with_question, answers.carry_out_restore, question), writes=True)
+    return await daemon.answered(
+        request, bearer, partial(_with_question, answers.carry_out_restore, bearer.name, question), writes=True
+    )
 
 
 async def events(daemon: Daemon, request: Request) -> Response:
@@ -315,6 +360,16 @@ async def readyz(daemon: Daemon, _: Request) -> Response:
     return PlainTextResponse("ok\n")
 
 
+async def metrics(daemon: Daemon, request: Request) -> Response:
+    """GET /metrics"""
+    wanted = daemon.place.metrics_token
+    shown = request.headers.get("authorization", "").partition(" ")[2]
+    if wanted is not None and not hmac.compare_digest(wanted.encode(), shown.encode()):
+        raise Refused(401, Failed("refused", "the metrics have a token of their own (LOCALFIRST_METRICS_TOKEN)."))
+    found = await daemon.in_thread(lambda: projects_or_none(daemon.pool.run))
+    return Response(daemon.metrics.text(found), media_type=METRICS_MEDIA_TYPE)
+
+
 async def asked(request: Request, kind: type[_Result]) -> _Result:
     """The question in the body. Raises `Refused` for one that is too large or late, or `MalformedError`."""
     try:
@@ -341,8 +396,10 @@ async def _body(request: Request) -> bytes:
     return b"".join(pieces)
 
 
-def _with_question(work: Callable[[Lent, str, Any], object], question: object, lent: Lent, project_id: str) -> object:
-    return work(lent, project_id, question)
+def _with_question(
+    work: Callable[[Lent, str, str, Any], object], via: str, question: object, lent: Lent, project_id: str
+) -> object:
+    return work(lent, project_id, via, question)
 
 
 def _check_protocol(request: Request) -> None:
@@ -376,8 +433,30 @@ _STATUS = {"token_unknown": 401, "token_expired": 401, "token_revoked": 401, "to
 
 def _endpoint(daemon: Daemon, handler: _Handler) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
+        began = time.monotonic()
+        response = await answer(request)
+        took_s = time.monotonic() - began
+        name = handler.__name__
+        daemon.metrics.requests.labels(name, response.status_code).inc()
+        daemon.metrics.latency.labels(name).observe(took_s)
+        if response.status_code >= 400 or took_s >= SLOW_S:
+            fields = {
+                "endpoint": name,
+                "status": response.status_code,
+                "ms": round(1000 * took_s, 1),
+                "token_id": getattr(request.state, "token_id", None),
+                "client": request.client.host if request.client is not None else None,
+            }
+            logger.info("a request was refused or slow", extra={"fields": fields})
+        return response
+
+    async def answer(request: Request) -> Response:
         try:
-            return await handler(daemon, request)
+            async with asyncio.timeout(ANSWER_S):
+                return await handler(daemon, request)
+        except TimeoutError:
+            words = "The server took too long to answer; it is tried again by itself."
+            return _packet(Failed("unavailable", words, {"cause": "timeout"}), request, 503)
         except Refused as refused:
             return _packet(refused.failed, request, refused.status)
         except MalformedError as error:
@@ -405,7 +484,7 @@ def _routes(daemon: Daemon) -> list[Route]:
         "history-counts": history_counts, "restore": restore,
     }  # fmt: skip
     gets: dict[str, _Handler] = {
-        "/v1/head": head, "/v1/events": events, "/v1/token": token, "/healthz": healthz, "/readyz": readyz,
+        "/v1/head": head, "/v1/events": events, "/v1/token": token, "/healthz": healthz, "/readyz": readyz, "/metrics": metrics,
     }  # fmt: skip
     return [
         *(Route(f"/v1/{name}", _endpoint(daemon, handler), methods=["POST"]) for name, handler in posts.items()),

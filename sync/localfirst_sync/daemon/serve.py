@@ -7,12 +7,12 @@ import signal
 import socket
 from collections.abc import Callable
 from types import FrameType
-from typing import NamedTuple
 
 import uvicorn
 from localfirst_schema.errors import UnavailableError
 
 from localfirst_sync.daemon.app import Daemon
+from localfirst_sync.daemon.place import Place
 
 logger = logging.getLogger("localfirst.daemon")
 
@@ -25,16 +25,6 @@ DRAIN_S = 25
 BACKLOG = 2048
 
 _MAY_PASS = frozenset({"refused", "timeout", "connection", "connections"})
-
-
-class Place(NamedTuple):
-    """Where the daemon listens, and how it is reached."""
-
-    host: str
-    port: int
-    tls_cert: str | None = None
-    tls_key: str | None = None
-    is_behind_proxy: bool = False
 
 
 class DaemonServer(uvicorn.Server):
@@ -80,7 +70,7 @@ def serve(dsn: str, place: Place, on_ready: Callable[[str], None]) -> None:
 
 def made(dsn: str, place: Place, on_ready: Callable[[str], None]) -> DaemonServer:
     """The daemon, which listens already and does not answer yet. Raises as `serve` does."""
-    daemon = Daemon(dsn, has_tls=place.tls_cert is not None, is_behind_proxy=place.is_behind_proxy)
+    daemon = Daemon(dsn, place)
     try:
         daemon.pool.run(lambda _: None)
     except UnavailableError as error:

@@ -53,11 +53,15 @@ WHERE project_id = %s GROUP BY entity, entity_id
 
 _HISTORY_COLUMNS = (
     "project_id", "seq", "tag", "entity", "entity_id", "version", "by", "at", "outcome", "fields", "replica_id", "number",
+    "via",
 )  # fmt: skip
 
 _WRITE_HISTORY = """
-INSERT INTO localfirst.history (project_id, seq, tag, entity, entity_id, version, by, at, outcome, fields, replica_id, number)
-SELECT %s::uuid, r.seq, %s::integer, r.entity, r.entity_id, r.version, r.by, r.at, r.outcome, r.fields, %s::uuid, r.number
+INSERT INTO localfirst.history (
+    project_id, seq, tag, entity, entity_id, version, by, at, outcome, fields, replica_id, number, via
+)
+SELECT %s::uuid, r.seq, %s::integer, r.entity, r.entity_id, r.version, r.by, r.at, r.outcome, r.fields, %s::uuid, r.number,
+    %s::text
 FROM pg_catalog.jsonb_to_recordset(%s::jsonb) AS r (
     seq bigint, entity text, entity_id uuid, version bigint, by text, at timestamptz, outcome text, fields jsonb, number bigint
 )
@@ -184,15 +188,15 @@ def write_history(connection: Connection, identity: Identity, first: Cursor, ent
             }
             for seq, e in enumerate(entries, first.seq)
         ]  # fmt: skip
-        arguments = (identity.project_id, first.tag, identity.replica_id, _encode(rows).decode())
+        arguments = (identity.project_id, first.tag, identity.replica_id, identity.via, _encode(rows).decode())
         connection.execute(_WRITE_HISTORY, arguments, prepare=True)
 
 
 def copy_history(connection: Connection, identity: Identity, first: Cursor, entries: Sequence[LogEntry]) -> None:
     """The same for many entries; not within a pipeline."""
-    project, replica, tag = identity.project_id, identity.replica_id, first.tag
+    project, replica, tag, via = identity.project_id, identity.replica_id, first.tag, identity.via
     rows = (
-        (project, seq, tag, e.entity, e.entity_id, e.version, e.by, e.at, e.outcome, e.fields, replica, e.number)
+        (project, seq, tag, e.entity, e.entity_id, e.version, e.by, e.at, e.outcome, e.fields, replica, e.number, via)
         for seq, e in enumerate(entries, first.seq)
     )
     copy_rows(connection, "localfirst.history", _HISTORY_COLUMNS, rows)

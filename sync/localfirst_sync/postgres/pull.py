@@ -56,7 +56,8 @@ FROM localfirst.project_heads AS p WHERE p.project_id = %(project)s
 _LINES = f"""
 SELECT h.seq, pg_catalog.left(h.entity, {TEXT_CHARS_MAX + 1}), h.entity_id::text, h.version,
     pg_catalog.left(h.by, {TEXT_CHARS_MAX + 1}),
-    {time_text("h.at")}, h.outcome, {json_text("h.fields", FIELDS_BYTES_MAX)}, h.replica_id::text, h.number
+    {time_text("h.at")}, h.outcome, {json_text("h.fields", FIELDS_BYTES_MAX)}, h.replica_id::text, h.number,
+    pg_catalog.left(h.via, {TEXT_CHARS_MAX + 1})
 FROM localfirst.history AS h WHERE h.project_id = %(project)s
 """
 LOG = f"{_LINES} AND h.seq > %(seq)s"

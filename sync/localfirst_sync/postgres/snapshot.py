@@ -26,7 +26,7 @@ PAGE = 2000
 _HISTORY = "history"
 _FIRST_ID = "00000000-0000-0000-0000-000000000000"
 _NUMBERS = (Kind.INTEGER, Kind.BOOLEAN)
-_HISTORY_TYPES = ("int8", "text", "text", "int8", "text", "text", "text", "text", "text", "int8")
+_HISTORY_TYPES = ("int8", "text", "text", "int8", "text", "text", "text", "text", "text", "int8", "text")
 
 
 class _Query(NamedTuple):
