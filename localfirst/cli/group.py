@@ -16,8 +16,8 @@ def add_group(
     commands: Mapping[str, Callable[..., None]],
     *,
     alone: Callable[..., None] | None = None,
-) -> None:
-    """Adds the group to the program; `words` is its help, in one sentence.
+) -> typer.Typer:
+    """Adds the group to the program, and returns it; `words` is its help, in one sentence.
 
     Named alone, the group shows its help, or does what its command `alone` does, which takes `as_json` and needs nothing else.
     """
@@ -27,6 +27,7 @@ def add_group(
     for own_name, function in commands.items():
         group.command(own_name)(function)
     app.add_typer(group, name=name, help=words)
+    return group
 
 
 def _callback(alone: Callable[..., None]) -> Callable[..., None]:

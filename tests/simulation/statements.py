@@ -237,7 +237,7 @@ def _receipts(connection: Connection, arguments: Any) -> Answer:
 
 
 def _write_history(connection: Connection, arguments: Any) -> Answer:
-    _, tag, replica_id, entries = arguments
+    _, tag, replica_id, via, entries = arguments
     log_now = connection.tables.history
     for e in _decode(entries):
         if e["seq"] != len(log_now) + 1:
@@ -245,7 +245,7 @@ def _write_history(connection: Connection, arguments: Any) -> Answer:
         log_now.append(
             Entry(
                 e["seq"], tag, e["entity"], e["entity_id"], e["version"], e["by"], e["at"], e["outcome"],
-                jsonb_of(e["fields"]), replica_id, e["number"],
+                jsonb_of(e["fields"]), replica_id, e["number"], via,
             )
         )  # fmt: skip
     return []
@@ -393,7 +393,7 @@ def _few_of_log(connection: Connection, a: Any) -> Answer:
 
 
 def _logged(e: Entry) -> tuple[Any, ...]:
-    return e.seq, e.entity, e.entity_id, e.version, e.by, e.at, e.outcome, e.fields, e.replica_id, e.number
+    return e.seq, e.entity, e.entity_id, e.version, e.by, e.at, e.outcome, e.fields, e.replica_id, e.number, e.via
 
 
 def _pulled(name: str, row: Row) -> tuple[Any, ...]:

@@ -34,6 +34,7 @@ class Entry(NamedTuple):
     fields: str
     replica_id: str | None
     number: int | None
+    via: str | None = None
 
 
 class Tables:

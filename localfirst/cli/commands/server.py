@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from localfirst_schema.errors import ValidationError
+from localfirst_schema.values import check_text
 
 from localfirst import settings, terminal
 from localfirst.cli import options, wording
@@ -71,6 +72,36 @@ def grant(
         raise typer.Exit(1)
 
 
+def create_role(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="What the new role is called.")],
+    project: Annotated[list[str], typer.Option("--project", metavar="P", help="A project that it is for. Repeatable.")],
+    read_only: Annotated[bool, typer.Option("--read-only", help="It reads, and no more.")] = False,
+    as_json: options.AsJson = False,
+) -> None:
+    """Make a login role that sees and writes these projects alone. Its address, with the password, is shown this once."""
+    from localfirst_sync.postgres import migrate as migration
+    from localfirst_sync.postgres import restricted
+
+    for one in project:
+        if not 1 <= len(one) <= 200:
+            raise ValidationError("--project", "must have 1 to 200 characters")
+        check_text("--project", one)
+    with _server() as connection:
+        migration.migrate(connection)
+        names = list(dict.fromkeys(project))
+        made = restricted.create(connection, _url(), name, names, is_reader=read_only)
+    if as_json:
+        print_json({
+            "success": True, "warnings": [], "role": made.role, "database_url": made.database_url,
+            "projects": made.projects, "left_to_grant": made.left_to_grant,
+        })  # fmt: skip
+        return
+    terminal.say(made.database_url)
+    terminal.note(f"{made.role} {'reads' if read_only else 'reads and writes'} {', '.join(made.projects)}, and nothing else.")
+    for statement in made.left_to_grant:
+        terminal.note(f"The database's owner has to run: {statement}")
+
+
 def rename_project(
     old: Annotated[str, typer.Argument(metavar="OLD", help="What the project is called now.")],
     new: Annotated[str, typer.Argument(metavar="NEW", help="What it is called from now on.")],
@@ -114,14 +145,18 @@ def _server() -> Iterator[Connection]:
     from localfirst_sync.postgres.connection import close_quietly, connect
 
     log_to_file()
-    url = settings.load_of_server().database_url
-    if url is None:
-        raise ValidationError("LOCALFIRST_DATABASE_URL", "names no server; set it to the connection string of an administrator")
-    connection = connect(url)
+    connection = connect(_url())
     try:
         yield connection
     finally:
         close_quietly(connection)
+
+
+def _url() -> str:
+    url = settings.load_of_server().database_url
+    if url is None:
+        raise ValidationError("LOCALFIRST_DATABASE_URL", "names no server; set it to the connection string of an administrator")
+    return url
 
 
 def register(app: typer.Typer) -> None:
@@ -132,4 +167,5 @@ def register(app: typer.Typer) -> None:
         "rename-project": rename_project,
         "delete-project": delete_project,
     }
-    add_group(app, "server", "Set PostgreSQL up: its schema, who may do what, and its projects.", commands)
+    group = add_group(app, "server", "Set PostgreSQL up: its schema, who may do what, and its projects.", commands)
+    add_group(group, "role", "Login roles for some projects alone.", {"create": create_role})

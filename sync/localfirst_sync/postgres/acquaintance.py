@@ -18,6 +18,7 @@ from localfirst_sync.postgres.address import describe_server, named_addresses, r
 from localfirst_sync.postgres.connection import Connection, writing
 from localfirst_sync.postgres.failure import unavailable
 from localfirst_sync.postgres.migrate import FIND_PROJECT, Project, ensure_project, sought
+from localfirst_sync.postgres.restricted import no_access
 from localfirst_sync.postgres.rights import ACCESS
 
 # A project that was started and holds nothing but its configuration has nothing to lose.
@@ -26,7 +27,8 @@ _IS_EMPTY = "NOT EXISTS (SELECT FROM localfirst.project_heads WHERE head > 1)"
 _ASK = f"""
     SELECT i.id::text, localfirst.system_identifier(), coalesce(i.is_later, false), {_IS_EMPTY},
         EXISTS (SELECT FROM localfirst.history WHERE project_id = %(project)s AND seq = %(seq)s AND tag = %(tag)s),
-        EXISTS (SELECT FROM localfirst.deleted_projects WHERE id = %(project)s), p.id, p.name, {ACCESS}
+        EXISTS (SELECT FROM localfirst.deleted_projects WHERE id = %(project)s), p.id, p.name,
+        localfirst.is_restricted(current_user), {ACCESS}
     FROM (SELECT) AS one LEFT JOIN localfirst.server_identity AS i ON true LEFT JOIN ({FIND_PROJECT}) AS p ON true
 """
 
@@ -110,7 +112,10 @@ def met(connection: Connection, asked: Any, way: Way, project_id: str, project_n
     try:
         row: Any = asked.fetchone()
         assert row is not None
-        *what, was_deleted, its_id, its_name, access = row
+        *what, was_deleted, its_id, its_name, is_restricted, access = row
+        if is_restricted and its_id is None:
+            # Rows that are hidden by rights are not lost, and a project is not started by somebody who would not see it.
+            raise no_access(project_name)
         found = Found(way.address, *what)
         if was_deleted and known is not None and seen != BEGINNING and not found.holds_seen:
             raise deleted_project(project_name)

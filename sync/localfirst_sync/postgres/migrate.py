@@ -89,6 +89,9 @@ BEGIN
     IF pg_catalog.to_regprocedure('localfirst.secure()') IS NOT NULL THEN
         PERFORM localfirst.secure();
     END IF;
+    IF pg_catalog.to_regprocedure('localfirst.extend_row_security()') IS NOT NULL THEN
+        PERFORM localfirst.extend_row_security();
+    END IF;
 END
 $$
 """

@@ -78,7 +78,7 @@ def _attempt(connection: Connection, identity: Identity, pushed: Push, changes: 
     else:
         part = transaction.decide(acts(new))
         answers = part.verdicts
-        in_bulk = len(part.history) >= BULK_ROWS
+        in_bulk = len(part.history) >= BULK_ROWS and not transaction.is_row_secured
         if in_bulk:
             transaction.write_in_bulk(part)
         with connection.pipeline():

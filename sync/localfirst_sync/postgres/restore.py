@@ -55,7 +55,8 @@ _BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
 _AS_ENGINE = (
     f"SELECT localfirst.act_as_engine(), pg_catalog.set_config('lock_timeout', '{LOCK_TIMEOUT_MS}ms', true),"
     " pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true),"
-    " pg_catalog.set_config('idle_in_transaction_session_timeout', '120s', true)"
+    " pg_catalog.set_config('idle_in_transaction_session_timeout', '120s', true),"
+    " pg_catalog.row_security_active('localfirst.history')"
 )
 _DERIVE_PATHS = "SELECT localfirst.derive_paths(%s::uuid, %s::uuid[])"
 
@@ -170,7 +171,7 @@ class _Restoration:
         keys = dict.fromkeys((one.entity, one.id) for one in self._rows)
         with connection.pipeline():
             begin(connection, _BEGIN)
-            connection.execute(_AS_ENGINE)
+            opened = connection.execute(_AS_ENGINE)
             locked = rows.send_locks(connection, project, keys)
             head = log.send_head_lock(connection, project)
             cursor = log.send_cursor(connection, project, self._cursor)
@@ -178,6 +179,7 @@ class _Restoration:
             read_again = rows.send_reads(connection, project, keys)
             lines = log.send_lines(connection, project, [row_id for _, row_id in keys])
             known = conflicts.send_by_id(connection, project, [conflict["id"] for conflict in self._conflicts])
+        self._is_row_secured = bool((opened.fetchone() or (False,))[-1])
         found: Any = head.fetchone()
         if found is None:
             raise UnavailableError(
@@ -325,7 +327,7 @@ class _Restoration:
                 changed[entity].append((old, row))
         after = Cursor(self._before.seq + len(self._history), random.getrandbits(31))
         first = Cursor(self._before.seq + 1, after.tag)
-        if len(self._history) >= BULK_ROWS:
+        if len(self._history) >= BULK_ROWS and not self._is_row_secured:
             for entity in ENTITIES:
                 rows.write_in_bulk(connection, project, entity, new[entity], changed[entity])
             log.copy_history(connection, self._identity, first, self._history)

@@ -38,7 +38,9 @@ CROSS JOIN LATERAL pg_catalog.unnest(CASE WHEN c.relname IN
     ('schema_migrations', 'server_identity') THEN '{SELECT}' ELSE '{SELECT,INSERT,UPDATE,DELETE}' END::text[]
 ) WITH ORDINALITY AS w (privilege, place)
 WHERE c.relnamespace = pg_catalog.to_regnamespace('localfirst') AND c.relkind IN ('r', 'p')
-    AND c.relname NOT IN ('history_pending', 'history_markers', 'tokens', 'token_projects')
+    AND c.relname NOT IN (
+        'history_pending', 'history_markers', 'tokens', 'token_projects', 'restricted_roles', 'role_projects'
+    )
     AND NOT pg_catalog.has_table_privilege(c.oid, w.privilege)
 GROUP BY c.relname ORDER BY c.relname
 """

@@ -37,7 +37,10 @@ AS_ENGINE = (
     " pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true)"
 )
 # Its statements look rows up by their keys: to plan them anew for each push would cost more than it could bring.
-_OPEN = f"{AS_ENGINE}, pg_catalog.set_config('plan_cache_mode', 'force_generic_plan', true)"
+_OPEN = (
+    f"{AS_ENGINE}, pg_catalog.set_config('plan_cache_mode', 'force_generic_plan', true),"
+    " pg_catalog.row_security_active('localfirst.history')"
+)
 _DERIVE_PATHS = "SELECT localfirst.derive_paths(%s::uuid, %s::uuid[])"
 
 
@@ -60,6 +63,9 @@ class Transaction:
     before: Cursor
     """The head when it was locked."""
 
+    is_row_secured: bool
+    """Whether row-level security binds this role: it may not `COPY` into tables then."""
+
     def __init__(self, connection: Connection, identity: Identity) -> None:
         self._connection = connection
         self._identity = identity
@@ -79,7 +85,7 @@ class Transaction:
         with connection.pipeline():
             begin(connection, _BEGIN)
             connection.is_to_answer()  # before any lock is waited for
-            connection.execute(_OPEN, prepare=True)
+            opened = connection.execute(_OPEN, prepare=True)
             connection.execute(SIGN, (signature(self._identity),), prepare=True)
             locked = rows.send_locks(connection, self._project, keys)
             head = log.send_head_lock(connection, self._project)
@@ -92,6 +98,7 @@ class Transaction:
             lines = log.send_lines(connection, self._project, [change.mutation.id for change in maybe_applied])
             named_conflicts = conflicts.send_by_id(connection, self._project, named)
             self._around = structure_facts.send(connection, self._project, changes, keys)
+        self.is_row_secured = bool((opened.fetchone() or (False,))[-1])
         found = head.fetchone()
         if found is None:
             raise UnavailableError(
