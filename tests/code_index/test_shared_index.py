@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import apsw
 import psycopg
 import pytest
+from daemon import daemon, token
 from localfirst_schema.errors import UnavailableError
 from localfirst_sync.postgres.connection import connect
 from postgres import Server
@@ -69,11 +71,13 @@ class Counted:
 class Laptop:
     """A replica of the project, and a checkout of the team's repository."""
 
-    def __init__(self, folder: Path, url: str, checkout: Callable[[Path], Path]) -> None:
+    def __init__(self, folder: Path, url: str, checkout: Callable[[Path], Path], token: str | None = None) -> None:
+        """With a token `url` is a daemon's address, else PostgreSQL's own."""
         folder.mkdir()
         self.settings = Settings(
             root=folder, replica=folder / "r.sqlite3", markdown=folder / "s.md", project="team/board", client=None,
-            database_url=url, read_from="server",
+            database_url=url if token is None else None, read_from="server",
+            server_url=None if token is None else url, server_token=token,
         )  # fmt: skip
         open_replica(self.settings.replica, "team/board").close()
         self.replica = open_file(self.settings.replica)
@@ -111,17 +115,22 @@ def checked_out(folder: Path) -> Path:
     return folder
 
 
-@pytest.fixture
-def laptop(tmp_path: Path, database_url: str) -> Iterator[Callable[[str], Laptop]]:
+@pytest.fixture(params=["direct", "daemon"])
+def laptop(request: pytest.FixtureRequest, tmp_path: Path, database_url: str) -> Iterator[Callable[[str], Laptop]]:
+    """Makes laptops, which reach the server in one way or the other."""
     made: list[Laptop] = []
+    with ExitStack() as stack:
+        is_direct = request.param == "direct"
+        url = database_url if is_direct else stack.enter_context(daemon(database_url))
+        secret = None if is_direct else token(database_url, "team/board")
 
-    def make(name: str) -> Laptop:
-        made.append(Laptop(tmp_path / name, database_url, checked_out))
-        return made[-1]
+        def make(name: str) -> Laptop:
+            made.append(Laptop(tmp_path / name, url, checked_out, secret))
+            return made[-1]
 
-    yield make
-    for one in made:
-        one.replica.close()
+        yield make
+        for one in made:
+            one.replica.close()
 
 
 def server_rows(url: str, query: str) -> list[tuple[Any, ...]]:

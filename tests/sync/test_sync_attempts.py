@@ -8,6 +8,7 @@ from typing import Any
 import psycopg
 import pytest
 from cluster import VERSIONS, Cluster, cluster
+from localfirst_sync.code_port import SharedChunk, SharedFile, SharedPlace
 from localfirst_sync.ports import BEGINNING
 from localfirst_sync.postgres import code_search, code_set, rights
 from localfirst_sync.postgres.bounded import BoundedConnection
@@ -200,10 +201,10 @@ def work_as_the_engine(connection: Any, project: str) -> None:
     pull(connection, project, BEGINNING, Collected())
     chunk = bytes(16)
     code_set.note_repository(connection, project, "r", "r", "ann")
-    code_set.put_chunks(connection, project, [code_set.SharedChunk(chunk, "def one(): pass", "one", "def one pass")])
+    code_set.put_chunks(connection, project, [SharedChunk(chunk, "def one(): pass", "one", "def one pass")])
     code_set.put_vectors(connection, project, "model", [(chunk, bytes(range(8)))])
-    place = code_set.SharedPlace(1, 1, "one", "function", chunk)
-    code_set.put_files(connection, project, "r", [code_set.SharedFile("one.py", bytes(16), "python", [place])], [])
+    place = SharedPlace(1, 1, "one", "function", chunk)
+    code_set.put_files(connection, project, "r", [SharedFile("one.py", bytes(16), "python", [place])], [])
     code_set.ensure_vector_index(connection, "model")
     found = code_search.candidates(connection, project, words=["one"], model="model", vector=bytes(range(8)))
     assert [one.path for one in found] == ["one.py"]

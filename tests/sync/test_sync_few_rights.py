@@ -10,9 +10,9 @@ import pytest
 from cluster import run
 from localfirst_schema.entities import WORK_ITEM
 from localfirst_schema.identifiers import project_id
+from localfirst_sync.code_port import SharedChunk, SharedFile, SharedPlace
 from localfirst_sync.postgres import code_set
 from localfirst_sync.postgres.bulk import BULK_ROWS
-from localfirst_sync.postgres.code_set import SharedChunk, SharedFile, SharedPlace
 from localfirst_sync.postgres.connection import connect
 from localfirst_sync.postgres.migrate import ensure_project
 from localfirst_sync.postgres.rights import grant

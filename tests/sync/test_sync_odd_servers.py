@@ -13,8 +13,8 @@ from cluster import VERSIONS, cluster, run
 from localfirst_schema.entities import VENDOR, WORK_ITEM
 from localfirst_schema.errors import UnavailableError
 from localfirst_schema.identifiers import project_id
+from localfirst_sync.code_port import SharedChunk, SharedFile, SharedPlace
 from localfirst_sync.postgres import code_search, code_set
-from localfirst_sync.postgres.code_set import SharedChunk, SharedFile, SharedPlace
 from localfirst_sync.postgres.connection import Connection, connect
 from localfirst_sync.postgres.migrate import migrate
 from localfirst_sync.postgres.probe import HeadProbe

@@ -13,8 +13,9 @@ import random
 import time
 
 from localfirst_schema.identifiers import project_id
+from localfirst_sync.code_port import SharedChunk
 from localfirst_sync.postgres import migrate
-from localfirst_sync.postgres.code_set import SharedChunk, ensure_vector_index, fetch_vectors, put_chunks, put_vectors
+from localfirst_sync.postgres.code_set import ensure_vector_index, fetch_vectors, put_chunks, put_vectors
 from localfirst_sync.postgres.connection import connect
 from measure import table
 from place import own_server

@@ -22,7 +22,7 @@ from localfirst.code_index.shared.verified import verified
 
 if TYPE_CHECKING:
     from localfirst_schema.arguments import SearchCode
-    from localfirst_sync.postgres.code_search import Candidate
+    from localfirst_sync.code_port import Candidate
 
     from localfirst.client.ports import Reader
     from localfirst.code_index.search.engine import CodeEngine
@@ -36,7 +36,8 @@ def search_team(session: Reader, arguments: SearchCode, engine: CodeEngine) -> d
     shared = shared_index(session.settings, session.replica)
     if shared is None:
         raise InvalidStateError(
-            "there is no index of a team: set LOCALFIRST_DATABASE_URL and leave LOCALFIRST_SHARE_CODE on, or search locally."
+            "there is no index of a team: set LOCALFIRST_SERVER_URL or LOCALFIRST_DATABASE_URL and leave LOCALFIRST_SHARE_CODE"
+            " on, or search locally."
         )
     asked = understood(arguments.query)
     model, vector = _vector(session, arguments.query, engine)

@@ -15,7 +15,6 @@ import apsw
 
 from localfirst.code_index.chunk import Chunk
 from localfirst.code_index.shared.key import is_own, is_spelling, shared_key
-from localfirst.code_index.shared.withdraw import withdraw
 from localfirst.code_index.store import models, repositories
 from localfirst.code_index.store.compression import unpack
 from localfirst.code_index.words import words_of
@@ -23,8 +22,7 @@ from localfirst.replica.connection import snapshot
 from localfirst.search.extension import ensure_loaded
 
 if TYPE_CHECKING:
-    from localfirst_sync.postgres.code_set import SharedChunk, SharedFile
-    from localfirst_sync.postgres.connection import Connection
+    from localfirst_sync.code_port import CodeServer, SharedChunk, SharedFile
 
     from localfirst.code_index.store.model import Model
 
@@ -67,38 +65,32 @@ class _Held(NamedTuple):
     text: bytes
 
 
-def publish(
-    replica: apsw.Connection, server: Connection, project_id: str, replica_id: str, root: Path, by: str | None = None
-) -> int:
+def publish(replica: apsw.Connection, server: CodeServer, replica_id: str, root: Path, by: str | None = None) -> int:
     """Brings the server's tree of this repository level with the replica's; how many files were sent.
 
     Nothing happens for a root that was never indexed. Raises UnavailableError while the server is away.
     """
-    from localfirst_sync.postgres import code_set
-
     repository = repositories.find(replica, root)
     if repository is None:
         return 0
     key = shared_key(repository, replica_id)
-    _rename(replica, server, project_id, replica_id, repository.repository_id, key)
+    _rename(replica, server, replica_id, repository.repository_id, key)
     model = next((kept for kept in models.kept(replica) if kept.active == models.ACTIVE), None)
-    code_set.note_repository(server, project_id, key, repository.name, by)
-    there = code_set.files_of(server, project_id, key)
+    server.note_repository(key, repository.name, by)
+    there = server.files_of(key)
     here = {path: (file_id, digest) for path, file_id, digest in replica.execute(_FILES, (repository.repository_id,))}
     changed = [file_id for path, (file_id, digest) in here.items() if there.get(path) != digest]
     for file_ids in _batches(changed, FILES):
-        _send_files(replica, server, project_id, key, file_ids, model)
+        _send_files(replica, server, key, file_ids, model)
     for paths in _batches([path for path in there if path not in here], HASHES):
-        code_set.put_files(server, project_id, key, [], paths)
+        server.put_files(key, [], paths)
     if model is not None:
-        _complete(replica, server, project_id, key, repository.repository_id, model)
-        code_set.ensure_vector_index(server, model.model)
+        _complete(replica, server, key, repository.repository_id, model)
+        server.ensure_vector_index(model.model)
     return len(changed)
 
 
-def _rename(
-    replica: apsw.Connection, server: Connection, project_id: str, replica_id: str, repository_id: int, key: str
-) -> None:
+def _rename(replica: apsw.Connection, server: CodeServer, replica_id: str, repository_id: int, key: str) -> None:
     """Notes the repository's name on the server; what this replica had published of it under another one is taken off first.
 
     A name that several repositories had (they overwrote one another) goes with the last of them that gets its own.
@@ -107,28 +99,24 @@ def _rename(
     if known_as == key:
         return
     if known_as is not None and having_it == 1 and (is_own(str(known_as), replica_id) or is_spelling(str(known_as), key)):
-        withdraw(server, project_id, str(known_as))
+        server.withdraw(str(known_as))
     replica.execute(_SHARED_KEY, (repository_id, key))
 
 
-def _send_files(
-    replica: apsw.Connection, server: Connection, project_id: str, key: str, file_ids: Sequence[int], model: Model | None
-) -> None:
-    from localfirst_sync.postgres import code_set
-
+def _send_files(replica: apsw.Connection, server: CodeServer, key: str, file_ids: Sequence[int], model: Model | None) -> None:
     held: dict[bytes, _Held] = {}
     with snapshot(replica):
         files = [file for file_id in file_ids if (file := _shared_file(replica, file_id, held)) is not None]
-    missing = code_set.missing_chunks(server, project_id, list(held))
-    code_set.put_chunks(server, project_id, [_shared_chunk(digest, held[digest]) for digest in sorted(missing)])
+    missing = server.missing_chunks(list(held))
+    server.put_chunks([_shared_chunk(digest, held[digest]) for digest in sorted(missing)])
     if model is not None:
-        _send_vectors(replica, server, project_id, model, {digest: chunk.chunk_id for digest, chunk in held.items()})
-    code_set.put_files(server, project_id, key, files, [])
+        _send_vectors(replica, server, model, {digest: chunk.chunk_id for digest, chunk in held.items()})
+    server.put_files(key, files, [])
 
 
 def _shared_file(replica: apsw.Connection, file_id: int, held: dict[bytes, _Held]) -> SharedFile | None:
     """The file as it is now, None if it is gone meanwhile; its chunks are added to `held`."""
-    from localfirst_sync.postgres.code_set import SharedFile, SharedPlace
+    from localfirst_sync.code_port import SharedFile, SharedPlace
 
     row = replica.execute(_FILE, (file_id,)).fetchone()
     if row is None:
@@ -142,39 +130,31 @@ def _shared_file(replica: apsw.Connection, file_id: int, held: dict[bytes, _Held
 
 
 def _shared_chunk(digest: bytes, held: _Held) -> SharedChunk:
-    from localfirst_sync.postgres.code_set import SharedChunk
+    from localfirst_sync.code_port import SharedChunk
 
     text = unpack(held.text)
     words = words_of("", Chunk(start_line=1, end_line=1, text=text, symbol=held.symbol))
     return SharedChunk(digest, text, words.symbol, words.body)
 
 
-def _send_vectors(
-    replica: apsw.Connection, server: Connection, project_id: str, model: Model, chunk_ids: dict[bytes, int]
-) -> None:
-    from localfirst_sync.postgres import code_set
-
-    missing = code_set.missing_vectors(server, project_id, model.model, list(chunk_ids))
+def _send_vectors(replica: apsw.Connection, server: CodeServer, model: Model, chunk_ids: dict[bytes, int]) -> None:
+    missing = server.missing_vectors(model.model, list(chunk_ids))
     ensure_loaded(replica)
     query = f"SELECT embedding FROM {model.table} WHERE rowid = ?"
     found = ((digest, replica.execute(query, (chunk_ids[digest],)).get) for digest in sorted(missing))
-    code_set.put_vectors(server, project_id, model.model, [(digest, vector) for digest, vector in found if vector is not None])
+    server.put_vectors(model.model, [(digest, vector) for digest, vector in found if vector is not None])
 
 
-def _complete(
-    replica: apsw.Connection, server: Connection, project_id: str, key: str, repository_id: int, model: Model
-) -> None:
+def _complete(replica: apsw.Connection, server: CodeServer, key: str, repository_id: int, model: Model) -> None:
     """Sends what is missing of a model that the repository was not published with yet."""
-    from localfirst_sync.postgres import code_set
-
-    if code_set.complete_model(server, project_id, key) == model.model:
+    if server.complete_model(key) == model.model:
         return
     if replica.execute(_IS_WAITING, (repository_id, model.model_id)).get:
         return  # the rest is still to be embedded; the next publication sends it
     chunks: list[tuple[Any, ...]] = replica.execute(_CHUNKS, (repository_id,)).fetchall()
     for batch in _batches(chunks, HASHES):
-        _send_vectors(replica, server, project_id, model, {digest: chunk_id for chunk_id, digest in batch})
-    code_set.note_complete_model(server, project_id, key, model.model)
+        _send_vectors(replica, server, model, {digest: chunk_id for chunk_id, digest in batch})
+    server.note_complete_model(key, model.model)
 
 
 def _batches(items: Iterable[_Item], size: int) -> Iterator[list[_Item]]:

@@ -17,7 +17,7 @@ from localfirst.replica import set_aside
 from localfirst.replica.connection import immediate
 
 if TYPE_CHECKING:
-    from localfirst_sync.postgres.code_search import Candidate
+    from localfirst_sync.code_port import Candidate
 
 TABLE = "code_chunks"
 

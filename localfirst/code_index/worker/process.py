@@ -145,7 +145,7 @@ class Worker:
             migrate(connection, self._settings.replica)
             connection.pragma("synchronous", "normal")
             table.prune(connection)
-            if self._settings.database_url is not None:
+            if self._settings.has_server:
                 self._publisher = Publisher(self._settings)
             self._removal.begin()
             while not self._ending.is_set() and place.is_kept():

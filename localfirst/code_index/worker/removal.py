@@ -108,7 +108,7 @@ class Removal:
 
     def _publish_another(self, connection: apsw.Connection, repository: Repository) -> None:
         """On the team's server all work trees have one place: where this one was the last to be sent, another one is again."""
-        if self._settings.database_url is None:
+        if not self._settings.has_server:
             return
         with immediate(connection):
             connection.execute(_PUBLISH, (repository.repository_id,))

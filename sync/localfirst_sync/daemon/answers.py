@@ -18,6 +18,7 @@ from localfirst_schema.wire import HASH_BYTES
 from localfirst_sync.daemon.access import Bearer, other_project
 from localfirst_sync.daemon.outgoing import Outgoing, OutgoingFill
 from localfirst_sync.daemon.pool import Lent, server_identity
+from localfirst_sync.http.code import CodeQuestion, answered
 from localfirst_sync.http.messages import (
     Confirm,
     Counts,
@@ -38,6 +39,7 @@ from localfirst_sync.known_server import Known
 from localfirst_sync.ports import BEGINNING, Access, Again, Cursor, HistoryCount, Identity, Pushed, RecoveryPart
 from localfirst_sync.postgres import acquaintance, migrate, pull, push, restore, rights, snapshot, tokens
 from localfirst_sync.postgres import head as head_of
+from localfirst_sync.postgres.code_server import PostgresCodeServer
 from localfirst_sync.postgres.failure import unavailable
 
 HEAD_BUDGET_MS = 5_000
@@ -212,6 +214,11 @@ def carry_out_restore(lent: Lent, project_id: str, via: str, question: RestoreQu
     part = RecoveryPart(question.rows, question.conflicts)
     whose = _whose(question.identity, project_id, via)
     return RestoredAnswer(*restore.restore(lent.connection, whose, part, question.known))
+
+
+def carry_out_code(lent: Lent, project_id: str, _: str, question: CodeQuestion) -> object:
+    """A question about the team's code index."""
+    return answered(PostgresCodeServer(lent.connection, project_id), question)
 
 
 def _head(lent: Lent, project_id: str) -> Cursor:

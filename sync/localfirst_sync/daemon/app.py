@@ -14,7 +14,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from functools import partial
+from functools import cache, partial
 from typing import Any, TypeVar
 
 from localfirst_schema.errors import LocalfirstError, UnavailableError
@@ -35,6 +35,7 @@ from localfirst_sync.daemon.outgoing import Outgoing, OutgoingFill
 from localfirst_sync.daemon.place import Place
 from localfirst_sync.daemon.pool import Lent, Pool
 from localfirst_sync.http import packet
+from localfirst_sync.http.code import CodeQuestion, Writing
 from localfirst_sync.http.failure import as_message
 from localfirst_sync.http.messages import (
     MEDIA_TYPE,
@@ -55,6 +56,7 @@ from localfirst_sync.http.messages import (
 )
 from localfirst_sync.http.packet import MalformedError
 from localfirst_sync.ports import SyncError
+from localfirst_sync.postgres.migrate import migrations
 
 logger = logging.getLogger("localfirst.daemon")
 
@@ -320,6 +322,14 @@ async def restore(daemon: Daemon, request: Request) -> Response:
     )
 
 
+async def code(daemon: Daemon, request: Request) -> Response:
+    """POST /v1/code"""
+    bearer = await daemon.bearer(request)
+    question: CodeQuestion = await asked(request, CodeQuestion)  # type: ignore[arg-type]  # a union of types
+    work = partial(_with_question, answers.carry_out_code, bearer.name, question)
+    return await daemon.answered(request, bearer, work, writes=isinstance(question, Writing))
+
+
 async def events(daemon: Daemon, request: Request) -> Response:
     """GET /v1/events"""
     bearer = await daemon.bearer(request)
@@ -402,14 +412,20 @@ def _with_question(
     return work(lent, project_id, via, question)
 
 
+@cache
+def _least_protocol() -> int:
+    """What the newest migration asks for: whoever speaks less would decide otherwise than the others."""
+    return max(step.protocol for step in migrations())
+
+
 def _check_protocol(request: Request) -> None:
     said = request.headers.get(PROTOCOL_HEADER, "")
-    if not said.isdecimal() or not 1 <= int(said[:9]) <= PROTOCOL_VERSION:
-        later = said.isdecimal()
+    spoken = int(said[:9]) if said.isdecimal() else 0
+    if not _least_protocol() <= spoken <= PROTOCOL_VERSION:
         words = (
             "The server is older than this client: its administrator has to upgrade localfirst there."
-            if later
-            else "The request names no protocol."
+            if spoken > PROTOCOL_VERSION
+            else "The server is newer than this client: upgrade localfirst (`uv tool upgrade localfirst`, or as you installed it)."
         )
         raise Refused(426, Failed("unavailable", f"{words} Changes are kept in the replica until then.", {"cause": "protocol"}))
 
@@ -481,7 +497,7 @@ def _endpoint(daemon: Daemon, handler: _Handler) -> Callable[[Request], Awaitabl
 def _routes(daemon: Daemon) -> list[Route]:
     posts = {
         "meet": meet, "push": push, "pull": pull, "snapshot": snapshot, "confirm": confirm, "fence": fence,
-        "history-counts": history_counts, "restore": restore,
+        "history-counts": history_counts, "restore": restore, "code": code,
     }  # fmt: skip
     gets: dict[str, _Handler] = {
         "/v1/head": head, "/v1/events": events, "/v1/token": token, "/healthz": healthz, "/readyz": readyz, "/metrics": metrics,

@@ -9,6 +9,7 @@
     POST /v1/fence           Fence           Nothing
     POST /v1/history-counts  Nothing         frames
     POST /v1/restore         RestoreQuestion RestoredAnswer
+    POST /v1/code            CodeQuestion    any         the team's code index: `http.code`
     GET  /v1/events          -               server-sent events: `head` with number and tag, `renamed`
     GET  /v1/token           -               TokenSeen   what the token is good for
 

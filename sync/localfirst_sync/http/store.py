@@ -150,6 +150,10 @@ class HttpStore:
             changes, known = changes + done.changes, done.head
         return Restored(changes, known)
 
+    def ask_code(self, question: object, kind: Any) -> Any:
+        """A question about the team's code index (`http.code`); the answer is of this kind."""
+        return self._on_server(lambda: self._ask("code", question).message(kind))
+
     def wait(self, wake: Wake, timeout_s: float) -> bool:
         """See `RemoteStore.wait`. Events that were cut off are worth a look at the server."""
         if self._met is None:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from psycopg import sql
 
+from localfirst_sync.code_port import Candidate
 from localfirst_sync.postgres.code_set import postgres_errors, searchable_schema
 from localfirst_sync.postgres.connection import Connection
 
@@ -40,26 +39,6 @@ _PLACES = """
 _SETTINGS = """
     SELECT pg_catalog.set_config('hnsw.ef_search', %s, true), pg_catalog.set_config('statement_timeout', '5000', true)
 """
-
-
-class Candidate(NamedTuple):
-    """A place that may answer the query.
-
-    `words` is PostgreSQL's rank of the words (any scale; None where they do not match), `cosine` the vectors' (None where it is
-    not among the nearest, or the server cannot search vectors).
-    """
-
-    repository: str
-    path: str
-    start_line: int
-    end_line: int
-    symbol: str | None
-    kind: str
-    language: str
-    text: str
-    words: float | None
-    cosine: float | None
-    chunk_hash: bytes
 
 
 def candidates(

@@ -10,13 +10,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import NamedTuple
 
 import psycopg
 from psycopg import sql
 from psycopg.rows import tuple_row
 from psycopg.types import TypeInfo
 
+from localfirst_sync.code_port import SharedChunk, SharedFile
 from localfirst_sync.postgres.connection import Connection, writing
 from localfirst_sync.postgres.failure import unavailable
 
@@ -80,6 +80,7 @@ _TAKE_PLACES = """
     ) AS p (path, start_line, end_line, symbol, kind, chunk_hash)
 """
 _DELETE_FILES = "DELETE FROM localfirst.code_files WHERE project_id = %s AND repository = %s AND path = ANY (%s)"
+_WITHDRAW = b"DELETE FROM localfirst.code_repositories WHERE project_id = %s AND repository = %s"
 _NOTE_REPOSITORY = """
     INSERT INTO localfirst.code_repositories (project_id, repository, name, published_by) VALUES (%s, %s, %s, %s)
     ON CONFLICT (project_id, repository) DO UPDATE
@@ -93,34 +94,6 @@ _HALFVEC = """
     JOIN pg_catalog.pg_namespace AS n ON n.oid = t.typnamespace
     WHERE a.attrelid = 'localfirst.code_vectors'::regclass AND a.attname = 'searchable' AND NOT a.attisdropped
 """
-
-
-class SharedChunk(NamedTuple):
-    """A chunk's content. `symbol_words` and `body_words` are what full text is to see of it."""
-
-    chunk_hash: bytes
-    text: str
-    symbol_words: str
-    body_words: str
-
-
-class SharedPlace(NamedTuple):
-    """Where a chunk stands in a file; lines count from 1, inclusive."""
-
-    start_line: int
-    end_line: int
-    symbol: str | None
-    kind: str
-    chunk_hash: bytes
-
-
-class SharedFile(NamedTuple):
-    """A file of a repository, with all its places."""
-
-    path: str
-    content_hash: bytes
-    language: str
-    places: Sequence[SharedPlace]
 
 
 @contextmanager
@@ -216,6 +189,12 @@ def put_files(
         _take(connection, _TAKE_FILES, (project_id, repository), [file[:3] for file in files])
         places = [(file.path, *place) for file in files for place in file.places]
         _take(connection, _TAKE_PLACES, (project_id, repository), places)
+
+
+def withdraw(connection: Connection, project_id: str, repository: str) -> None:
+    """Deletes the repository's row, its files and places with it. Raises UnavailableError."""
+    with postgres_errors(), writing(connection):
+        connection.execute(_WITHDRAW, (project_id, repository))
 
 
 def ensure_vector_index(connection: Connection, model: str) -> bool:
