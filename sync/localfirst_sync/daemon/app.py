@@ -425,7 +425,7 @@ def _check_protocol(request: Request) -> None:
         words = (
             "The server is older than this client: its administrator has to upgrade localfirst there."
             if spoken > PROTOCOL_VERSION
-            else "The server is newer than this client: upgrade localfirst (`uv tool upgrade localfirst`, or as you installed it)."
+            else "The server is newer than this client: upgrade localfirst here (`uv tool upgrade localfirst`)."
         )
         raise Refused(426, Failed("unavailable", f"{words} Changes are kept in the replica until then.", {"cause": "protocol"}))
 
