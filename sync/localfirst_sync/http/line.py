@@ -44,31 +44,25 @@ class Answer:
 
     def message(self, kind: type[_Message]) -> _Message:
         """The one packet that it is."""
-        found = self._packet(kind)
-        if found is None:
-            raise lost("the answer is empty")
-        self._response.read()
-        return found
+        for found in self.frames(kind):
+            self._response.read()
+            message: _Message = found
+            return message
+        raise lost("the answer is empty")
 
     def frames(self, kind: Any) -> Iterator[Any]:
         """The packets that it is, as they come."""
-        while (found := self._packet(kind)) is not None:
-            yield found
+        while head := self._read(packet.HEADER_BYTES):
+            how, length = packet.header(head, FRAME_BYTES_MAX)
+            payload = self._read(length)
+            if len(payload) != length:
+                raise MalformedError("the packet is cut off")
+            yield packet.decoded(how, payload, kind, FRAME_BYTES_MAX)
 
     def lines(self) -> Iterator[str]:
         """It as lines of text."""
         while line := self._response.readline(10_000):
             yield line.decode(errors="replace").rstrip("\r\n")
-
-    def _packet(self, kind: type[_Message]) -> _Message | None:
-        head = self._read(packet.HEADER_BYTES)
-        if not head:
-            return None
-        how, length = packet.header(head, FRAME_BYTES_MAX)
-        payload = self._read(length)
-        if len(payload) != length:
-            raise MalformedError("the packet is cut off")
-        return packet.decoded(how, payload, kind, FRAME_BYTES_MAX)
 
     def _read(self, count: int) -> bytes:
         pieces = []
