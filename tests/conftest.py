@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import threading
-import warnings
 from collections.abc import Iterator
 from contextlib import closing
-from pathlib import Path
 
 import pytest
 from gateway import Gateway
@@ -24,33 +21,15 @@ ENDS_S = 30.0
 def pytest_addoption(parser: pytest.Parser) -> None:
     """How much of what takes long is tried."""
     parser.addoption("--every-function", action="store_true", help="all functions that threads call, instead of a share")
+    parser.addoption("--function-part", metavar="I/N", help="the I-th of N parts of all functions that threads call")
     parser.addoption("--function-seed", type=int, default=1, help="which share, and how they fail")
 
 
-NOT_LOOKED_THROUGH = {
-    "code_index", "contract", "fuzz", "reading", "scenarios", "simulation",
-}  # fmt: skip
-"""Directories in which warnings are no errors yet."""
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Takes warnings for what they are where they are no errors yet."""
-    here = Path(__file__).parent
-    for item in items:
-        if item.path.is_relative_to(here) and item.path.relative_to(here).parts[0] in NOT_LOOKED_THROUGH:
-            item.add_marker(pytest.mark.filterwarnings("default"))
-            item.add_marker(pytest.mark.filterwarnings("ignore:XDG_RUNTIME_DIR is not set"))
-
-
 @pytest.fixture(scope="module", autouse=True)
-def _no_thread_is_left(request: pytest.FixtureRequest) -> Iterator[None]:
+def _no_thread_is_left() -> Iterator[None]:
     """What a file's tests have begun in this process has ended with them: another file may count what is open."""
     others = frozenset(threading.enumerate())
     yield
-    if request.path.relative_to(Path(__file__).parent).parts[0] in NOT_LOOKED_THROUGH:
-        with warnings.catch_warnings():  # what these leave open is reported by no other file's tests
-            warnings.simplefilter("ignore")
-            gc.collect()
     until(lambda: not own_threads(others), ENDS_S, lambda: f"threads to end: {own_threads(others)}\n{what_they_do()}")
 
 

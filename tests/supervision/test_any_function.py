@@ -4,6 +4,8 @@ The list of functions is made by the test, from a day in which nothing fails. Ea
 raises. A share of them, drawn anew by each seed, is tried here; all of them by
 
     PYTHONPATH=tests python -m pytest tests/supervision/test_any_function.py --every-function [--function-seed N]
+
+and a part of them, to go through all in several runs, by `--function-part 3/10`.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from typing import NamedTuple
 import pytest
 from end_to_end.proxy import Proxy
 
+from supervision.chosen import chosen, dice_of
 from supervision.day import Day, Said, proxy_to
 from supervision.failing import FAILURES, Calls, Failing, Function, Reported
 
@@ -100,12 +103,11 @@ def test_whatever_fails_in_a_thread_syncing_goes_on(
     tmp_path: Path,
 ) -> None:
     seed = request.config.getoption("--function-seed")
-    is_whole = request.config.getoption("--every-function")
-    dice = random.Random(seed)
     functions = sorted(called)
-    chosen = functions if is_whole else dice.sample(functions, SHARE)
+    of_this_run = chosen(request.config, functions, SHARE)
     results, failures = [], []
-    for place, function in enumerate(chosen):
+    for place, function in enumerate(of_this_run):
+        dice = dice_of(request.config, function)
         try:
             results.append(tried(function, called[function], dice, tmp_path / str(place), board, line))
         except AssertionError as error:
@@ -114,6 +116,6 @@ def test_whatever_fails_in_a_thread_syncing_goes_on(
     gc.collect()  # what lets go cannot do so and fail: it is reported here, and not in another test
     assert not failures, "\n".join(failures)
     reached = sum(one.was_reached for one in results)
-    assert reached >= 0.8 * len(chosen), "what is called in one day is mostly called in another"
+    assert reached >= 0.8 * len(of_this_run), "what is called in one day is mostly called in another"
     reported = sum(one.was_said for one in results)
-    print(f"seed {seed}: {len(functions)} functions, {len(chosen)} tried, {reached} raised, {reported} reported")
+    print(f"seed {seed}: {len(functions)} functions, {len(of_this_run)} tried, {reached} raised, {reported} reported")

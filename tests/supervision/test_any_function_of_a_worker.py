@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from supervision.chosen import chosen, dice_of
 from supervision.failing import FAILURES, Calls, Failing, Function, Reported
 from supervision.worker_day import OF_THE_WORKER, WorkerDay
 
@@ -66,11 +67,11 @@ def test_whatever_fails_in_a_worker_its_jobs_are_done_or_say_why_and_it_goes_on(
     request: pytest.FixtureRequest, called: dict[Function, int], board: str, tmp_path: Path
 ) -> None:
     seed = request.config.getoption("--function-seed")
-    dice = random.Random(seed)
     functions = sorted(called)
-    chosen = functions if request.config.getoption("--every-function") else dice.sample(functions, SHARE)
+    of_this_run = chosen(request.config, functions, SHARE)
     results, failures = [], []
-    for place, function in enumerate(chosen):
+    for place, function in enumerate(of_this_run):
+        dice = dice_of(request.config, function)
         try:
             results.append(tried(function, called[function], dice, tmp_path / str(place), board))
         except AssertionError as error:
@@ -79,6 +80,6 @@ def test_whatever_fails_in_a_worker_its_jobs_are_done_or_say_why_and_it_goes_on(
     gc.collect()  # what lets go cannot do so and fail: it is reported here, and not in another test
     assert not failures, "\n".join(failures)
     reached = sum(was_reached for was_reached, _ in results)
-    assert reached >= 0.8 * len(chosen), "what is called in one day is mostly called in another"
+    assert reached >= 0.8 * len(of_this_run), "what is called in one day is mostly called in another"
     reported = sum(was_said for _, was_said in results)
-    print(f"seed {seed}: {len(functions)} functions, {len(chosen)} tried, {reached} raised, {reported} reported")
+    print(f"seed {seed}: {len(functions)} functions, {len(of_this_run)} tried, {reached} raised, {reported} reported")

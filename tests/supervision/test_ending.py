@@ -6,7 +6,6 @@ As in `test_any_function`: each way to end makes the list of the functions, and 
 from __future__ import annotations
 
 import os
-import random
 import signal
 import subprocess
 import sys
@@ -16,6 +15,7 @@ from typing import NamedTuple
 import pytest
 from mcp_server.pipe_client import ROOT, PipeClient, call
 
+from supervision.chosen import chosen, dice_of
 from supervision.failing import FAILURES, Function
 
 SHARE = 2
@@ -80,10 +80,8 @@ def test_whatever_fails_in_the_end_watch_the_process_ends(name: str, request: py
     assert ended(way, tmp_path / "list") == ""
     functions = [Function(*line.split("\t")) for line in (tmp_path / "list" / "called").read_text().splitlines()]
     assert {function.thread for function in functions} == {"localfirst-end-watch", "localfirst-end-limit"}
-    dice = random.Random(request.config.getoption("--function-seed"))
-    chosen = functions if request.config.getoption("--every-function") else dice.sample(functions, min(SHARE, len(functions)))
-    for place, function in enumerate(chosen):
-        failure = dice.randrange(len(FAILURES))
+    for place, function in enumerate(chosen(request.config, functions, SHARE)):
+        failure = dice_of(request.config, function).randrange(len(FAILURES))
         said = ended(way, tmp_path / str(place), function, failure)
         assert (tmp_path / str(place) / "raised").exists(), function
         assert type(FAILURES[failure]()).__name__ in said, (function, said)
