@@ -116,6 +116,48 @@ BEGIN
 END
 $$;
 
+-- As before, and: claims.
+CREATE OR REPLACE FUNCTION localfirst.revive(tab text, given jsonb) RETURNS boolean
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    project uuid := given ->> 'project_id';
+    row_id uuid := given ->> 'id';
+    is_there boolean := true;
+    revived bigint;
+BEGIN
+    CASE tab
+        WHEN 'work_item_dependencies' THEN
+            is_there := EXISTS (SELECT FROM localfirst.work_item_dependencies AS t
+                WHERE t.project_id = project AND t.id = row_id AND t.deleted_at IS NOT NULL);
+        WHEN 'vendor_deployment_links' THEN
+            is_there := EXISTS (SELECT FROM localfirst.vendor_deployment_links AS t
+                WHERE t.project_id = project AND t.id = row_id AND t.deleted_at IS NOT NULL);
+        WHEN 'work_item_deployment_links' THEN
+            is_there := EXISTS (SELECT FROM localfirst.work_item_deployment_links AS t
+                WHERE t.project_id = project AND t.id = row_id AND t.deleted_at IS NOT NULL);
+        WHEN 'work_item_claims' THEN
+            is_there := EXISTS (SELECT FROM localfirst.work_item_claims AS t
+                WHERE t.project_id = project AND t.id = row_id AND t.deleted_at IS NOT NULL);
+        WHEN 'vendor_extractors' THEN
+            is_there := EXISTS (SELECT FROM localfirst.vendor_extractors AS t
+                WHERE t.project_id = project AND t.id = row_id AND t.deleted_at IS NOT NULL);
+    END CASE;
+    IF NOT is_there THEN
+        RETURN false;
+    END IF;
+    EXECUTE format(
+        'UPDATE localfirst.%I SET deleted_at = NULL, updated_by = $3 %s'
+        ' WHERE project_id = $1 AND id = $2 AND deleted_at IS NOT NULL',
+        tab,
+        CASE tab
+        WHEN 'vendor_extractors' THEN ', operational = ($4 ->> ''operational'')::boolean, metadata = $4 -> ''metadata'''
+        WHEN 'work_item_claims' THEN ', claimed_by = $4 ->> ''claimed_by'', claimed_until = ($4 ->> ''claimed_until'')::timestamptz' END)
+    USING project, row_id, given ->> 'updated_by', given;
+    GET DIAGNOSTICS revived = ROW_COUNT;
+    RETURN revived > 0;
+END
+$$;
+
 SELECT localfirst.install_triggers('work_item_claim', 'work_item_claims',
     '{work_item_id,claimed_by,claimed_until,deleted_at}', '{work_item_id}', 'false');
 
