@@ -92,6 +92,8 @@ def _slim(part: Any, *, of_properties: bool = False) -> Any:
         del kept["maximum"]
     if "enum" in kept or "format" in kept:
         kept.pop("type", None)
+    if kept.get("default") is False:
+        del kept["default"]  # what a flag is that nobody sets
     return {name: _slim(value, of_properties=name == "properties") for name, value in kept.items()}
 
 

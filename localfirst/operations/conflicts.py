@@ -160,9 +160,7 @@ OPERATIONS = (
     Operation(
         "resolve_conflict",
         "Settle a conflict",
-        "Settles an open conflict for everyone: `mine` takes my values of the clashing fields, `theirs` leaves the row as it"
-        " stands, `merge` takes the values given in `fields`, for"
-        " every field that clashes.",
+        "Settles a conflict for everyone: with my values, with theirs, or (`merge`) with the values in `fields`.",
         ResolveConflict,
         ConflictResolved,
         resolve,

@@ -214,8 +214,7 @@ OPERATIONS = (
     Operation(
         "create_work_items",
         "Create several work items",
-        "Creates a whole plan at once, all or nothing: items name their `parent` and what they `depends_on` by keys of this"
-        " call, or by refs or ids of others.",
+        "Creates a whole plan, all or nothing: `parent` and `depends_on` name keys of this call, or refs or ids of others.",
         CreateWorkItems,
         WorkItemsCreated,
         create_several,

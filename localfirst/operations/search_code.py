@@ -76,8 +76,8 @@ OPERATIONS = (
     Operation(
         "search_code",
         "Search code",
-        "Finds code in indexed repositories by what it does, by words or by a symbol's name, best first: file, lines, symbol,"
-        " and the lines that say most. Index a repository first with index_repository.",
+        "Finds code by what it does, by words or by a symbol's name, best first, in repositories that index_repository has"
+        " indexed.",
         SearchCode,
         CodeSearched,
         search_code,

@@ -130,10 +130,8 @@ OPERATIONS = (
     Operation(
         "undo",
         "Take back the last act",
-        "Takes back what this session changed last, as one new change: what was created is deleted, what was deleted comes"
-        " back, links are taken away, and fields and metadata have their old values again. A call that changed several things"
-        " is taken back whole. If anybody has changed one of them since, nothing happens and you get a version mismatch."
-        " Calling it again does what was taken back once more.",
+        "Takes back what this session's last call changed, whole, as one new change. If anybody has changed any of it since,"
+        " nothing happens (version mismatch). Calling it again does it once more.",
         Undo,
         Undone,
         undo,

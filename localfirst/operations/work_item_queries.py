@@ -113,8 +113,7 @@ OPERATIONS = (
     Operation(
         "query_work_item",
         "Read a work item",
-        "One item by id with its ancestors, the tree below it and its dependencies, with `include_comments` also the last"
-        " comments. Deleted items stay readable.",
+        "One item with its ancestors, the tree below it, its dependencies and, if wanted, its last comments.",
         QueryWorkItem,
         WorkItemRead,
         query,
@@ -147,8 +146,7 @@ OPERATIONS = (
     Operation(
         "ready_work_items",
         "What can be worked on now",
-        "Active items that nothing unfinished blocks, without unfinished children, that nobody else holds: most urgent first."
-        " Claim one before you start on it.",
+        "What can be worked on now, most urgent first: active, not blocked, without unfinished children, held by nobody else.",
         ReadyWorkItems,
         ReadyItems,
         ready,

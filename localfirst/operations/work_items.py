@@ -101,9 +101,8 @@ OPERATIONS = (
     Operation(
         "update_work_item",
         "Update a work item",
-        "Changes any of title, status, parent, metadata (JSON merge patch), branch, commit, PR, empties what `clear` names, or"
-        " deletes (`deleted: true`) and undeletes. Send the `version` that you read; on a version"
-        " mismatch read the item again.",
+        "Changes what is given, empties what `clear` names, deletes (`deleted: true`) and undeletes. On a version mismatch read"
+        " the item again.",
         UpdateWorkItem,
         WorkItemWritten,
         update,

@@ -128,7 +128,7 @@ def _name(value: str) -> str:
 
 
 Text = Annotated[str, AfterValidator(_text)]
-Id = Annotated[str, AfterValidator(_uuid), Field(description="UUID", json_schema_extra={"format": "uuid"})]
+Id = Annotated[str, AfterValidator(_uuid), Field(json_schema_extra={"format": "uuid"})]
 ItemId = Annotated[str, AfterValidator(_item_name), Field(description="id or ref")]
 """Names a work item: its id, a beginning of it, or its ref. An operation is given the id (`operations.naming`)."""
 Moment = Annotated[str, AfterValidator(_moment), Field(description="time, RFC 3339")]

@@ -13,7 +13,7 @@ from localfirst.operations.registry import OPERATIONS
 TOKEN_CHARACTERS = 4
 CORE = {
     "create_work_items", "update_work_item", "complete_work_item", "query_work_item", "list_work_items", "ready_work_items",
-    "search_work_items", "search_code", "list_conflicts", "resolve_conflict",
+    "claim_next", "search_work_items", "search_code", "list_conflicts", "resolve_conflict",
 }  # fmt: skip
 
 
