@@ -82,7 +82,9 @@ def past(session: Reader, entity: Entity, row: Row) -> Past:
     now = content(entity, row)
     undone = _undone(entity, now, lines, changes)
     begin = nothing(entity) if is_whole else undone[0]
-    contents = [begin, *replayed(entity, lines, begin)]
+    # What waits is carried out as it is displayed: as the server would, where two times meet.
+    foreseen = [line._replace(outcome="merged") if values[5] else line for line, values in zip(lines, found, strict=True)]
+    contents = [begin, *replayed(entity, foreseen, begin)]
     if not same(contents[-1], now):
         contents = [*undone, now]  # logged by an older program, which did not say what was left of a change that lost
     steps = [

@@ -150,24 +150,28 @@ def rebase(entity: Entity, pending: Sequence[tuple[Mutation, Fields]], server_ro
     """The row as a replica shows it while its own changes wait: the server's row with all of them carried out.
 
     Its version is the one that the server would give if nothing else happened; a field that clashes shows mine, until the
-    server has decided.
+    server has decided. Where two times meet and the server's stands, it is displayed: it will be the row's at this version.
     """
     foreseen: Row | None = server_row
     displayed = server_row
     for mutation, given in pending:
         # What this program does not know the server makes a conflict of; it must not stop the replica meanwhile.
         fields = {name: sides for name, sides in given.items() if name in entity.by_name}
+        base, ahead, outcome = foreseen, displayed, "accepted"
         if foreseen is not None and mutation.base_version > foreseen["version"]:
             # Made by somebody who knows more of the row than this replica (a blind change): the server will be in step.
             foreseen = _applied(entity, mutation, fields, foreseen, [], overwrite=True) | {"version": mutation.version}
         else:
-            foreseen = decide(entity, mutation, fields, foreseen).row
+            decided = decide(entity, mutation, fields, foreseen)
+            foreseen, outcome = decided.row, decided.outcome
         if entity.is_lease:
             displayed = foreseen or displayed  # what will be lost is not displayed as held
         elif mutation.base_version == 0 and displayed["deleted_at"] is not None:
             displayed = _revived(entity, mutation, fields, displayed)
         else:
             displayed = _applied(entity, mutation, fields, displayed, [], overwrite=True)
+        if outcome == "merged" and base is not None and foreseen is not None:
+            displayed = displayed | {name: foreseen[name] for name in fields if ahead[name] == base[name]}
     version = mutation.version if foreseen is None else max(int(foreseen["version"]), mutation.version)
     return displayed | {"version": version}
 

@@ -260,6 +260,16 @@ def _shows_the_servers(entity: Any, pending: Any, server_row: Row) -> Row:
     return server_row
 
 
+_original_rebase = decision.rebase
+
+
+def _own_times(entity: Any, pending: Any, server_row: Row) -> Row:
+    row = _original_rebase(entity, pending, server_row)
+    for _, fields in pending:
+        row |= {name: fields[name]["new"] for name in ("archived_at", "deleted_at") if name in fields}
+    return row
+
+
 _NUMBER_AGAIN = f"""
     SELECT coalesce((SELECT number + 1 FROM outbox ORDER BY history_id DESC LIMIT 1), max(acked_number, 1)),
         ({set_aside.IS_ANY}), access
@@ -402,6 +412,8 @@ BREAKAGES: tuple[Breakage, ...] = (
     Breakage("a server that was set back is not noticed", _all(
         _instead(log, "check_cursor", _nothing), _instead(pull, "_checked", _any_past_will_do),
     ), 10),
+    Breakage("a push that comes late is not compared with what others have brought back",
+        _instead(log, "send_brought", lambda *_: None), case="a late push was brought back by another"),
     Breakage("nothing is brought back to it", _instead(round, "recover", _brings_nothing)),
     Breakage("the versions that a replica has displayed are given again", _all(
         _instead(restore._Restoration, "_raise", _nothing), _set_back_often,
@@ -427,6 +439,8 @@ BREAKAGES: tuple[Breakage, ...] = (
     Breakage("an item goes back to what nobody was displayed of a blind change",
         _instead(history, "_BLIND", "SELECT ?1 IS NULL AND ?2 IS NULL AND ?3 IS NULL"),
         case="a version that a waiting blind change names was displayed to nobody"),
+    Breakage("a time that waits is displayed although another's will stand", _instead(local_store, "rebase", _own_times),
+        case="where two times meet the one that will stand is displayed"),
     Breakage("of a row that is nowhere no history is logged", _instead(history, "_row_or_nothing", changing.require),
         case="a blind change of what is nowhere can be read"),
     Breakage("of a blind change the newest alone is kept", _instead(conflict_recording, "joined", _newest_alone),

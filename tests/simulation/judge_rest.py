@@ -6,7 +6,7 @@ from collections import Counter
 from typing import Any
 
 import apsw
-from localfirst_schema.entities import ENTITIES, ENTITY, WORK_ITEM
+from localfirst_schema.entities import ENTITIES, ENTITY, WORK_ITEM, Role
 from localfirst_schema.json_merge import merge
 from localfirst_schema.limits import TREE_DEPTH_MAX
 from localfirst_sync.conflict import CONFLICT
@@ -114,6 +114,9 @@ def _judge_waiting(machine: Machine, name: str, row_id: str, row: dict[str, Any]
             is_json = column in ENTITY[name].json_columns
             again[column] = merge(old, new, again[column], [], overwrite=True) if is_json else new
     for column, value in again.items():
+        is_time = column == "deleted_at" or ENTITY[name].by_name[column].role is Role.EARLIEST
+        if is_time and now[column] is not None and value is not None:
+            continue  # two times meet: that which the server will let stand is displayed
         is_so = equal(now[column], value) or spelled_alike(ENTITY[name], column, now[column], value)
         hold(is_so, "a waiting change is not displayed", machine.name, name, row_id, column, value, now[column])
 

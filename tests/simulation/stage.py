@@ -106,10 +106,11 @@ class Stage(World):
         found: list[dict[str, Any]] = self.do(machine, "get_history", entity=entity, id=row_id)["changes"]
         return found[::-1]
 
-    def sync(self, *machines: int, killed_at: str = "") -> None:
-        """Rounds of these machines, one after the other, over a whole network; or up to where the process is killed."""
-        is_in_the_way = bool(killed_at or self._server.connection.held)
-        weather = Weather(0, 0, 0, 0, 0, 0, 0, killed_at) if is_in_the_way else CALM
+    def sync(self, *machines: int, killed_at: str = "", repeated: bool = False) -> None:
+        """Rounds of these machines, one after the other, over a whole network; or up to where the process is killed. A
+        push that is `repeated` is on its way once more, until `deliver`."""
+        is_in_the_way = bool(killed_at or repeated or self._server.connection.held)
+        weather = Weather(0, 0, 0, 0, 0, 0, float(repeated), killed_at) if is_in_the_way else CALM
         for machine in machines:
             self._number += 1
             one = self._machines[machine]
@@ -123,6 +124,11 @@ class Stage(World):
             one.tasks.append(task)
             self._resume(one, task)
             hold(bool(killed_at) or not one.tasks, "a round did not end", one.name)
+
+    def deliver(self) -> None:
+        """The oldest push that is still on its way arrives."""
+        self._number += 1
+        self._do_letter(Step("letter", 0, 0), self._number)
 
     def psql(self, statements: Callable[[Psql], object]) -> None:
         """Somebody's transaction, which the server takes."""
@@ -140,9 +146,9 @@ class Stage(World):
         self.let_go()
         hold(transaction.commit(), "psql was refused")
 
-    def hold(self, row_id: str, entity: str = "work_item") -> None:
-        """Somebody's open transaction holds a row."""
-        self._server.connection.held = {(entity, row_id)}
+    def hold(self, *row_ids: str, entity: str = "work_item") -> None:
+        """Somebody's open transaction holds these rows."""
+        self._server.connection.held = {(entity, row_id) for row_id in row_ids}
 
     def pass_days(self, days: int) -> None:
         """Time passes."""

@@ -278,6 +278,12 @@ def _knows(connection: Connection, arguments: Any) -> Answer:
     return [(0 < seq <= len(there) and there[seq - 1].tag == tag,)]
 
 
+def _brought(connection: Connection, a: Any) -> Answer:
+    ids, lines = set(a["ids"]), connection.tables.history[a["seq"] :]
+    brought = (e for e in lines if e.entity_id in ids and e.number is None and e.replica_id is not None)
+    return [(e.entity, e.entity_id, e.version, e.by, e.at, e.outcome, e.fields) for e in brought]
+
+
 def _lines(connection: Connection, arguments: Any) -> Answer:
     ids = set(arguments[1])
     found = [e for e in connection.tables.history if e.entity_id in ids]
@@ -490,6 +496,7 @@ def _known() -> dict[str, Handler]:
         held.HURRY: _nothing,
         log._KNOWS: _knows,
         log._LINES: _lines,
+        log._BROUGHT: _brought,
         log._COUNTS: _counts,
         log._FENCE: _fence,
         log._VERSIONS: _versions,

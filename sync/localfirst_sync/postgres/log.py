@@ -39,6 +39,16 @@ SELECT h.entity, h.entity_id::text, h.version, h.by, {time_text("h.at")}, h.outc
 FROM localfirst.history AS h WHERE h.project_id = %s AND h.entity_id = ANY(%s::uuid[]) ORDER BY h.entity_id, h.version, h.seq
 """
 
+# What a recovery has logged has no number, like what a direct writer changed, but names who brought it. The head is asked for
+# so that the planner expects few lines after the cursor: mostly there are none.
+_BROUGHT = f"""
+SELECT h.entity, h.entity_id::text, h.version, h.by, {time_text("h.at")}, h.outcome, h.fields::text
+FROM localfirst.history AS h
+WHERE h.project_id = %(project)s AND h.seq > %(seq)s
+    AND h.seq <= (SELECT p.head FROM localfirst.project_heads AS p WHERE p.project_id = %(project)s)
+    AND h.number IS NULL AND h.replica_id IS NOT NULL AND h.entity_id = ANY(%(ids)s::uuid[])
+"""
+
 _VERSIONS = """
 SELECT h.entity, h.entity_id::text, pg_catalog.max(h.version) FROM localfirst.history AS h
 WHERE h.project_id = %s AND h.entity_id = ANY(%s::uuid[]) GROUP BY h.entity, h.entity_id
@@ -154,8 +164,15 @@ def send_lines(connection: Connection, project_id: str, ids: Sequence[str]) -> A
     return connection.execute(_LINES, (project_id, ids), prepare=True) if ids else None
 
 
+def send_brought(connection: Connection, project_id: str, cursor: Cursor, ids: Sequence[str]) -> Any:
+    """Asks for what recoveries have logged of some rows after the cursor, to be read by `lines`."""
+    if not ids or not cursor.seq:
+        return None
+    return connection.execute(_BROUGHT, {"project": project_id, "seq": cursor.seq, "ids": ids}, prepare=True)
+
+
 def lines(asked: Any) -> dict[Key, list[Line]]:
-    """The answer to `send_lines`: by rising version."""
+    """The answer to `send_lines`, by rising version, or to `send_brought`."""
     found: dict[Key, list[Line]] = {}
     for entity, row_id, *line in asked.fetchall() if asked is not None else ():
         found.setdefault((entity, row_id), []).append(Line(*line))

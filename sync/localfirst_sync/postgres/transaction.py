@@ -96,6 +96,10 @@ class Transaction:
             cursor = log.send_cursor(connection, self._project, push.cursor)
             maybe_applied = [change for change in changes if change.mutation.number <= push.maybe_applied]
             lines = log.send_lines(connection, self._project, [change.mutation.id for change in maybe_applied])
+            # The others were never sent before; but this push may be late, and others have told a server that was set back
+            # meanwhile what it once did.
+            first_sent = [change for change in changes if change.mutation.number > push.maybe_applied]
+            brought = log.send_brought(connection, self._project, push.cursor, [c.mutation.id for c in first_sent])
             named_conflicts = conflicts.send_by_id(connection, self._project, named)
             self._around = structure_facts.send(connection, self._project, changes, keys)
         self.is_row_secured = bool((opened.fetchone() or (False,))[-1])
@@ -115,6 +119,7 @@ class Transaction:
         known = log.known_replica(replica)
         verdicts = repeated(push, known)
         self._already_logged = _already_logged(maybe_applied, log.lines(lines))
+        self._already_logged |= _already_logged(first_sent, log.lines(brought))
         if known.epoch > self._identity.epoch:
             raise Fenced
         self._rows = rows.fetch(read_again) | rows.fetch(locked)
@@ -234,10 +239,11 @@ class Transaction:
         return placed
 
 
-def _already_logged(maybe_applied: Sequence[Change], lines: dict[Key, list[Line]]) -> dict[int, Verdict]:
-    """The verdicts of mutations that the history tells already, pushed under an id that the replica gave up."""
+def _already_logged(changes: Sequence[Change], lines: dict[Key, list[Line]]) -> dict[int, Verdict]:
+    """The verdicts of mutations that the history tells already: pushed under an id that the replica gave up, or brought back by
+    another replica."""
     found = {}
-    for change in maybe_applied:
+    for change in changes:
         if change.invalid_reason is not None:
             continue
         mutation = change.mutation

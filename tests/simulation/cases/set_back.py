@@ -109,3 +109,18 @@ def a_corrected_time_of_deletion_is_forgotten(stage: Stage) -> None:
     stage.sync(0, 1)
     hold(stage.displayed(1, item)["deleted_at"] == corrected, "an acknowledged value is nowhere", stage.displayed(1, item))
     hold(all(line["by"] for line in stage.history(1, item)), "a line of nobody's takes it back", stage.history(1, item))
+
+
+def a_late_push_was_brought_back_by_another(stage: Stage) -> None:
+    """A push is on its way twice; the server is set back, and another replica tells it the change, before it comes again."""
+    item = stage.item(1)
+    stage.sync(1, 0)
+    dump = stage.dump()
+    stage.update(1, item, title="once")
+    stage.sync(1, repeated=True)
+    stage.sync(0)
+    stage.set_back(dump)
+    stage.sync(0)
+    stage.deliver()
+    stage.sync(1, 0)
+    hold(len(stage.history(0, item)) == 2, "a change is there twice", stage.history(0, item))

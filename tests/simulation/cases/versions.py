@@ -117,10 +117,29 @@ def a_name_that_waits_meets_a_server_that_has_lost_it(stage: Stage) -> None:
     stage.sync(1)
     stage.pass_days(100)
     stage.do(0, "create_vendor", name=name, operational=True)
-    stage.hold(vendor, VENDOR.name)
+    stage.hold(vendor, entity=VENDOR.name)
     stage.sync(0)
     stage.let_go()
     stage.set_back(None)
     stage.sync(0, 2)
     here, there = stage.displayed(0, vendor), stage.displayed(2, vendor)
     hold(here["version"] == there["version"] > 5, "a version was given again", here, there)
+
+
+def where_two_times_meet_the_one_that_will_stand_is_displayed(stage: Stage) -> None:
+    """Two delete an item, and one takes the deletion back; two archive one, at different times: nobody is displayed, at the
+    version that the server gives, what it does not have there."""
+    deleted, archived = stage.item(0), stage.item(0)
+    stage.sync(0, 1)
+    stage.psql(lambda sql: sql.delete(WORK_ITEM, deleted))
+    stage.psql(lambda sql: sql.update(WORK_ITEM, archived, archived_at="2020-01-02T03:04:05.000000Z"))
+    stage.update(0, deleted, deleted=True)
+    stage.do(0, "trigger_archiving", older_than_days=0)
+    stage.hold(deleted, archived)
+    stage.sync(0)
+    stage.let_go()
+    stage.update(0, deleted, deleted=False)
+    stage.update(0, archived, branch_name="main")
+    stage.sync(0, 1)
+    hold(not stage.conflicts(1), "a conflict about what both wanted")
+    hold(stage.displayed(1, deleted)["deleted_at"] is None, "what was taken back is not", stage.displayed(1, deleted))
