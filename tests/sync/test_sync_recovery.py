@@ -342,6 +342,32 @@ def push_alone(laptop: Laptop) -> None:
     laptop.local.acknowledge(push, laptop.remote.push(laptop.local.identity(), push))
 
 
+def test_a_push_that_comes_late_is_not_applied_again_after_another_has_brought_it_back(
+    new_laptop: NewLaptop, store: Database
+) -> None:
+    a, b = new_laptop("a"), new_laptop("b")
+    item = a.create(WORK_ITEM, **task("an item"))
+    level(a, b)
+    dump = store.dump()
+    a.change(WORK_ITEM, item, title="once")
+    a.local.begin_round()
+    identity, push = a.local.identity(), a.local.next_push(10)
+    assert push is not None
+    with suppress(UnavailableError):
+        a.remote.head()  # its connection ended with the dump
+    a.remote.push(identity, push)
+    sync(b)
+    store.restore(dump)
+    sync(b)
+    with suppress(UnavailableError):
+        a.remote.head()
+    late = a.remote.push(identity, push)
+    assert [(one.outcome, one.version) for one in late.verdicts] == [("merged", 2)]
+    level(a, b)
+    assert store.execute("SELECT version FROM localfirst.history WHERE entity_id = %s ORDER BY seq", item) == [(1,), (2,)]
+    assert_level(store, a, b)
+
+
 def test_of_an_act_that_another_has_brought_back_in_part_the_rest_alone_is_new(
     new_laptop: NewLaptop, store: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
