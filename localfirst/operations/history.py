@@ -19,14 +19,14 @@ from localfirst.client.ports import Reader, Writer
 from localfirst.operations.changing import check_not_deleted, check_version, require, require_still, written
 from localfirst.operations.operation import Operation
 from localfirst.operations.work_items import apply_changes
+from localfirst.replica import outbox
 
-# What waits comes last: it was made on what was displayed here, wherever the server puts it.
-_LINES = """
-    SELECT h.version, h.by, h.at, h.outcome, h.fields, o.history_id IS NOT NULL OR a.history_id IS NOT NULL AS waits,
-        h.via
-    FROM history AS h LEFT JOIN outbox AS o ON o.history_id = h.history_id AND o.echoed <> 1
-    LEFT JOIN awaited AS a ON a.history_id = h.history_id
-    WHERE h.entity_id = ? AND h.entity = ? ORDER BY waits, h.version, h.history_id
+# What waits comes last: it was made on what was displayed here, wherever the server puts it. Of a change that waits for its
+# verdict alone the server's line is here too, where that is another.
+_LINES = f"""
+    SELECT h.version, h.by, h.at, h.outcome, h.fields, coalesce(o.echoed = 0, 0) OR a.history_id IS NOT NULL AS waits, h.via
+    FROM history AS h LEFT JOIN outbox AS o ON o.history_id = h.history_id LEFT JOIN awaited AS a ON a.history_id = h.history_id
+    WHERE h.entity_id = ? AND h.entity = ? AND o.echoed IS NOT {outbox.ECHOED_CHANGED} ORDER BY waits, h.version, h.history_id
 """
 # The server has it, and what else it has of the row is not here before the next pull.
 _FIRST_AWAITED = """
@@ -34,14 +34,14 @@ _FIRST_AWAITED = """
 """
 # What a blind change that waits makes of the row was never displayed: the change before it may not have come here yet. Once
 # somebody here has gone on from its version, that was displayed.
-_BLIND = """
+_BLIND = f"""
     SELECT EXISTS (
         SELECT 1 FROM history AS h JOIN outbox AS o USING (history_id)
-        WHERE h.entity_id = ?1 AND h.entity = ?2 AND h.version = ?3 AND o.echoed <> 1 AND instr(h.fields, '"blind":true')
+        WHERE h.entity_id = ?1 AND h.entity = ?2 AND h.version = ?3 AND NOT o.echoed AND instr(h.fields, '"blind":true')
     ) AND NOT EXISTS (
         SELECT 1 FROM history AS h LEFT JOIN outbox AS o USING (history_id)
         WHERE h.entity_id = ?1 AND h.entity = ?2 AND (
-            (h.version = ?3 AND (o.history_id IS NULL OR o.echoed = 1))
+            (h.version = ?3 AND (o.history_id IS NULL OR o.echoed = {outbox.ECHOED_UNCHANGED}))
             OR (o.base_version = ?3 AND NOT instr(h.fields, '"blind":true'))
         )
     )

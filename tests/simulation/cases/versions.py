@@ -143,3 +143,23 @@ def where_two_times_meet_the_one_that_will_stand_is_displayed(stage: Stage) -> N
     stage.sync(0, 1)
     hold(not stage.conflicts(1), "a conflict about what both wanted")
     hold(stage.displayed(1, deleted)["deleted_at"] is None, "what was taken back is not", stage.displayed(1, deleted))
+
+
+def what_waits_for_its_verdict_alone_is_told_once(stage: Stage) -> None:
+    """A file is put back to before its changes were sent in another order: one of them comes to it from the server while it
+    waits for its verdict, and is in the history once."""
+    item = stage.item(1)
+    stage.sync(1, 0)
+    stage.update(0, item, title="mine")
+    stage.item(0, "another")
+    copy = stage.copy(0)
+    stage.hold(item)
+    stage.sync(0)
+    stage.let_go()
+    stage.sync(0, killed_at="after push")
+    stage.put_back(0, copy)
+    stage.hold(item)
+    stage.sync(0)
+    told = stage.history(0, item)
+    hold(len(told) == 2, "a change is told twice", told)
+    stage.let_go()
