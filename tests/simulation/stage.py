@@ -101,6 +101,10 @@ class Stage(World):
         (row,) = (row for (_, one), row in self._machines[machine].displayed().items() if one == row_id)
         return row
 
+    def configurations(self, machine: int) -> list[tuple[str, Row]]:
+        """The configuration's id and row, as it is displayed there: there is one."""
+        return [(row_id, row) for (name, row_id), row in self._machines[machine].displayed().items() if name == "configuration"]
+
     def history(self, machine: int, row_id: str, entity: str = "work_item") -> list[dict[str, Any]]:
         """What `get_history` tells there, oldest first."""
         found: list[dict[str, Any]] = self.do(machine, "get_history", entity=entity, id=row_id)["changes"]

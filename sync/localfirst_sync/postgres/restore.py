@@ -10,7 +10,7 @@ import logging
 import random
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -229,7 +229,7 @@ class _Restoration:
         continues = not union.parted and outcome == "accepted" and (theirs is None or theirs["version"] < mine["version"])
         if continues and row is not None:
             self._stand(key, row, {name: mine[name] for name in _AUDIT})
-            self._history += [_entry(key, line) for line in _after(0 if theirs is None else theirs["version"], union.branch)]
+            self._history += [_entry(key, line) for line in union.branch]
             return
         last = max((line.version for line in self._lines.get(key, ())), default=0)
         version = max(mine["version"], last if theirs is None else theirs["version"])
@@ -345,20 +345,6 @@ class _Restoration:
             self._connection.execute(_DERIVE_PATHS, (self._project, moved))
         conflicts.write(self._connection, self._project, written)
         log.move_head(self._connection, self._project, after)
-
-
-def _after(version: int, branch: Sequence[Line]) -> Iterator[Line]:
-    """The changes of a branch with their versions, but for those that the server has given otherwise: these go past it.
-
-    A change that the replica knew to clash stands in its history at the version at which it was made, as if it had been
-    accepted, while the server's was another's.
-    """
-    before: Line | None = None
-    for line in branch:
-        goes_with = before is not None and before.version == line.version and line.outcome != "accepted"
-        version = max(version + (not goes_with), line.version)
-        yield line._replace(version=version)
-        before = line
 
 
 def _entry(key: Key, line: Line) -> log.LogEntry:

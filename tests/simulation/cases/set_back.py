@@ -124,3 +124,19 @@ def a_late_push_was_brought_back_by_another(stage: Stage) -> None:
     stage.deliver()
     stage.sync(1, 0)
     hold(len(stage.history(0, item)) == 2, "a change is there twice", stage.history(0, item))
+
+
+def the_configuration_of_a_server_that_begins_anew(stage: Stage) -> None:
+    """Every project starts with its configuration, so that a history may have two beginnings; what was changed in it stays
+    at the version at which it was displayed, also when that server is set back to where it began."""
+    stage.sync(0)
+    stage.do(0, "update_project_configuration", version=1, git_branch="main")
+    stage.sync(0)
+    stage.set_back(None)
+    dump = stage.dump()
+    stage.sync(0)
+    stage.set_back(dump)
+    stage.sync(0, 1)
+    ((configuration, row),) = stage.configurations(1)
+    told = [line for line in stage.history(1, configuration, "configuration") if "git_branch" in line["fields"]]
+    hold([line["version"] for line in told] == [row["version"]] == [2], "a version is another one now", told, row)
