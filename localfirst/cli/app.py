@@ -21,6 +21,13 @@ from localfirst.cli import failure
 COMMANDS: dict[str, str] = {
     "init": "localfirst.cli.commands.init",
     "mcp": "localfirst.cli.commands.mcp",
+    "add": "localfirst.cli.commands.everyday",
+    "done": "localfirst.cli.commands.everyday",
+    "start": "localfirst.cli.commands.everyday",
+    "edit": "localfirst.cli.commands.everyday",
+    "ready": "localfirst.cli.commands.everyday",
+    "show": "localfirst.cli.commands.everyday",
+    "tree": "localfirst.cli.commands.everyday",
     "item": "localfirst.cli.commands.item",
     "vendor": "localfirst.cli.commands.vendor",
     "deployment": "localfirst.cli.commands.deployment",
@@ -85,8 +92,8 @@ def build(names: Iterable[str]) -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(_program)
-    for name in names:
-        import_module(COMMANDS[name]).register(app)
+    for module in dict.fromkeys(COMMANDS[name] for name in names):
+        import_module(module).register(app)
     return app
 
 

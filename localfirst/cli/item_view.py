@@ -99,6 +99,20 @@ def whole(item: Result) -> None:
         terminal.table(columns, _tree(item["children"], ""))
 
 
+def trees(result: Result) -> None:
+    """Items with what is below them."""
+    if not result["items"]:
+        terminal.say("No work items that are not completed.")
+        return
+    columns = (Column("title"), Column("type", "faint"), Column("status", "word"), Column("ref", "id"))
+    terminal.table(columns, (row for item in result["items"] for row in _with_tree(item)))
+
+
+def _with_tree(item: Result) -> Iterator[tuple[object, ...]]:
+    yield item["title"], item["item_type"], item["status"], item["ref"]
+    yield from _tree(item["children"], "")
+
+
 def _facts(item: Result) -> Iterable[tuple[str, object]]:
     yield from (("ref", item["ref"]), ("id", item["id"]), ("type", item["item_type"]))
     yield from (("status", item["status"]), ("version", item["version"]))

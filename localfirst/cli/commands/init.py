@@ -97,7 +97,7 @@ def _welcome(result: Result) -> None:
             "A client does not pass on what you set in a shell: settings like LOCALFIRST_DATABASE_URL belong into an `env`"
             f" beside `cwd`, or into your own {settings.own_file()}."
         )
-    terminal.say('\nNext: `localfirst item create "…"`, `localfirst status`, `localfirst doctor`.')
+    terminal.say("\nNext: `localfirst add …`, `localfirst status`, `localfirst doctor`.")
 
 
 def register(app: typer.Typer) -> None:

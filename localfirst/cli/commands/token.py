@@ -37,7 +37,7 @@ def create(
     ] = None,
     as_json: options.AsJson = False,
 ) -> None:
-    """Make a token. It is shown this once: of its secret only a hash is kept."""
+    """Make a token, which is printed this once: of its secret only a hash is kept."""
     from localfirst_sync import token as token_form
     from localfirst_sync.postgres import tokens
 
