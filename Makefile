@@ -5,7 +5,7 @@ VENV := .venv
 RUN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test lint types imports check simulate lock clean help
+.PHONY: demo test lint types imports check simulate reference lock clean help
 
 help: ## what there is to make
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -40,6 +40,9 @@ imports: $(INSTALLED)
 
 simulate: $(INSTALLED) ## the engine under a simulated network, clock and crashes: make simulate SEEDS=1000
 	@PYTHONPATH=tests PYTHONHASHSEED=0 $(RUN)/python -m simulation --seeds $(or $(SEEDS),300)
+
+reference: $(INSTALLED) ## the pages of tools and commands, from the code
+	@$(RUN)/python tools/reference.py
 
 lock: ## pins what is installed, from pyproject.toml
 	@uv pip compile pyproject.toml --group dev --extra demo --universal --python-version 3.11 --generate-hashes \

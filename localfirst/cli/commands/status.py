@@ -62,7 +62,7 @@ def _sync_line(this: Command) -> None:
 def _work(counts: Result) -> None:
     terminal.heading(f"Work items ({counts['total_count']})")
     if not counts["total_count"]:
-        terminal.say('None yet; `localfirst add …` makes one.', "dim")
+        terminal.say("None yet; `localfirst add …` makes one.", "dim")
         return
     done = counts["by_status"]["completed"]
     terminal.bar(done, counts["total_count"], BAR_WIDTH, f"{done} of {counts['total_count']} completed")
