@@ -9,7 +9,7 @@ from contextlib import closing
 
 import pytest
 from gateway import Gateway
-from line import Line
+from line import far_from
 from own_threads import own_threads, what_they_do
 from postgres import Server
 from waiting import until
@@ -78,11 +78,8 @@ def trip_s(request: pytest.FixtureRequest) -> float:
 @pytest.fixture
 def far_url(database_url: str, trip_s: float) -> Iterator[str]:
     """The way to that database for whoever is at the end of a line."""
-    if not trip_s:
-        yield database_url
-        return
-    with closing(Line(database_url, trip_s=trip_s)) as line:
-        yield line.url
+    with far_from(database_url, trip_s) as url:
+        yield url
 
 
 @pytest.fixture

@@ -215,6 +215,16 @@ class Line:
                 await writer.drain()
 
 
+@contextlib.contextmanager
+def far_from(url: str, trip_s: float) -> Iterator[str]:
+    """The way to a server over a line of this length; without a length it is the server's own."""
+    if not trip_s:
+        yield url
+        return
+    with contextlib.closing(Line(url, trip_s=trip_s)) as line:
+        yield line.url
+
+
 async def encrypted_by_the_server(
     socket: str | Path, context: ssl.SSLContext
 ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:

@@ -11,13 +11,13 @@ from uuid import uuid4
 
 import pytest
 from line import Line
-from localfirst_schema.errors import NotFoundError
+from localfirst_schema.errors import NotFoundError, VersionMismatchError
 from postgres import Server
 from waiting import until
 
 from localfirst.client.server_link import PROBE_BUDGET_S, PROBE_TRIPS, ROUND_TRIPS
 from localfirst.settings import Settings
-from reading.world import Reader, World
+from reading.world import Answer, Reader, World
 
 TRIPS_S = (0.0, 0.06, 0.1, 0.15)
 LINES = pytest.mark.parametrize("trip_s", TRIPS_S, ids=lambda trip_s: f"{1000 * trip_s:.0f} ms")
@@ -98,6 +98,48 @@ def test_an_id_that_exists_nowhere_is_not_found(far: NewReader, trip_s: float) -
     for _ in range(3):
         with pytest.raises(NotFoundError):
             reader.ask("update_work_item", id=str(uuid4()), version=1, title="Nobody's")
+
+
+def listed(reader: Reader, item: str) -> list[Answer]:
+    """The open conflicts of an item, as this laptop has them."""
+    return [one for one in reader.ask("list_conflicts")["conflicts"] if one["id"] == item]
+
+
+@pytest.mark.lines
+def test_a_change_of_a_stale_version_is_refused_and_says_the_present_one(far: NewReader, trip_s: float) -> None:
+    ann, bob = far("ann", trip_s), far("bob", trip_s)
+    for reader in (ann, bob):
+        reader.ask("list_vendors")
+    item = ann.ask("create_work_item", item_type="task", title="Ann's")["id"]
+    until(partial(has_sent_all, ann), 15)
+    assert bob.ask("update_work_item", id=item, version=1, title="Bob's")["version"] == 2
+    until(partial(has_sent_all, bob), 15)
+    assert ann.ask("query_work_item", id=item)["title"] == "Bob's"
+    with pytest.raises(VersionMismatchError) as refused:
+        ann.ask("update_work_item", id=item, version=1, title="Ann's again")
+    assert refused.value.details["actual_version"] == 2
+
+
+@pytest.mark.lines
+def test_a_conflict_is_made_and_settled(far: NewReader, trip_s: float) -> None:
+    ann, bob = far("ann", trip_s), far("bob", trip_s)
+    for reader in (ann, bob):
+        reader.ask("list_vendors")
+    item = ann.ask("create_work_item", item_type="task", title="Ours")["id"]
+    until(partial(has_sent_all, ann), 15)
+    until(lambda: bob.ask("query_work_item", id=item)["data_source"] == "postgresql", 15)
+    ann.line.cut(refuse=True)
+    ann.ask("update_work_item", id=item, version=1, title="Ann's")
+    bob.ask("update_work_item", id=item, version=1, title="Bob's")
+    until(partial(has_sent_all, bob), 15)
+    ann.line.cut()  # which lets new connections through
+    until(partial(has_sent_all, ann), 15)
+    (conflict,) = until(lambda: listed(bob, item), 15)
+    assert (conflict["mine"], conflict["theirs"]) == ({"title": "Ann's"}, {"title": "Bob's"})
+    bob.ask("resolve_conflict", conflict_id=conflict["conflict_id"], resolution="mine")
+    until(partial(has_sent_all, bob), 15)
+    until(lambda: ann.ask("query_work_item", id=item)["title"] == "Ann's" and not listed(ann, item), 15)
+    assert ann.ask("sync_status")["online"] is True
 
 
 def test_a_line_of_half_a_second_with_tls_needs_no_setting(far: NewReader) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import apsw
 import psycopg
 import pytest
+from line import far_from
 from localfirst_schema.entities import ENHANCEMENT, VENDOR, WORK_ITEM
 from localfirst_schema.errors import UnavailableError
 from localfirst_sync.ports import BEGINNING, Again, Cursor, HistoryRow, PullSink, RemoteStore, Staging
@@ -36,8 +37,8 @@ def server(postgres_server: Server) -> Iterator[Database]:
 
 
 @pytest.fixture
-def new_laptop(tmp_path: Path, way: Way, server: Database) -> Iterator[NewLaptop]:
-    with way.to(server.url) as reached, laptops(tmp_path, reached) as make:
+def new_laptop(tmp_path: Path, way: Way, server: Database, trip_s: float) -> Iterator[NewLaptop]:
+    with far_from(server.url, trip_s) as url, way.to(url, server.url) as reached, laptops(tmp_path, reached) as make:
         yield make
 
 
@@ -159,6 +160,7 @@ def schema(connection: apsw.Connection) -> set[tuple[str, str]]:
     return {(str(name), "".join(str(sql).replace('"', "").split())) for name, sql in found}
 
 
+@pytest.mark.lines
 def test_a_new_replica_has_everything_and_its_schema_is_as_before(
     filled: Laptop, new_laptop: NewLaptop, server: Database, tmp_path: Path
 ) -> None:
@@ -266,6 +268,7 @@ def test_what_is_written_here_while_pages_come_is_kept(
     assert fulltext.is_consistent(b.replica)
 
 
+@pytest.mark.lines
 def test_a_server_that_was_set_back_meanwhile_is_begun_with_anew(
     filled: Laptop, new_laptop: NewLaptop, server: Database
 ) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from line import far_from
 from localfirst_schema.entities import (
     CONFIGURATION,
     DEPLOYMENT,
@@ -43,9 +44,9 @@ def store(postgres_server: Server) -> Iterator[Database]:
 
 
 @pytest.fixture
-def new_laptop(tmp_path: Path, way: Way, store: Database) -> Iterator[NewLaptop]:
+def new_laptop(tmp_path: Path, way: Way, store: Database, trip_s: float) -> Iterator[NewLaptop]:
     """Makes laptops of one project."""
-    with way.to(store.url) as reached, laptops(tmp_path, reached) as make:
+    with far_from(store.url, trip_s) as url, way.to(url, store.url) as reached, laptops(tmp_path, reached) as make:
         yield make
 
 
@@ -84,6 +85,7 @@ def version(laptop: Laptop, item: str) -> int:
     return int(found["version"])
 
 
+@pytest.mark.lines
 def test_what_an_older_dump_lacks_comes_back_as_it_was(new_laptop: NewLaptop, store: Database) -> None:
     a, b = new_laptop("a"), new_laptop("b")
     old = work(a)
@@ -135,6 +137,7 @@ def test_each_replica_brings_back_what_it_knows(new_laptop: NewLaptop, store: Da
     assert set(logged_by_server(store).values()) == {1}
 
 
+@pytest.mark.lines
 @pytest.mark.parametrize("by_psql", [True, False])
 def test_new_writes_have_passed_the_old_head(new_laptop: NewLaptop, store: Database, by_psql: bool) -> None:
     a, b, late = (new_laptop(name) for name in ("a", "b", "late"))
@@ -474,6 +477,7 @@ def test_what_has_no_common_past_is_a_conflict_and_not_overwritten(new_laptop: N
     assert store.execute("SELECT mine ->> 'title', theirs ->> 'title' FROM localfirst.conflicts") == [("two", "since")]
 
 
+@pytest.mark.lines
 def test_conflicts_and_their_settlements_come_back(new_laptop: NewLaptop, store: Database) -> None:
     a, b = new_laptop("a"), new_laptop("b")
     open_one, settled = a.create(WORK_ITEM, **task("open")), a.create(WORK_ITEM, **task("settled"))
