@@ -16,6 +16,7 @@ from localfirst_schema.wire import Row
 
 from localfirst.client.ports import Reader, Writer
 from localfirst.operations.changing import written
+from localfirst.operations.item_fields import with_given
 from localfirst.operations.naming import item_id
 from localfirst.operations.operation import Operation
 from localfirst.operations.repeated_creation import check_repeated
@@ -76,12 +77,17 @@ def _values(item: NewWorkItem, row_id: str, parent_id: str | None) -> dict[str, 
         "id": row_id,
         "item_type": item.item_type,
         "parent_id": parent_id,
-        "metadata": metadata.check(metadata.OF_ITEM_TYPE[item.item_type], item.metadata),
+        "metadata": metadata.check(metadata.OF_ITEM_TYPE[item.item_type], with_given(item.metadata, _fields(item)) or {}),
         **{name: getattr(item, name) for name in _PLAIN},
     }
     if item.created_at is not None:
         values["created_at"] = item.created_at
     return values
+
+
+def _fields(item: NewWorkItem) -> dict[str, Any]:
+    given = item.model_dump(include={*metadata.ITEM_FIELDS}, exclude_none=True)
+    return {name: given[name] for name in metadata.ITEM_FIELDS if name in given}
 
 
 def _create(act: Act, values: dict[str, Any]) -> Row:

@@ -34,6 +34,16 @@ _DEPENDENCIES = """
 """
 
 
+_HELD_BY = """
+    status <> 'completed' AND id IN (
+        SELECT work_item_id FROM work_item_claims WHERE claimed_by = ? AND deleted_at IS NULL AND claimed_until > ?
+    )
+"""
+_REACHED_SINCE = """
+    id IN (SELECT entity_id FROM history WHERE entity = 'work_item' AND coalesce(reached_at, at) >= ?)
+"""
+
+
 def query(session: Reader, arguments: QueryWorkItem) -> dict[str, Any]:
     """One item, its ancestors, the tree below it, its dependencies and its last comments."""
     source = session.read(arguments.id)
@@ -80,6 +90,19 @@ def list_items(session: Reader, arguments: ListWorkItems) -> dict[str, Any]:
             bindings.append(value)
     if arguments.root_only:
         where.append("parent_id IS NULL")
+    for name in ("assignee", "priority"):
+        if (value := getattr(arguments, name)) is not None:
+            where.append(f"json_extract(metadata, '$.{name}') = ?")
+            bindings.append(value)
+    for label in arguments.labels:
+        where.append("EXISTS (SELECT 1 FROM json_each(metadata, '$.labels') WHERE value = ?)")
+        bindings.append(label)
+    if arguments.claimed_by is not None:
+        where.append(_HELD_BY)
+        bindings += [arguments.claimed_by, session.server_now()]
+    if arguments.updated_since is not None:
+        where.append(_REACHED_SINCE)
+        bindings.append(arguments.updated_since)
     condition = " AND ".join(where)
     total = session.replica.execute(f"SELECT count(*) FROM work_items WHERE {condition}", bindings).get
     page = f"{condition} ORDER BY updated_at DESC, id DESC LIMIT ? OFFSET ?"

@@ -30,7 +30,8 @@ _BEGIN = f"""
 # A creation that was refused has left its versions in the history: the next one goes on behind them.
 _LAST_VERSION = "SELECT coalesce(max(version), 0) FROM history WHERE entity_id = ? AND entity = ?"
 _INSERT_HISTORY = """
-    INSERT INTO history (entity, entity_id, version, by, at, outcome, fields) VALUES (?, ?, ?, ?, ?, 'accepted', ?)
+    INSERT INTO history (entity, entity_id, version, by, at, outcome, fields, reached_at)
+    VALUES (?1, ?2, ?3, ?4, ?5, 'accepted', ?6, ?5)
 """
 _SETTLE = "UPDATE conflicts SET resolved_at = :resolved_at, resolved_by = :resolved_by, resolution = :resolution WHERE id = :id"
 _INSERT_OUTBOX = "INSERT INTO outbox (history_id, number, txn, base_version) VALUES (?, ?, ?, ?)"

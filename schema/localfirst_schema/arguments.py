@@ -7,6 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field, ValidationInfo, field_validator
 
 from localfirst_schema.identifiers import is_uuid
+from localfirst_schema.metadata import Assignee, Criteria, Day, ItemDescription, LabelList, Urgency
 from localfirst_schema.types import (
     Arguments,
     Body,
@@ -69,6 +70,13 @@ class NewWorkItem(Arguments):
     id: Id | None = None
     parent_id: ItemId | None = None
     status: Status = "active"
+    description: ItemDescription | None = None
+    priority: Urgency | None = None
+    labels: LabelList | None = None
+    assignee: Assignee | None = None
+    due_on: Day | None = None
+    start_on: Day | None = None
+    acceptance: Criteria | None = None
     metadata: Json = Field(default_factory=dict)
     branch_name: BranchName | None = None
     commit_hash: CommitHash | None = None
@@ -119,12 +127,29 @@ class UpdateWorkItem(Arguments):
     title: Title | None = None
     status: Status | None = None
     parent_id: ItemId | None = None
+    description: ItemDescription | None = None
+    priority: Urgency | None = None
+    labels: LabelList | None = None
+    assignee: Assignee | None = None
+    due_on: Day | None = None
+    start_on: Day | None = None
+    acceptance: Criteria | None = None
+    add_labels: LabelList = Field(default_factory=list)
+    remove_labels: LabelList = Field(default_factory=list)
     metadata: Annotated[Json | None, Field(description="JSON merge patch: null removes a key")] = None
     branch_name: BranchName | None = None
     commit_hash: CommitHash | None = None
     pr_number: PrNumber | None = None
     deleted: bool | None = None
-    clear: Annotated[list[Literal["parent_id", "branch_name", "commit_hash", "pr_number"]], _CLEAR]
+    clear: Annotated[
+        list[
+            Literal[
+                "parent_id", "branch_name", "commit_hash", "pr_number",
+                "description", "priority", "labels", "assignee", "due_on", "start_on", "acceptance",
+            ]
+        ],
+        _CLEAR,
+    ]  # fmt: skip
     updated_by: Who | None = None
     created_by: Who | None = None
     detail: Detail | None = None
@@ -149,6 +174,11 @@ class ListWorkItems(Arguments):
     status: Status | None = None
     parent_id: ItemId | None = None
     root_only: bool = False
+    labels: Labels = Field(default_factory=list)
+    assignee: Assignee | None = None
+    claimed_by: Who | None = None
+    priority: Urgency | None = None
+    updated_since: Annotated[Moment | None, Field(description="when the change reached this machine")] = None
     include_deleted: bool = False
     include_archived: bool = False
     limit: Limit = 50

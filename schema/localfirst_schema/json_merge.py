@@ -1,8 +1,13 @@
-"""Differences and three-way merges of JSON documents: objects key by key at every level, lists and scalars whole."""
+"""Differences and three-way merges of JSON documents: objects key by key at every level, lists and scalars whole.
+
+Labels and acceptance criteria (`labels`) are lists that are sets: they merge element by element, and never clash.
+"""
 
 from __future__ import annotations
 
 from typing import Any, NamedTuple
+
+from localfirst_schema.labels import SETS
 
 
 class _Absent:
@@ -84,10 +89,21 @@ def merge(
             else:
                 result[key] = value
         return result
+    if path in SETS and not (overwrite and same(theirs, base)) and (met := _met(path, base, mine, theirs)) is not None:
+        return met
     if overwrite or theirs is base or same(theirs, base) or same(theirs, mine):
         return mine
     clashes.append(Clash(path, base, mine, theirs))
     return theirs
+
+
+def _met(path: tuple[str, ...], base: Any, mine: Any, theirs: Any) -> Any:
+    """What two changes of a list that is a set come to; None for what is no such list."""
+    is_set, merged = SETS[path]
+    sides = [[] if side is ABSENT else side for side in (base, mine, theirs)]
+    if not all(is_set(side) for side in sides):
+        return None
+    return merged(*sides) or (ABSENT if mine is ABSENT or theirs is ABSENT else [])
 
 
 def patched_places(patch: Any, path: tuple[str, ...]) -> list[Clash]:

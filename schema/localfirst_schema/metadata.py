@@ -5,12 +5,13 @@ PostgreSQL holds the same rules as constraints (`*_metadata_is_valid` in `postgr
 
 from __future__ import annotations
 
+import datetime
 from typing import Annotated, Any, Literal
 
 import pydantic
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from localfirst_schema import values
+from localfirst_schema import labels, values
 from localfirst_schema.json_merge import apply, difference
 from localfirst_schema.validation import as_validation_error
 
@@ -22,7 +23,62 @@ class _Metadata(BaseModel):
     model_config = ConfigDict(extra="allow", strict=True, defer_build=True)
 
 
-class ProjectMetadata(_Metadata):
+def _checked_labels(value: list[str]) -> list[str]:
+    return labels.labels(value)
+
+
+def _each_once(value: list[Criterion]) -> list[Criterion]:
+    if len({one.text for one in value}) != len(value):
+        raise ValueError("must have each text once")
+    return value
+
+
+def _date(value: str) -> str:
+    try:
+        if len(value) == DATE_LENGTH:
+            return datetime.date.fromisoformat(value).isoformat()
+    except ValueError:
+        pass
+    raise ValueError("must be a date, for example 2026-12-24")
+
+
+DATE_LENGTH = 10
+
+
+class Criterion(BaseModel):
+    """One acceptance criterion."""
+
+    model_config = ConfigDict(extra="allow", strict=True, defer_build=True)
+
+    text: Annotated[str, Field(min_length=1)]
+    done: bool = False
+
+
+Urgency = Literal["urgent", "high", "medium", "low"]
+LabelList = Annotated[list[str], AfterValidator(_checked_labels)]
+Assignee = Annotated[str, Field(min_length=1, max_length=100)]
+Day = Annotated[str, AfterValidator(_date)]
+Criteria = Annotated[list[Criterion], AfterValidator(_each_once)]
+ItemDescription = Annotated[str, Field(max_length=20_000)]
+
+
+class _ItemMetadata(_Metadata):
+    """What every type of work item has."""
+
+    description: ItemDescription = ""
+    priority: Urgency = "medium"
+    labels: LabelList = []
+    assignee: Assignee = "-"
+    due_on: Day = "2026-01-01"
+    start_on: Day = "2026-01-01"
+    acceptance: Criteria = []
+
+
+ITEM_FIELDS = ("description", "priority", "labels", "assignee", "due_on", "start_on", "acceptance")
+"""The keys that stand in `metadata` and are arguments besides."""
+
+
+class ProjectMetadata(_ItemMetadata):
     """Of a work item of type project."""
 
     description: Annotated[str, Field(max_length=1000)] = ""
@@ -36,7 +92,7 @@ class Frontmatter(_Metadata):
     schema_version: str = ""
 
 
-class SessionMetadata(_Metadata):
+class SessionMetadata(_ItemMetadata):
     """Of a work item of type session."""
 
     token_budget: Annotated[int, Field(ge=1000, le=1_000_000)] = 1000
@@ -45,16 +101,15 @@ class SessionMetadata(_Metadata):
     prompt: str = ""
 
 
-class TaskMetadata(_Metadata):
+class TaskMetadata(_ItemMetadata):
     """Of a work item of type task."""
 
     estimated_hours: _Hours = 0
     actual_hours: _Hours = 0
     blocked_reason: Annotated[str, Field(max_length=500)] = ""
-    priority: Literal["high", "medium", "low"] = "medium"
 
 
-class ResearchMetadata(_Metadata):
+class ResearchMetadata(_ItemMetadata):
     """Of a work item of type research."""
 
     research_questions: list[str] = []
@@ -112,9 +167,14 @@ def check(model: type[BaseModel], metadata: dict[str, Any]) -> dict[str, Any]:
     """Returns the metadata as both stores hold it (see `values.check_json`), or raises ValidationError naming the key."""
     checked: dict[str, Any] = values.check_json("metadata", metadata)
     try:
-        model.model_validate(checked)
+        read = model.model_validate(checked)
     except pydantic.ValidationError as error:
         raise as_validation_error(error, checked, prefix="metadata") from None
+    if isinstance(read, _ItemMetadata):
+        if "labels" in checked:
+            checked["labels"] = read.labels
+        if "acceptance" in checked:
+            checked["acceptance"] = [{"done": False} | one for one in checked["acceptance"]]
     return checked
 
 

@@ -86,7 +86,7 @@ def _value_after(entity: Entity, name: str, change: dict[str, Any], there: Any, 
             return merge_patch(there, new)
         if there is None and isinstance(new, dict):
             there = {}
-        value = merge(change.get("old"), new, there, [], overwrite=True)
+        value = merge(change.get("old"), new, there, [], (name,), overwrite=True)
         return None if value is ABSENT else value
     if change.get("old") is None and _names_the_same(entity, name, there, new):
         return there  # (what has an old spelling is logged by a recovery, which says how the name is spelled now)
