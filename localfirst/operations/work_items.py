@@ -87,7 +87,10 @@ def apply_changes(act: Act, row: Row, changes: dict[str, Any], *, metadata_whole
         before = decode_json(row["metadata"])
         patched = merge_patch(before, changes.get("metadata", {})) if metadata_whole is None else metadata_whole
         if "add_labels" in changes or "remove_labels" in changes:
-            patched = {**patched, "labels": with_labels_changed(before, changes.get("add_labels", ()), changes.get("remove_labels", ()))}
+            patched = {
+                **patched,
+                "labels": with_labels_changed(before, changes.get("add_labels", ()), changes.get("remove_labels", ())),
+            }
         values["metadata"] = metadata.check_change(metadata.OF_ITEM_TYPE[row["item_type"]], before, patched)
     if "parent_id" in changes:
         parent = None

@@ -45,7 +45,8 @@ from localfirst.replica.structure import derive_paths
 _ENTITY_OF_TABLE = {entity.table: entity for entity in ENTITIES}
 _VENDOR_STATUS = VENDOR.column_names.index("status")
 _INSERT_HISTORY = (
-    "INSERT INTO history (entity, entity_id, version, by, at, outcome, fields, via) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+    "INSERT INTO history (entity, entity_id, version, by, at, outcome, fields, via, reached_at)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 _CAME_BY = "UPDATE history SET via = ? WHERE history_id IN (SELECT history_id FROM outbox ORDER BY history_id LIMIT ?)"
 _AWAIT_HISTORY = """
@@ -371,7 +372,8 @@ class ReplicaStore:
                 foreign += sum(1 for r in others if r[8] != own)
                 moved |= {r[2] for r in others if r[1] == WORK_ITEM.name and _may_move(r[6], r[7])}
                 lost |= {(r[1], r[2]) for r in others if r[6] == "lost"}
-                connection.executemany(_INSERT_HISTORY, [(*r[1:8], r[10]) for r in others if r[1] != CONFLICT])
+                now = timestamps.now()
+                connection.executemany(_INSERT_HISTORY, [(*r[1:8], r[10], now) for r in others if r[1] != CONFLICT])
             elif table == CONFLICT_TABLE:
                 settlement.put(connection, [self._rebased_conflict(row, waiting) for row in rows])
             else:
@@ -467,7 +469,9 @@ class ReplicaStore:
         with immediate(self._connection):
             self._check_fence()
             self._connection.executemany("DELETE FROM history WHERE history_id = ?", [(place,) for place in gone])
-            self._connection.executemany(_INSERT_HISTORY, [(one.entity, one.entity_id, *one.line, None) for one in logged])
+            self._connection.executemany(
+                _INSERT_HISTORY, [(one.entity, one.entity_id, *one.line, None, None) for one in logged]
+            )
 
     def take_new_identity(self) -> None:
         """A new random id; the queue is kept and numbered from 1."""
