@@ -88,6 +88,12 @@ def _slim(part: Any, *, of_properties: bool = False) -> Any:
     if of_properties:
         return {name: _slim(one) for name, one in part.items()}
     kept = {name: value for name, value in part.items() if name not in _REPORTED_BY_ERRORS}
+    if (hint := kept.pop("x-in-words", None)) is not None:  # what it holds is said, not spelled out
+        return {
+            "type": "array",
+            "items": {"type": hint},
+            **({"description": kept["description"]} if "description" in kept else {}),
+        }
     if kept.get("maximum", 0) > LARGE:
         del kept["maximum"]
     if "enum" in kept or "format" in kept:

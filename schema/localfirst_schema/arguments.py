@@ -45,7 +45,7 @@ from localfirst_schema.types import (
     Who,
 )
 
-_CLEAR: Any = Field(default_factory=list, description="optional fields to be emptied")
+_CLEAR: Any = Field(default_factory=list, description="fields to empty", json_schema_extra={"x-in-words": "string"})
 
 
 LeaseMinutes = Annotated[float, Field(ge=0.01, le=10_080)]

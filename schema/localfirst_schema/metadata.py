@@ -58,7 +58,11 @@ Urgency = Literal["urgent", "high", "medium", "low"]
 LabelList = Annotated[list[str], AfterValidator(_checked_labels)]
 Assignee = Annotated[str, Field(min_length=1, max_length=100)]
 Day = Annotated[str, AfterValidator(_date)]
-Criteria = Annotated[list[Criterion], AfterValidator(_each_once)]
+Criteria = Annotated[
+    list[Criterion],
+    AfterValidator(_each_once),
+    Field(description="of {text, done}", json_schema_extra={"x-in-words": "object"}),
+]
 ItemDescription = Annotated[str, Field(max_length=20_000)]
 
 

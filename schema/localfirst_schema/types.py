@@ -134,7 +134,7 @@ ItemId = Annotated[str, AfterValidator(_item_name), Field(description="id or ref
 Moment = Annotated[str, AfterValidator(_moment), Field(description="time, RFC 3339")]
 Json = dict[str, Any]
 """Checked by `metadata.check`, which can name the key."""
-CommitHash = Annotated[str, AfterValidator(_commit), Field(description="40 hexadecimal digits")]
+CommitHash = Annotated[str, AfterValidator(_commit)]
 Quarter = Annotated[str, AfterValidator(_quarter), Field(description="for example Q1 2026")]
 Title = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_line)]
 VendorName = Annotated[str, Field(min_length=1, max_length=VENDOR_NAME_MAX), AfterValidator(_text), AfterValidator(_name)]
@@ -149,7 +149,7 @@ RepoPath = Annotated[str, Field(min_length=1, max_length=4096), AfterValidator(_
 JobId = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_text)]
 TokenBudget = Annotated[int, Field(ge=1000, le=1_000_000)]
 PrNumber = Annotated[int, Field(ge=1, le=2**63 - 1)]
-Version = Annotated[int, Field(ge=1, le=2**63 - 1, description="the version that you read")]
+Version = Annotated[int, Field(ge=1, le=2**63 - 1, description="as you read it")]
 Limit = Annotated[int, Field(ge=1, le=100)]
 Offset = Annotated[int, Field(ge=0, le=2**62)]
 
