@@ -51,6 +51,7 @@ COMMANDS: dict[str, str] = {
     "backup": "localfirst.cli.commands.backup",
     "restore": "localfirst.cli.commands.restore",
     "import": "localfirst.cli.commands.import_replica",
+    "migrate": "localfirst.cli.commands.migrate",
     "demo": "localfirst.cli.commands.demo",
 }
 """Commands in the order of `--help`, and the modules that hold them."""

@@ -1,4 +1,4 @@
-"""The program `tools/migrate_project_status.py`."""
+"""The program `tools/migrate_project_status.py`, which is `localfirst migrate` too."""
 
 from __future__ import annotations
 
@@ -41,25 +41,32 @@ def main(arguments: list[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     if given.path is None and not given.report:
         parser.error("the following arguments are required: PATH")
-    log_to_file()
     if given.report:
-        return _show_earlier(given.path, given.prompts, as_json=given.json)
+        return show_earlier(given.path, given.prompts, as_json=given.json)
+    return bring_in(given.path, given.prompts, dry_run=given.dry_run, as_json=given.json)
+
+
+def bring_in(path: Path | None, prompts: Path | None, *, dry_run: bool, as_json: bool, indent: int = 2) -> int:
+    """Migrates the file (None: the project's own), prints the report, and returns the exit status: 0 if all is in the store."""
+    log_to_file()
     try:
-        report = migrate(given.path, settings.load(), dry_run=given.dry_run, prompts=given.prompts)
+        found = settings.load()
+        report = migrate(found.markdown if path is None else path, found, dry_run=dry_run, prompts=prompts)
     except LocalfirstError as error:
-        report = Report(dry_run=given.dry_run)
+        report = Report(dry_run=dry_run)
         report.fail("invalid_settings", error.message)
-    if given.json:
-        _print_json(report.as_dict())
+    if as_json:
+        _print_json(report.as_dict(), indent)
     else:
         print_report(report)
     return 0 if report.success else 1
 
 
-def _show_earlier(path: Path | None, prompts: Path | None, *, as_json: bool) -> int:
+def show_earlier(path: Path | None, prompts: Path | None, *, as_json: bool, indent: int = 2) -> int:
     """Prints the report of an earlier migration; 1 if there is none, or the store cannot be read."""
     from localfirst import terminal
 
+    log_to_file()
     failed = Report()
     try:
         earlier = earlier_migration(settings.load(), path, prompts)
@@ -71,7 +78,7 @@ def _show_earlier(path: Path | None, prompts: Path | None, *, as_json: bool) -> 
             what = "no file" if path is None else f"no {os.fsencode(path.name).decode('utf-8', 'replace')}"
             failed.fail("no_report", f"{what} was ever brought into this project's store.")
     if as_json:
-        _print_json(earlier.as_dict() if earlier else failed.as_dict())
+        _print_json(earlier.as_dict() if earlier else failed.as_dict(), indent)
     elif earlier is None:
         for words in failed.errors:
             terminal.complain(words)
@@ -83,6 +90,7 @@ def _show_earlier(path: Path | None, prompts: Path | None, *, as_json: bool) -> 
     return 0 if earlier else 1
 
 
-def _print_json(value: object) -> None:
-    sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n")
+def _print_json(value: object, indent: int) -> None:
+    encoded = msgspec.json.encode(value)
+    sys.stdout.buffer.write((msgspec.json.format(encoded, indent=indent) if indent else encoded) + b"\n")
     sys.stdout.flush()

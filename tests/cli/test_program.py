@@ -7,6 +7,8 @@ import pty
 import re
 import shlex
 import subprocess
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from code_index.workers import no_worker_left
@@ -19,10 +21,15 @@ from localfirst.cli.app import COMMANDS, build
 def _every_command() -> list[tuple[str, ...]]:
     import typer
 
-    found: list[tuple[str, ...]] = []
-    for name, command in typer.main.get_command(build(COMMANDS)).commands.items():  # type: ignore[attr-defined]
-        found += [(name, own) for own in command.commands] if hasattr(command, "commands") else [(name,)]
-    return found
+    return list(_below((), typer.main.get_command(build(COMMANDS))))
+
+
+def _below(path: tuple[str, ...], command: Any) -> Iterator[tuple[str, ...]]:
+    if not hasattr(command, "commands"):
+        yield path
+        return
+    for name, own in command.commands.items():
+        yield from _below((*path, name), own)
 
 
 def test_the_version_is_reported(shell: Shell) -> None:
