@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import apsw
 from localfirst_schema.errors import InvalidStateError
+from localfirst_schema.identifiers import project_id
 from localfirst_schema.project_key import is_one_project
 
 from localfirst.git.mark import read_mark, write_mark
@@ -105,15 +106,21 @@ def words_of_remote(settings: Settings) -> str | None:
     return _in_words(placing.names.by_git, settings.project)
 
 
-def words_of_other_name(settings: Settings, name: str) -> str | None:
-    """The same where the user has named the replica's file, and its project's name turns out to be this one.
+def words_of_other_name(settings: Settings, name: str, its_id: str) -> str | None:
+    """The same where the user has named the replica's file, and its project turns out to have this name and this id.
 
-    Raises InvalidStateError where he has named another project as well.
+    Raises InvalidStateError where he has named another project as well. One is not another for a name that it was given later:
+    the id of a project follows from its first name, and stays.
     """
     project = settings.project
     if settings.placing is not None or project is None or is_one_project(name, project):
         return None
     if settings.named_by_user:
+        if project_id(project) == its_id:
+            return (
+                f"The project {project!r}, which LOCALFIRST_PROJECT or a settings file names, is called {name!r} now: work goes"
+                f" on in it, with everything that is there. Write {name!r} there."
+            )
         raise InvalidStateError(
             f"the replica at {settings.replica} belongs to the project {name!r}, not to {project!r}; set LOCALFIRST_REPLICA"
             " to another file, or LOCALFIRST_PROJECT to the right name.",

@@ -141,8 +141,9 @@ class Session:
         """The replica's own name counts: a project keeps its replica whatever the git remote says."""
         if name is None or name == self.settings.project:
             return
-        if (words := words_of_other_name(self.settings, name)) is not None:
-            self._warnings.append(REMOTE_CHANGED)
+        if (words := words_of_other_name(self.settings, name, self.project_id)) is not None:
+            if not self.settings.named_by_user:
+                self._warnings.append(REMOTE_CHANGED)
             self._announce(words)
         note_name(self.settings, name)
         self.settings = self.settings._replace(project=name)

@@ -9,6 +9,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from localfirst_schema.errors import InvalidStateError
 from reading.world import call
 from waiting import until
 
@@ -65,6 +66,30 @@ def test_a_laptop_at_work_learns_the_name_and_keeps_everything(session: Session,
     assert call(session, "query_vendor_status", name="alder")["version"] == 1
     call(session, "create_vendor", name="birch")
     assert call(session, "sync_now")["pushed"] == 1
+
+
+def test_who_names_the_file_and_the_name_of_before_goes_on_and_is_informed(
+    session: Session, admin: Shell, database_url: str, tmp_path: Path
+) -> None:
+    item = call(session, "create_work_item", item_type="task", title="Of before")
+    call(session, "sync_now")
+    admin.ok("server", "rename-project", "github.com/team/board", "team/new")
+    until(lambda: call(session, "sync_status")["project"] == "team/new", 10.0)
+    session.close()
+    again = board(tmp_path / "laptop", database_url, "github.com/Team/Board")
+    try:
+        words = again.take_announcement()
+        assert words is not None
+        assert "'github.com/Team/Board'" in words
+        assert "is called 'team/new' now" in words
+        found = call(again, "list_work_items")
+        assert [row["id"] for row in found["items"]] == [item["id"]]
+        assert found["warnings"] == []
+        assert call(again, "sync_status")["project"] == "team/new"
+    finally:
+        again.close()
+    with pytest.raises(InvalidStateError, match="belongs to the project 'team/new', not to 'team/another'"):
+        board(tmp_path / "laptop", database_url, "team/another")
 
 
 def test_only_spelling_it_otherwise_is_a_rename_too(session: Session, admin: Shell, database_url: str) -> None:
@@ -125,7 +150,6 @@ def test_the_doctor_names_two_projects_that_were_begun_under_two_spellings(
 
 
 def test_of_two_renames_to_one_name_one_is_refused(session: Session, database_url: str, tmp_path: Path) -> None:
-    from localfirst_schema.errors import InvalidStateError
     from localfirst_sync.postgres.connection import connect
     from localfirst_sync.postgres.rename import rename
 
