@@ -117,7 +117,7 @@ class Supervised:
             try:
                 self._on_failure(words)
             except BaseException:
-                logger.exception("it could not be logged that the thread %s has failed", self.name)
+                logger.exception("it could not be reported that the thread %s has failed", self.name)
         longest_s: float = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2 ** min(self._failures - 1, 10))
         return random.uniform(longest_s / 2, longest_s)  # noqa: S311 - it spreads threads, it hides nothing
 
