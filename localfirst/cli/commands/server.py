@@ -78,7 +78,7 @@ def create_role(
     read_only: Annotated[bool, typer.Option("--read-only", help="It reads, and no more.")] = False,
     as_json: options.AsJson = False,
 ) -> None:
-    """Make a login role that sees and writes these projects alone. Its address, with the password, is shown this once."""
+    """Make a login role that sees and writes these projects alone, and print its address with the password this once."""
     from localfirst_sync.postgres import migrate as migration
     from localfirst_sync.postgres import restricted
 
