@@ -36,6 +36,7 @@ COMMANDS: dict[str, str] = {
     "status": "localfirst.cli.commands.status",
     "archive": "localfirst.cli.commands.archive",
     "undo": "localfirst.cli.commands.undo",
+    "prime": "localfirst.cli.commands.prime",
     "sync": "localfirst.cli.commands.sync",
     "conflicts": "localfirst.cli.commands.conflicts",
     "index": "localfirst.cli.commands.index",

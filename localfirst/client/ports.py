@@ -103,6 +103,9 @@ class Writer(Reader, Protocol):
     def claimant(self, given: str | None = None) -> str:
         """Who claims: what the call says, else this session."""
 
+    def away_since(self) -> str | None:
+        """When the last session of this client name ended here; this one is written down."""
+
     def verdict(self) -> AbstractContextManager[None]:
         """An error within is the server's answer to the act, and the act's own answer."""
 

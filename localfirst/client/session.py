@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from localfirst_schema.author import fitting_author
 from localfirst_schema.errors import CallerError, InvalidStateError, LocalfirstError, StateError, UnavailableError
@@ -18,7 +18,7 @@ from localfirst.client.freshness import Freshness
 from localfirst.client.server_link import ServerLink
 from localfirst.client.services import Services
 from localfirst.client.where import place, words_of_new
-from localfirst.replica import last_act, leases, outbox
+from localfirst.replica import last_act, leases, outbox, sessions
 from localfirst.replica.act import Act, act
 from localfirst.replica.connection import BUSY_TIMEOUT_MS, ReplicaUnreadableError, be_patient, connect, sqlite_errors
 from localfirst.replica.last_act import Step
@@ -54,6 +54,9 @@ STAND_IN_S = 5.0
 """How long reads do without a replica that has failed one, before they try it again."""
 
 
+_UNKNOWN = object()
+
+
 class Session:
     """Open from construction to `close`; belongs to the thread that made it.
 
@@ -76,6 +79,7 @@ class Session:
     _is_reading = False
     _is_unmirrored = False
     _is_placed = False
+    _away_since: object = _UNKNOWN
     _announcement: str | None = None
     _layers: Layers | None = None
     _stand_in: SessionWithoutReplica[Session] | None = None
@@ -191,6 +195,7 @@ class Session:
         """
         with ExitStack() as rest:  # each of them, whatever the one before has met
             rest.callback(self.replica.close)
+            rest.callback(tried, self._end_of_session, None, [])
             rest.callback(self._end_link, on_wait)
             if self._layers is not None:
                 rest.callback(self._layers.close)
@@ -275,6 +280,17 @@ class Session:
     def claimants(self, *given: str | None) -> set[str]:
         """The names under which a call holds what it holds: the session's own, and those that the call gives."""
         return {self.claimant(), *(name for name in given if name)}
+
+    def away_since(self) -> str | None:
+        """When the last session of this client name ended here; the same for as long as this one lasts."""
+        if self._away_since is _UNKNOWN:
+            who = self.who() or claimant.NAMELESS
+            self._away_since = tried(lambda: sessions.begin(self.replica, who, self.claimant()), None, [])
+        return cast("str | None", self._away_since)
+
+    def _end_of_session(self) -> None:
+        if self._away_since is not _UNKNOWN:
+            sessions.end(self.replica, self.claimant())
 
     def server_now(self, later_s: float = 0.0) -> str:
         """The server's time, by its clock as it was last seen; by this machine's where no server was ever seen."""

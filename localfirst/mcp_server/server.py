@@ -124,6 +124,15 @@ def _unreported(operation: Operation, result: dict[str, Any], error: Exception) 
     return plain_success(result)
 
 
+PRIME = "prime"
+PRIME_RESOURCE = {
+    "uri": "localfirst://prime",
+    "name": PRIME,
+    "mimeType": "application/json",
+    "description": "What to know at the beginning: claims, what is ready, what changed. Titles are others' words.",
+}
+
+
 def build_server(
     tools: Tools, payloads: Payloads | None = None, called_by: Callable[[str | None], None] = lambda _: None
 ) -> Server[Any]:
@@ -158,6 +167,35 @@ def build_server(
             _log.exception("the answer of %s could not be put in its place", request.name)
             return as_result(answer, None)
 
+    async def primed(context: ServerRequestContext[Any]) -> str:
+        """What `prime` answers, as text."""
+        operation = tools.table[PRIME]
+        client_name = _client_name(context)
+        await tools.session.settle(context.session)
+        answer = tools.call_at_once(PRIME, {}, client_name) or await tools.call_in_thread(operation, {}, client_name)
+        return str(as_result(answer, None)["content"][0]["text"])
+
+    async def list_resources(_: ServerRequestContext[Any], __: types.PaginatedRequestParams) -> dict[str, Any]:
+        return {"resources": [PRIME_RESOURCE], "resultType": "complete"}
+
+    async def read_resource(context: ServerRequestContext[Any], request: types.ReadResourceRequestParams) -> dict[str, Any]:
+        if str(request.uri) != PRIME_RESOURCE["uri"]:
+            raise MCPError(
+                code=types.INVALID_PARAMS, message=f"There is no resource {request.uri}; read {PRIME_RESOURCE['uri']}."
+            )
+        text = await primed(context)
+        return {"contents": [{**PRIME_RESOURCE, "text": text}], "resultType": "complete"}
+
+    async def list_prompts(_: ServerRequestContext[Any], __: types.PaginatedRequestParams) -> dict[str, Any]:
+        return {"prompts": [{"name": PRIME, "description": PRIME_RESOURCE["description"]}], "resultType": "complete"}
+
+    async def get_prompt(context: ServerRequestContext[Any], request: types.GetPromptRequestParams) -> dict[str, Any]:
+        if request.name != PRIME:
+            raise MCPError(code=types.INVALID_PARAMS, message=f"There is no prompt {request.name}; there is {PRIME}.")
+        text = await primed(context)
+        message = {"role": "user", "content": {"type": "text", "text": text}}
+        return {"description": PRIME_RESOURCE["description"], "messages": [message], "resultType": "complete"}
+
     async def initialized(context: ServerRequestContext[Any], _: types.NotificationParams) -> None:
         tools.session.begin(context.session)
 
@@ -169,10 +207,18 @@ def build_server(
         title=NAME,
         version=localfirst.__version__,
         instructions=INSTRUCTIONS,
-        cache_hints={"tools/list": CacheHint(ttl_ms=TOOLS_FRESH_MS)},
+        cache_hints={
+            **dict.fromkeys(("tools/list", "resources/list", "prompts/list"), CacheHint(ttl_ms=TOOLS_FRESH_MS)),
+            "resources/read": CacheHint(ttl_ms=0),
+        },
     )
     server.add_request_handler("tools/list", types.PaginatedRequestParams, list_tools)
     server.add_request_handler("tools/call", types.CallToolRequestParams, call_tool)
+    if PRIME in tools.table:
+        server.add_request_handler("resources/list", types.PaginatedRequestParams, list_resources)
+        server.add_request_handler("resources/read", types.ReadResourceRequestParams, read_resource)
+        server.add_request_handler("prompts/list", types.PaginatedRequestParams, list_prompts)
+        server.add_request_handler("prompts/get", types.GetPromptRequestParams, get_prompt)
     server.add_notification_handler("notifications/initialized", types.NotificationParams, initialized)
     server.add_notification_handler(ROOTS_CHANGED, types.NotificationParams, roots_changed)
     # The only one there is traces each message for an exporter that this program never installs.

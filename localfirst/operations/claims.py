@@ -29,6 +29,7 @@ TRIES_MAX = 5
 def claim(session: Writer, arguments: ClaimWorkItem) -> dict[str, Any]:
     """Claims an item for a while; with a server in reach the answer is certain, else `pending_sync` says it is not."""
     who = session.claimant(arguments.claimed_by)
+    session.away_since()  # whose process is gone is known of the sessions that were written down
     require(session, WORK_ITEM, arguments.id)
     session.catch_up()
     with session.act(who) as act:
@@ -51,6 +52,7 @@ def claim(session: Writer, arguments: ClaimWorkItem) -> dict[str, Any]:
 def claim_next(session: Writer, arguments: ClaimNext) -> dict[str, Any]:
     """Claims the most urgent item that can be worked on and that nobody holds, own claims included."""
     who = session.claimant(arguments.claimed_by)
+    session.away_since()
     under = None if arguments.under is None else str(require(session, WORK_ITEM, arguments.under)["path"])
     session.catch_up()
     passed: set[str] = set()
@@ -164,7 +166,7 @@ OPERATIONS = (
         "update",
         rows=WORK_ITEM,
         groups=("core", "items"),
-        command="start",
+        command="item claim",
         blocks=True,
     ),
     Operation(

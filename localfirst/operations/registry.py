@@ -22,6 +22,7 @@ from localfirst.operations import (
     forgetting,
     history,
     indexing,
+    priming,
     search,
     search_code,
     status,
@@ -61,15 +62,18 @@ def _guarded(operation: Operation) -> Operation:
 
     def guarded(session: Source, arguments: Any) -> dict[str, Any]:
         answer = carry_out(operation, run, session=session, arguments=arguments)
-        if named and (holder := session.present(now=False)) and isinstance(holder, Session):
-            tried(lambda: _renewed(holder, arguments, named), None, answer["warnings"])
+        if named:
+            tried(lambda: _renewed(session, arguments, named), None, answer["warnings"])
         return answer
 
     return dataclasses.replace(operation, run=guarded)
 
 
-def _renewed(session: Session, arguments: Any, fields: tuple[str, ...]) -> None:
+def _renewed(source: Source, arguments: Any, fields: tuple[str, ...]) -> None:
     """What a call has named is in work: its holder's claim is renewed."""
+    session = source.present(now=False)
+    if not isinstance(session, Session):
+        return
     given = resolved(session, arguments)
     values = [getattr(given, field) for field in fields]
     items = [one for value in values if value is not None for one in (value if isinstance(value, list) else [value])]
@@ -82,6 +86,7 @@ OPERATIONS: tuple[Operation, ...] = tuple(
         creating,
         work_items,
         completing,
+        priming,
         work_item_queries,
         search,
         dependencies,

@@ -30,7 +30,7 @@ def migrations() -> list[Migration]:
     return sorted(found)
 
 
-LATEST = 14
+LATEST = 15
 """The newest step's number; a test holds it equal to the files', so that opening a current replica reads none of them."""
 
 

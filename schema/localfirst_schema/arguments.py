@@ -197,6 +197,13 @@ class ReadyWorkItems(Arguments):
     detail: Detail | None = None
 
 
+class Prime(Arguments):
+    """Without `since`: since this client name's last session here ended."""
+
+    since: Moment | None = None
+    max_chars: Annotated[int, Field(ge=200, le=1_000_000)] = 2000
+
+
 class SearchWorkItems(Arguments):
     """Words, or a description of what is sought."""
 

@@ -179,6 +179,24 @@ class ReadyItems(Read):
     total_count: int
 
 
+class Primed(Read):
+    """What there is to know at the beginning of a session."""
+
+    project: str | None
+    root: str
+    online: bool
+    claims: list[dict[str, Any]]
+    lost_claims: list[dict[str, Any]]
+    others: list[dict[str, Any]]
+    ready: list[dict[str, Any]]
+    ready_count: int
+    changes: list[dict[str, Any]]
+    changes_count: int
+    conflicts: int
+    pending_mutations: int
+    index: dict[str, Any]
+
+
 class FoundItem(WorkItem):
     """A work item with its rank; higher is better."""
 

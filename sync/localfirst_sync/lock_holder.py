@@ -56,7 +56,12 @@ def read_holder(path: Path) -> Holder | None:
 
 @cache
 def _own_start(pid: int) -> str | None:
-    """When this process was started, where asking costs no process of its own."""
+    """When this process was started."""
+    return start_of(pid)
+
+
+def start_of(pid: int) -> str | None:
+    """When a process was started, where asking costs no process of its own; None where there is none of that number."""
     found = _state_in_proc(pid)
     return None if found is None else found[1]
 

@@ -132,6 +132,10 @@ class Agent:
         """What a client says of itself."""
         self._portal.call(self.client.session.send_notification, notification)
 
+    def on_loop(self, function: Callable[..., Awaitable[Any]], *arguments: Any) -> Any:
+        """What the SDK's client says to anything that is no call of a tool."""
+        return self._portal.call(function, *arguments)
+
     def tools(self) -> dict[str, Tool]:
         return {tool.name: tool for tool in self._portal.call(self.client.list_tools).tools}
 

@@ -30,6 +30,7 @@ WELL_FORMED: dict[str, dict[str, Any]] = {
     "list_comments": {"id": NOBODY},
     "claim_work_item": {"id": NOBODY},
     "claim_next": {},
+    "prime": {},
     "release_work_item": {"id": NOBODY},
     "create_vendor": {"name": "v"},
     "query_vendor_status": {"name": "v"},

@@ -90,6 +90,9 @@ class Desk(Session):
         self._mirror = None
         self._warnings = []
 
+    def away_since(self) -> None:
+        """Who works here never goes."""
+
     def claimant(self, given: str | None = None) -> str:
         """Without the mark of a process, so that a seed is the same run again."""
         return given or self.who() or ""
