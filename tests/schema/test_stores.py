@@ -77,7 +77,8 @@ def test_every_key_in_postgresql_leads_with_the_project(database_url: str) -> No
         JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum = i.indkey[0]
         WHERE c.relnamespace = 'localfirst'::regnamespace
             AND c.relname NOT IN (
-                'projects', 'schema_migrations', 'server_identity', 'deleted_projects', 'history_pending', 'history_markers'
+                'projects', 'schema_migrations', 'server_identity', 'deleted_projects', 'history_pending', 'history_markers',
+                'tokens', 'token_projects', 'restricted_roles', 'role_projects'
             )
     """
     with psycopg.connect(database_url) as server:

@@ -120,13 +120,15 @@ def test_a_reader_starts_no_project(laptop: NewLaptop, database_url: str) -> Non
 
 
 def test_a_token_goes_on_when_its_project_is_renamed(laptop: NewLaptop, at_server: Shell, database_url: str) -> None:
-    ann = laptop("ann", token(database_url, PROJECT))
+    old = token(database_url, PROJECT)
+    ann = laptop("ann", old)
     ann.item("Of ann")
     at_server.ok("server", "rename-project", PROJECT, "team/renamed")
+    ann.more["LOCALFIRST_PROJECT"] = "team/renamed"
     ann.item("Later")
-    ann.ok("sync")
-    error = laptop("eve", token(database_url, PROJECT)).error("sync")  # the name is free again
-    assert "details" not in error or error["details"]["cause"] != "token_project"
+    assert titles(ann) == {"Of ann", "Later"}
+    error = laptop("eve", old).error("sync")  # the name is free again, and nobody's with this token
+    assert error["details"]["cause"] == "token_project"
 
 
 def test_a_rotated_token_goes_on_for_an_hour(laptop: NewLaptop, at_server: Shell, database_url: str) -> None:
@@ -198,7 +200,7 @@ def test_a_checkout_names_no_server_unless_it_is_trusted(
     del ann.more["LOCALFIRST_SERVER_URL"]
     Path(ann.project / ".localfirst.toml").write_text(f'server_url = "{served}"\n')
     if trusted:
-        ann.ok("trust", "--yes")
+        ann.ok("trust")
         ann.ok("sync")
     else:
         assert ann.error("sync")["details"]["cause"] == "settings"

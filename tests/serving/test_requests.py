@@ -17,6 +17,7 @@ import pytest
 import zstandard
 from daemon import daemon, token, token_id
 from localfirst_schema.identifiers import new_id
+from localfirst_schema.wire import PROTOCOL_VERSION
 from localfirst_sync.daemon.guard import Refused, transport_is_safe
 from localfirst_sync.daemon.limits import Limit
 from localfirst_sync.daemon.place import Place
@@ -24,13 +25,15 @@ from localfirst_sync.http import packet
 from localfirst_sync.http.messages import Failed, Meet, Met
 from localfirst_sync.postgres import tokens
 from localfirst_sync.postgres.connection import connect
+from localfirst_sync.postgres.migrate import migrations
 from postgres import Server
 from starlette.requests import Request
 
 PROJECT = "team/board"
-POSTS = ("meet", "push", "pull", "snapshot", "confirm", "fence", "history-counts", "restore")
+POSTS = ("meet", "push", "pull", "snapshot", "confirm", "fence", "history-counts", "restore", "code")
 GETS = ("head", "events", "token")
 MEGABYTE = 1024 * 1024
+LEAST = max(step.protocol for step in migrations())
 
 
 class Caller:
@@ -47,7 +50,7 @@ class Caller:
         """The status and the body of an answer."""
         given = {
             "Authorization": f"Bearer {self.secret}",
-            "Localfirst-Protocol": "1",
+            "Localfirst-Protocol": str(PROTOCOL_VERSION),
             "Localfirst-Project": getattr(self, "project", ""),
         } | {name.replace("_", "-"): value for name, value in headers.items()}
         with closing(http.client.HTTPConnection(self.place, timeout=30)) as connection:
@@ -94,7 +97,7 @@ def test_without_a_good_token_nothing_is_answered(name: str, caller: Caller) -> 
     assert caller.state() == before
 
 
-@pytest.mark.parametrize("name", ["push", "fence", "restore"])
+@pytest.mark.parametrize("name", ["push", "fence", "restore", "code"])
 def test_a_token_that_may_only_read_writes_nothing(name: str, caller: Caller) -> None:
     before = caller.state()
     reader = token(caller.dsn, PROJECT, access="read")
@@ -110,7 +113,7 @@ def test_a_token_in_an_address_is_refused(caller: Caller) -> None:
     assert caller.secret not in failed(answer).message
 
 
-@pytest.mark.parametrize("protocol", ["", "0", "x", "999", "9" * 5000])
+@pytest.mark.parametrize("protocol", ["", "0", "x", str(LEAST - 1), str(PROTOCOL_VERSION + 1), "9" * 5000])
 def test_another_protocol_is_named(protocol: str, caller: Caller) -> None:
     status, answer = caller.ask("GET", "/v1/head", Localfirst_Protocol=protocol)
     assert (status, failed(answer).details.get("cause")) == (426, "protocol")
@@ -126,6 +129,7 @@ def _question(name: str) -> bytes | None:
         "confirm": {"cursor": [1, 1]},
         "fence": {"identity": identity},
         "history-counts": {},
+        "code": {"type": "note_repository", "repository": "r", "name": "r", "by": None},
         "restore": {"identity": identity, "rows": [], "conflicts": [], "known": [0, 0]},
     }
     return packet.packed(questions[name], compressed=False) if name in questions else None
@@ -172,7 +176,7 @@ def test_what_is_too_large_is_refused_before_it_is_read(caller: Caller) -> None:
     with closing(http.client.HTTPConnection(caller.place, timeout=30)) as connection:
         connection.putrequest("POST", "/v1/push")
         connection.putheader("Authorization", f"Bearer {caller.secret}")
-        connection.putheader("Localfirst-Protocol", "1")
+        connection.putheader("Localfirst-Protocol", str(PROTOCOL_VERSION))
         connection.putheader("Content-Length", str(10**12))
         connection.endheaders()
         assert connection.getresponse().status == 413
@@ -274,7 +278,7 @@ def test_a_revoked_token_ends_its_stream_at_once(postgres_server: Server) -> Non
     with postgres_server.database() as dsn, daemon(dsn) as url:
         caller = Caller(url, dsn)
         with closing(http.client.HTTPConnection(caller.place, timeout=30)) as connection:
-            headers = {"Authorization": f"Bearer {caller.secret}", "Localfirst-Protocol": "1"}
+            headers = {"Authorization": f"Bearer {caller.secret}", "Localfirst-Protocol": str(PROTOCOL_VERSION)}
             headers["Localfirst-Project"] = caller.project
             connection.request("GET", "/v1/events", None, headers)
             stream = connection.getresponse()

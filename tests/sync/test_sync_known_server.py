@@ -9,12 +9,12 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from cluster import run
 from gateway import Gateway
 from localfirst_schema.entities import VENDOR
 from localfirst_schema.errors import UnavailableError
 from localfirst_sync.known_server import Found, Known, Recognition, recognise
 from localfirst_sync.ports import BEGINNING, Cursor
-from localfirst_sync.postgres import migrate as migration
 from localfirst_sync.postgres.connection import connect
 from localfirst_sync.postgres.migrate import migrate
 from localfirst_sync.postgres.store import PostgresStore
@@ -258,19 +258,16 @@ def test_a_server_that_was_set_back_at_its_address_recovers(databases: Databases
     assert vendors(databases.url(home)) == ["Alder", "Birch", "Cedar"]
 
 
-def test_a_state_from_before_there_were_identities_recovers_too(
-    databases: Databases, laptop: NewLaptop, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_state_from_before_there_were_identities_recovers_too(databases: Databases, laptop: NewLaptop) -> None:
     older = databases.make()
     ann = laptop("ann", databases.url(older))
     ann.create(VENDOR, name="Alder", operational=True, metadata={})
-    with monkeypatch.context() as before:
-        steps = [step for step in migration.migrations() if step.number < 8]
-        before.setattr(migration, "migrations", lambda: steps)
-        ann.remote = PostgresStore(databases.url(older), ann.local.identity())
-        ann.sync()
-        ann.remote.close()
+    ann.remote = PostgresStore(databases.url(older), ann.local.identity())
+    ann.sync()
+    ann.remote.close()
     home = databases.make(older)
+    # What the migration that brings identities makes of a state which had none: another one, later than its projects.
+    run(databases.url(older), "UPDATE localfirst.server_identity SET id = gen_random_uuid(), is_later = true")
     ann.remote = PostgresStore(databases.url(home), ann.local.identity(), ann.local.known_server())
     ann.create(VENDOR, name="Birch", operational=True, metadata={})
     ann.sync()

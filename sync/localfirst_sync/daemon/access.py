@@ -82,10 +82,10 @@ class Tokens:
         if found is None or not token_form.is_same(parts.secret, found.secret_hash):
             raise refusal("token_unknown", f"The server does not know the token {parts.id}.")
         if found.is_revoked:
-            self.forget(parts.id)
+            self._kept.pop(parts.id, None)
             raise refusal("token_revoked", f"The token {parts.id} was revoked.")
         if found.is_expired:
-            self.forget(parts.id)
+            self._kept.pop(parts.id, None)
             raise refusal("token_expired", f"The token {parts.id} has expired.")
         bearer = Bearer(
             parts.id,
@@ -106,7 +106,8 @@ class Tokens:
     def forget(self, token_id: str) -> None:
         """It is looked up at its next use."""
         with self._lock:
-            self._kept.pop(token_id, None)
+            if (kept := self._kept.get(token_id)) is not None:
+                self._kept[token_id] = kept._replace(until=float("-inf"))
 
     def _looked_up(self, lent: Lent, token_id: str) -> tokens.Found | None:
         found = tokens.find(lent.connection, token_id)

@@ -169,7 +169,7 @@ class HttpStore:
                 return True
             if events.was_cut():
                 return True
-            if events.head is not None and events.head != self._last_head:
+            if events.head is not None and _is_news(events.head, self._last_head):
                 self._last_head = events.head
                 return True
             left_s = until - time.monotonic()
@@ -296,6 +296,12 @@ class HttpStore:
                 case Breaks():
                     raise_it(frame.failed)
         raise lost("the answer was cut off")
+
+
+def _is_news(head: Cursor, known: Cursor) -> bool:
+    """Whether a head that was told is beyond what is known. An event may be older than an answer that has overtaken it; a
+    server that was set back has cut its streams, which is looked into anyway."""
+    return head.seq > known.seq or (head.seq == known.seq and head.tag != known.tag)
 
 
 def ask_head(line: Line, headers: dict[str, str], budget_s: float, pulse: Pulse) -> Cursor:
