@@ -18,6 +18,7 @@ from localfirst_sync.ports import Line
 from localfirst.client.ports import Reader, Writer
 from localfirst.operations.changing import check_not_deleted, check_version, require, require_still, written
 from localfirst.operations.operation import Operation
+from localfirst.operations.undecided_versions import Waiting, is_undecided
 from localfirst.operations.work_items import apply_changes
 from localfirst.replica import outbox
 
@@ -32,19 +33,10 @@ _LINES = f"""
 _FIRST_AWAITED = """
     SELECT min(h.version) FROM awaited JOIN history AS h USING (history_id) WHERE h.entity_id = ? AND h.entity = ?
 """
-# What a blind change that waits makes of the row was never displayed: the change before it may not have come here yet. Once
-# somebody here has gone on from its version, that was displayed.
-_BLIND = f"""
-    SELECT EXISTS (
-        SELECT 1 FROM history AS h JOIN outbox AS o USING (history_id)
-        WHERE h.entity_id = ?1 AND h.entity = ?2 AND h.version = ?3 AND NOT o.echoed AND instr(h.fields, '"blind":true')
-    ) AND NOT EXISTS (
-        SELECT 1 FROM history AS h LEFT JOIN outbox AS o USING (history_id)
-        WHERE h.entity_id = ?1 AND h.entity = ?2 AND (
-            (h.version = ?3 AND (o.history_id IS NULL OR o.echoed = {outbox.ECHOED_UNCHANGED}))
-            OR (o.base_version = ?3 AND NOT instr(h.fields, '"blind":true'))
-        )
-    )
+_VERSIONS = f"""
+    SELECT h.version, CASE WHEN o.echoed = 0 THEN o.base_version END, instr(h.fields, '"blind":true')
+    FROM history AS h LEFT JOIN outbox AS o USING (history_id)
+    WHERE h.entity_id = ? AND h.entity = ? AND o.echoed IS NOT {outbox.ECHOED_CHANGED} ORDER BY h.history_id
 """
 _IS_LOGGED = "SELECT EXISTS (SELECT 1 FROM history WHERE entity_id = ? AND entity = ?)"
 _REVERTIBLE = ("title", "status", "parent_id", "branch_name", "commit_hash", "pr_number", "metadata")
@@ -172,8 +164,8 @@ def revert(session: Writer, arguments: RevertWorkItem) -> dict[str, Any]:
         check_not_deleted(WORK_ITEM, row, {})
         if _is_unknown(session, row["id"], arguments.to_version):
             raise InvalidStateError(
-                f"what version {arguments.to_version} was is not known here yet: others may have changed this item before it,"
-                " and that is still to come; call sync_now and try again.",
+                f"what version {arguments.to_version} was is not known here until the server has decided the changes that wait:"
+                " others have changed this item, too, or may have; call sync_now and try again.",
                 entity=WORK_ITEM.name,
                 id=row["id"],
             )
@@ -189,7 +181,9 @@ def _is_unknown(session: Reader, item_id: str, version: int) -> bool:
     first: int | None = session.replica.execute(_FIRST_AWAITED, (item_id, WORK_ITEM.name)).get
     if first is not None and version >= first:
         return True
-    return bool(session.replica.execute(_BLIND, (item_id, WORK_ITEM.name, version)).get)
+    lines: list[Any] = session.replica.execute(_VERSIONS, (item_id, WORK_ITEM.name)).fetchall()
+    waiting = [Waiting(version, base, bool(is_blind)) for version, base, is_blind in lines if base is not None]
+    return is_undecided(version, waiting, [version for version, base, _ in lines if base is None])
 
 
 def _content_at(session: Reader, row: Row, version: int) -> Content:

@@ -163,3 +163,20 @@ def what_waits_for_its_verdict_alone_is_told_once(stage: Stage) -> None:
     told = stage.history(0, item)
     hold(len(told) == 2, "a change is told twice", told)
     stage.let_go()
+
+
+def a_version_before_which_others_have_come_is_not_gone_back_to(stage: Stage) -> None:
+    """Changes wait, and another's comes that lies before them: what was displayed as their versions is not told otherwise."""
+    item = stage.item(0)
+    stage.sync(0)
+    stage.update(0, item, status="blocked")
+    stage.update(0, item, branch_name="main")
+    stage.revert(0, item, 2)
+    stage.psql(lambda sql: sql.update(WORK_ITEM, item, title="psql"))
+    stage.hold(item)
+    stage.sync(0)
+    stage.update(0, item, pr_number=1)
+    version = stage.displayed(0, item)["version"]
+    stage.refuses(0, "revert_work_item", id=item, version=version, to_version=3)
+    hold(stage.revert(0, item, 2)["title"] == "psql", "a version that never was")
+    stage.let_go()
