@@ -32,6 +32,9 @@ TRIES = 3
 
 def findings(loaded: Settings, *, fix: bool) -> Iterator[Finding]:
     """Every finding, as soon as it is known."""
+    if loaded.server_url is not None:
+        yield Finding("verify", "warning", "not compared: a daemon does not give that; at the server it is done by its address")
+        return
     if loaded.database_url is None:
         yield Finding("verify", "ok", "no server is configured: there is nothing to compare the replica with")
         return

@@ -35,7 +35,7 @@ def watch(session: Session, *, as_json: bool) -> None:
     """
     if session.link is None:
         raise UnavailableError(
-            "no server is configured; set LOCALFIRST_DATABASE_URL to synchronise with one.", cause="settings"
+            "no server is configured; set LOCALFIRST_SERVER_URL or LOCALFIRST_DATABASE_URL.", cause="settings"
         )
     lines = _Lines(as_json=as_json)
     signal.signal(signal.SIGTERM, _stop)
