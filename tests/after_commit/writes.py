@@ -49,6 +49,9 @@ def prepared(tool: str, call: Call, place: Any) -> dict[str, Any]:
             return {"id": item()["id"], "body": "A comment"}
         case "claim_work_item":
             return {"id": item()["id"], "claimed_by": "ann"}
+        case "claim_next":
+            item()
+            return {"claimed_by": "ann"}
         case "release_work_item":
             made = item()
             call("claim_work_item", id=made["id"], claimed_by="ann")

@@ -11,8 +11,8 @@ from unittest.mock import patch
 import msgspec
 from localfirst_schema.errors import UnavailableError
 from localfirst_schema.json_merge import ABSENT, Clash, merge_patch
-from localfirst_schema.wire import Row, Verdict, decode_fields, encode_json
-from localfirst_sync import batch, conflict_recording, decision, divergence, recovery, round
+from localfirst_schema.wire import Fields, Row, Verdict, decode_fields, encode_json
+from localfirst_sync import batch, conflict_recording, decision, divergence, lease, recovery, round
 from localfirst_sync.batch import Batch
 from localfirst_sync.conflict import Draft, record
 from localfirst_sync.ports import Cursor, Push, Pushed, Restored
@@ -357,7 +357,25 @@ _set_back_often = _instead(plan, "_FAULTS", tuple((name, _MORE.get(name, weight)
 
 _in_decide = partial(_instead, batch, "decide")
 
+# Claims
+
+
+def _last_comer_holds(fields: Fields, current: Row) -> lease.Held:
+    return lease._side(fields, "claimed_by", "new", current), lease._side(fields, "claimed_until", "new", current)
+
+
+_outcome = lease.outcome
+
+
+def _given_back_by_anybody(fields: Fields, current: Row) -> lease.Held | None:
+    is_given_back = fields.get("claimed_by", {}).get("new", "") is None
+    return lease.FREE if is_given_back else _outcome(fields, current)
+
+
 BREAKAGES: tuple[Breakage, ...] = (
+    Breakage("a lease that was renewed is taken over", _instead(lease, "outcome", _last_comer_holds)),
+    Breakage("who has lost a claim gives the other's back", _instead(lease, "outcome", _given_back_by_anybody)),
+    Breakage("a claim that is lost makes its act fail", _instead(batch, "_is_lease", lambda _: False), 3),
     # Exactly once
     Breakage("a repeated push is known by its numbers, not its hashes", _instead(transaction, "repeated", _by_number_alone), 8),
     Breakage("receipts are not looked at, nor what the history tells", _all(
