@@ -53,6 +53,7 @@ SELECT p.oid::regprocedure::text, EXISTS (
 FROM pg_catalog.pg_proc AS p
 WHERE p.pronamespace = pg_catalog.to_regnamespace('localfirst') AND p.prorettype <> 'pg_catalog.trigger'::regtype
     AND NOT pg_catalog.has_function_privilege(p.oid, 'EXECUTE')
+    AND p.proname NOT IN ('extend_row_security', 'restrict_role') -- the owner's alone
     AND NOT EXISTS (
         SELECT FROM pg_catalog.pg_depend AS d
         WHERE d.classid = 'pg_catalog.pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e'
