@@ -62,6 +62,16 @@ def tried(function: Function, calls: int, dice: random.Random, folder: Path, boa
     return failing.raised.is_set(), bool(reported or day.failed)
 
 
+HAVE_FAILED = (Function("localfirst-worker", "localfirst.code_index.worker.publisher", "Publisher.stop"),)
+"""What the whole run has found is tried in each."""
+
+
+@pytest.mark.parametrize("function", HAVE_FAILED, ids=str)
+def test_what_was_left_alive_once_ends(function: Function, board: str, tmp_path: Path) -> None:
+    was_reached, _ = tried(function, 1, random.Random(1), tmp_path / "day", board)
+    assert was_reached
+
+
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_whatever_fails_in_a_worker_its_jobs_are_done_or_say_why_and_it_goes_on(
     request: pytest.FixtureRequest, called: dict[Function, int], board: str, tmp_path: Path

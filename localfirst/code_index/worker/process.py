@@ -131,6 +131,7 @@ class Worker:
         self._renewed = -SIGN_OF_LIFE_EVERY_S
         self._busy_at = time.monotonic()
         self._publisher: Publisher | None = None
+        self._is_over = threading.Event()
         self._removal = Removal(settings, self._wake_publisher)
 
     def work(self) -> None:
@@ -146,7 +147,7 @@ class Worker:
             connection.pragma("synchronous", "normal")
             table.prune(connection)
             if self._settings.has_server:
-                self._publisher = Publisher(self._settings)
+                self._publisher = Publisher(self._settings, self._is_over)
             self._removal.begin()
             while not self._ending.is_set() and place.is_kept():
                 if not self._turn(connection) or self._is_to_end(connection):
@@ -154,6 +155,7 @@ class Worker:
                 self._wake.wait(LOOK_EVERY_S)
                 self._wake.clear()
         finally:
+            self._is_over.set()
             with ExitStack() as rest:  # each of them, whatever the one before has met
                 rest.callback(connection.close)
                 rest.callback(self._show_end, connection)
@@ -273,11 +275,16 @@ class Worker:
 
     def _end(self) -> None:
         """Stops the runs at their next transactions; the jobs stay as they are."""
-        if self._publisher is not None:
-            self._publisher.stop()
-        for run in self._runs.values():
-            run.stop()
         deadline = time.monotonic() + END_S
-        self._removal.stop(END_S)
-        for run in self._runs.values():
+
+        def join(run: JobRun) -> None:
             run.join(max(0.0, deadline - time.monotonic()))
+
+        with ExitStack() as rest:  # each of them, whatever the one before has met; in the reverse order
+            for run in self._runs.values():
+                rest.callback(join, run)
+            rest.callback(self._removal.stop, END_S)
+            for run in self._runs.values():
+                rest.callback(run.stop)
+            if self._publisher is not None:
+                rest.callback(self._publisher.stop)

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 logger = logging.getLogger("localfirst.worker")
 
 FIRST_WAIT_S = 1.0
+LOOK_EVERY_S = 5.0
+"""How soon it notices that its worker is over where nothing wakes it."""
+
 GIVE_UP_AFTER_S = 60.0
 """How long a server that is away is waited for; the worker does not live on for its sake."""
 
@@ -36,10 +39,11 @@ _SENT = "UPDATE index_jobs SET to_publish = 0 WHERE root = ? AND to_publish = 1"
 
 
 class Publisher:
-    """At work from construction to `stop`."""
+    """At work from construction to `stop`, or until the worker is over: then also where nobody could stop it."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, is_over: threading.Event) -> None:
         self._settings = settings
+        self._is_over = is_over
         self._asked = threading.Event()
         self._is_busy = True
         self._thread = Supervised(self._live, "localfirst-publisher")
@@ -70,8 +74,9 @@ class Publisher:
     def _send_when_asked(self) -> None:
         connection = connect(self._settings.replica)
         try:
-            while not self._thread.stopping.is_set():
-                self._asked.wait()
+            while not (self._thread.stopping.is_set() or self._is_over.is_set()):
+                if not self._asked.wait(LOOK_EVERY_S):
+                    continue
                 self._asked.clear()
                 self._is_busy = True
                 self._send_all(connection)
