@@ -47,7 +47,7 @@ def a_creation_that_was_refused_has_displayed_versions(stage: Stage) -> None:
 
 def a_copy_that_waits_for_what_was_brought_back(stage: Stage) -> None:
     """A change is pushed and pulled by others; its replica is put back to before, and so is the server: it is logged once."""
-    stage.sync(0, 1)
+    stage.sync(1)
     dump = stage.dump()
     item = stage.item(0)
     copy = stage.copy(0)
@@ -180,3 +180,15 @@ def a_version_before_which_others_have_come_is_not_gone_back_to(stage: Stage) ->
     stage.refuses(0, "revert_work_item", id=item, version=version, to_version=3)
     hold(stage.revert(0, item, 2)["title"] == "psql", "a version that never was")
     stage.let_go()
+
+
+def a_version_that_was_answered_and_not_pulled_is_not_gone_back_to(stage: Stage) -> None:
+    """A change was taken on top of what has not come yet: what its version is, is not known before that."""
+    item = stage.item(0)
+    stage.sync(0)
+    stage.psql(lambda sql: sql.update(WORK_ITEM, item, title="psql"))
+    stage.update(0, item, status="blocked")
+    stage.sync(0, killed_at="after acknowledge")
+    stage.update(0, item, branch_name="main")
+    version = stage.displayed(0, item)["version"]
+    stage.refuses(0, "revert_work_item", id=item, version=version, to_version=2)
