@@ -239,12 +239,15 @@ def test_without_the_server_everything_is_embedded_here_and_shared_later(
     laptop: Callable[[str], Laptop], database_url: str
 ) -> None:
     ann = laptop("ann")
-    ann.settings = ann.settings._replace(database_url="postgresql://127.0.0.1:1/nowhere")
+    home = ann.settings
+    is_direct = home.database_url is not None
+    away = {"database_url": "postgresql://127.0.0.1:1/nowhere"} if is_direct else {"server_url": "http://127.0.0.1:1"}
+    ann.settings = home._replace(**away)  # type: ignore[arg-type]  # texts
     ann.index()
     assert ann.provider.texts == ann.chunks()
     with pytest.raises(UnavailableError):
         ann.publish()
-    ann.settings = ann.settings._replace(database_url=database_url)
+    ann.settings = home
     assert ann.publish() == 12
     assert server_rows(database_url, "SELECT count(*) FROM localfirst.code_vectors") == [(ann.chunks(),)]
 
@@ -252,7 +255,7 @@ def test_without_the_server_everything_is_embedded_here_and_shared_later(
 def test_who_does_not_want_to_share_does_not(laptop: Callable[[str], Laptop]) -> None:
     ann = laptop("ann")
     assert shared_index(ann.settings._replace(share_code=False), ann.replica) is None
-    assert shared_index(ann.settings._replace(database_url=None), ann.replica) is None
+    assert shared_index(ann.settings._replace(database_url=None, server_url=None), ann.replica) is None
 
 
 def test_the_server_finds_by_words_and_by_meaning(laptop: Callable[[str], Laptop], database_url: str) -> None:
