@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any
 
 import apsw
 import psycopg
 from end_to_end.stores import Rows, server_rows
 from localfirst_schema.entities import ENTITIES
+from localfirst_sync.postgres.connection import connect
+from localfirst_sync.postgres.migrate import migrate
 from postgres import Server
 from sync_laptop import Laptop
 
@@ -41,8 +43,19 @@ class Database:
         self.copy(dump, self.name)
 
     def empty(self) -> None:
-        """Takes away everything, the schema as well."""
+        """Takes away everything, the schema as well. Where laptops come by a daemon an administrator sets up the schema again,
+        and their tokens: a laptop that has PostgreSQL's address does so by itself."""
+        kept = self.execute("SELECT id, name, secret_hash, access FROM localfirst.tokens")
+        projects = self.execute("SELECT token_id, name, name_key FROM localfirst.token_projects")
         self.execute("DROP SCHEMA localfirst CASCADE")
+        if not kept:
+            return
+        with closing(connect(self.url)) as connection:
+            migrate(connection)
+        for one in kept:
+            self.execute("INSERT INTO localfirst.tokens (id, name, secret_hash, access) VALUES (%s, %s, %s, %s)", *one)
+        for one in projects:
+            self.execute("INSERT INTO localfirst.token_projects (token_id, name, name_key) VALUES (%s, %s, %s)", *one)
 
     def execute(self, statement: str, *arguments: object) -> list[tuple[Any, ...]]:
         """Runs a statement by psql, as it were."""

@@ -241,6 +241,7 @@ class Daemon:
     def _project(self, request: Request, bearer: Bearer, *, writes: bool = False) -> str:
         project_id = request.headers.get(PROJECT_HEADER, "")
         if not bearer.may_see(project_id):
+            self.tokens.forget(bearer.id)  # what was remembered of it may be old: the project may have been made since
             raise other_project(bearer)
         if writes and bearer.access != "write":
             raise UnavailableError(f"The token {bearer.id} may only read. Changes are kept in the replica.", cause="permission")
@@ -251,7 +252,16 @@ async def meet(daemon: Daemon, request: Request) -> Response:
     """POST /v1/meet"""
     bearer = await daemon.bearer(request)
     question = await asked(request, Meet)
-    met = await daemon.in_thread(lambda: daemon.pool.run(lambda lent: answers.meet(lent, bearer, question)))
+    try:
+        met = await daemon.in_thread(lambda: daemon.pool.run(lambda lent: answers.meet(lent, bearer, question)))
+    except UnavailableError as error:
+        if error.details.get("cause") != "token_project":
+            raise
+        # What was remembered of the token may be older than a database that was set up again.
+        daemon.tokens.forget(bearer.id)
+        known = await daemon.bearer(request)
+        bearer = known
+        met = await daemon.in_thread(lambda: daemon.pool.run(lambda lent: answers.meet(lent, known, question)))
     if not bearer.may_see(met.project_id):
         daemon.tokens.forget(bearer.id)  # it has been bound to the project
     return _packet(met, request)
@@ -431,7 +441,7 @@ def _check_protocol(request: Request) -> None:
 
 
 def _check_server(lent: Lent, server_id: str | None) -> None:
-    if server_id is not None and server_id != lent.server_id:
+    if server_id is not None and not lent.leads_to(server_id):
         raise Refused(409, Failed("meet"))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 import psycopg
 from localfirst_schema.errors import UnavailableError
@@ -24,11 +24,21 @@ _IDENTITY = b"SELECT id::text FROM localfirst.server_identity"
 _Result = TypeVar("_Result")
 
 
-class Lent(NamedTuple):
+class Lent:
     """A connection, and which server it leads to; None where that has no identity."""
 
-    connection: Connection
-    server_id: str | None
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self.server_id = server_identity(connection)
+
+    def leads_to(self, server_id: str) -> bool:
+        """Whether this is that server; asked again where it seems not to be, since the schema may have been set up anew.
+
+        Raises `UnavailableError`.
+        """
+        if server_id != self.server_id:
+            self.server_id = server_identity(self.connection)
+        return server_id == self.server_id
 
 
 class Pool:
@@ -96,7 +106,7 @@ class Pool:
             migrate.migrate(connection)
             connection.is_standby = rights.access(connection) == "standby"
             head.prepare(connection)
-            return Lent(connection, server_identity(connection))
+            return Lent(connection)
 
     def _give_back(self, lent: Lent) -> None:
         """Nothing may be left open on a connection that others get, nor may an answer still be on its way there."""
