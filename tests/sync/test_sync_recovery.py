@@ -35,6 +35,15 @@ from sync_sender import task
 from localfirst.replica.act import act
 from localfirst.replica.rows import find
 
+SEEDS = 24
+DAEMONS_SEEDS = 4
+"""So many of them by the daemon too, since it takes long; the others in the night."""
+
+WAYS_AND_SEEDS = [pytest.param("direct", seed, id=f"direct-{seed}") for seed in range(SEEDS)] + [
+    pytest.param("daemon", seed, id=f"daemon-{seed}", marks=pytest.mark.nightly if seed >= DAEMONS_SEEDS else ())
+    for seed in range(SEEDS)
+]
+
 
 @pytest.fixture
 def store(postgres_server: Server) -> Iterator[Database]:
@@ -535,7 +544,7 @@ def test_the_replica_says_what_happened(new_laptop: NewLaptop, store: Database) 
     assert changes == 7
 
 
-@pytest.mark.parametrize("seed", range(24))
+@pytest.mark.parametrize(("way", "seed"), WAYS_AND_SEEDS, indirect=["way"])
 def test_nothing_is_lost_whatever_is_restored_when(new_laptop: NewLaptop, store: Database, seed: int) -> None:
     chance = random.Random(seed)
     laptops = [new_laptop(name) for name in "abc"]
