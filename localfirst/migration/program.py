@@ -46,12 +46,11 @@ def main(arguments: list[str] | None = None) -> int:
     return bring_in(given.path, given.prompts, dry_run=given.dry_run, as_json=given.json)
 
 
-def bring_in(path: Path | None, prompts: Path | None, *, dry_run: bool, as_json: bool, indent: int = 2) -> int:
-    """Migrates the file (None: the project's own), prints the report, and returns the exit status: 0 if all is in the store."""
+def bring_in(path: Path, prompts: Path | None, *, dry_run: bool, as_json: bool, indent: int = 2) -> int:
+    """Migrates the file, prints the report, and returns the exit status: 0 if all is in the store."""
     log_to_file()
     try:
-        found = settings.load()
-        report = migrate(found.markdown if path is None else path, found, dry_run=dry_run, prompts=prompts)
+        report = migrate(path, settings.load(), dry_run=dry_run, prompts=prompts)
     except LocalfirstError as error:
         report = Report(dry_run=dry_run)
         report.fail("invalid_settings", error.message)

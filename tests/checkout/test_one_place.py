@@ -31,6 +31,7 @@ OPEN_OTHER_FILES = {
     "mcp_server/descriptors.py": "the null device",
     "migration/prompts.py": "the first line of a file in a folder that the user names",
     "disk.py": "files beside the replica",
+    "cli/editor.py": "a file of the person's own, for the editor",
     "client/circuit.py": "a mark beside the replica",
     "settings/registry.py": "what stands beside the replicas",
 }

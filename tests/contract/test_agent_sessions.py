@@ -56,7 +56,7 @@ def test_a_plan_of_eight_items_its_list_tree_what_is_ready_and_one_completion(la
         assert first["ref"] == plan["design"]["ref"]
         assert [one["ref"] for one in agent.call("complete_work_item", id=first["ref"])["unblocked"]] == [plan["schema"]["ref"]]
         assert agent.calls <= 9
-        assert agent.tokens <= 1900, agent.tokens
+        assert agent.tokens <= 1950, agent.tokens
 
 
 def test_an_agent_resumes_after_a_week(laptop: Laptop) -> None:

@@ -212,7 +212,7 @@ def test_an_ill_typed_argument_is_named(agent: Agent, tool: str, field: str, val
 
 def test_a_refused_argument_leaves_nothing_behind(agent: Agent) -> None:
     before = agent.call("list_work_items")["total_count"]
-    agent.refused("create_work_item", item_type="task", title="t", metadata={"priority": "urgent"})
+    agent.refused("create_work_item", item_type="task", title="t", metadata={"priority": "soon"})
     agent.refused("create_work_item", item_type="task", title="t", colour="red")
     assert agent.call("list_work_items")["total_count"] == before
 

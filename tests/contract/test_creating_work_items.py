@@ -51,7 +51,7 @@ METADATA: list[tuple[str, str, list[Any], list[Any]]] = [
     ("task", "estimated_hours", [0, 0.5, 1000, 999.99], [-0.5, 1000.5, -1, 1001, "5", True, []]),
     ("task", "actual_hours", [0, 0.5, 1000], [-0.5, 1000.5, "5", True, {}]),
     ("task", "blocked_reason", ["", "x" * 500, "🎉" * 500], ["x" * 501, 5, [], True]),
-    ("task", "priority", ["high", "medium", "low"], ["urgent", "High", "", 1, True, ["high"]]),
+    ("task", "priority", ["urgent", "high", "medium", "low"], ["soon", "High", "", 1, True, ["high"]]),
     ("research", "research_questions", [[], ["why?"]], [5, True, {"why": 1}]),
     ("research", "findings_summary", ["", "x" * 2000, "🎉" * 2000], ["x" * 2001, 5, [], True]),
     ("research", "references", [[], ["https://example.org"]], [5, True, {"a": 1}]),

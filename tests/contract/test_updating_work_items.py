@@ -113,7 +113,7 @@ def test_taking_away_what_is_not_there_is_no_fault(agent: Agent, name: str) -> N
     [
         ("task", {"estimated_hours": 1000.5}, "estimated_hours"),
         ("task", {"actual_hours": -1}, "actual_hours"),
-        ("task", {"priority": "urgent"}, "priority"),
+        ("task", {"priority": "soon"}, "priority"),
         ("task", {"blocked_reason": "x" * 501}, "blocked_reason"),
         ("session", {"token_budget": 999}, "token_budget"),
         ("session", {"token_budget": 1_000_001}, "token_budget"),

@@ -91,6 +91,8 @@ def note_acts(written: list[dict[str, Any]]) -> None:
 
     def noting(self: Any, entity: str, row_id: str, base_version: int, version: int, fields: Any) -> None:
         record(self, entity, row_id, base_version, version, fields)
+        if "noted" not in vars(self):  # nobody was told of it: a renewal of a claim
+            return
         self.noted.append({"entity": entity, "id": row_id, "by": self.by, "at": self.at, "version": version})
 
     @contextmanager

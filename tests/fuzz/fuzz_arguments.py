@@ -28,6 +28,7 @@ from contract.wire import Wire
 from localfirst_schema.refs import short_ref
 
 from fuzz.fuzz_frames import LIBRARY_WORDS, ended_well
+from localfirst.operations.registry import BY_NAME
 
 NEEDS_A_SERVER = {"sync_now", "resolve_conflict"}
 """These cannot succeed on a laptop without a server; they are called all the same."""
@@ -108,7 +109,8 @@ def arguments_for(board: Board, tool: str, schema: dict[str, Any]) -> dict[str, 
         if name in required or (dice.random() < 0.3 and name not in ("work_item_id", "clear")):
             given[name] = _value(board, tool, name, one)
     if "clear" in schema["properties"] and dice.random() < 0.2:
-        options = set(schema["properties"]["clear"]["items"]["enum"]) - set(given)
+        whole = BY_NAME[tool].arguments.model_json_schema()["properties"]["clear"]
+        options = set(whole["items"]["enum"]) - set(given)
         given["clear"] = dice.sample(sorted(options), min(len(options), 2))
     _made_to_fit(board, tool, given)
     if dice.random() < 0.4:

@@ -1,4 +1,4 @@
-"""The share of the simulation that every run of the tests has: 300 seeds, a minute on two cores (`make simulate` runs more)."""
+"""The share of the simulation that every run of the tests has: 120 seeds, a minute on two cores (`make simulate` runs more)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from simulation.plan import plan_of
 from simulation.shrink import kind_of, shrunk
 from simulation.world import run
 
-SEEDS = 300
+SEEDS = 120
 TESTS = Path(__file__).parents[1]
 
 

@@ -12,7 +12,8 @@ from localfirst.cli import options
 
 def migrate(
     path: Annotated[
-        Path | None, typer.Argument(metavar="[PATH]", help="The status file. (default: the project's own)", show_default=False)
+        Path | None,
+        typer.Argument(metavar="PATH", help="The status file; needed unless --report is given.", show_default=False),
     ] = None,
     prompts: Annotated[
         Path | None, typer.Option("--prompts", metavar="DIR", help="The folder of session prompts in files of their own.")
@@ -24,9 +25,13 @@ def migrate(
     """Bring a .project_status.md into the project's store: all of it, or nothing."""
     from localfirst.migration import program
 
+    if path is None and not report:
+        # Not the checkout's by itself: a file that a person names may be a link, one that a checkout has may lead anywhere.
+        raise typer.BadParameter("name the status file, such as .project_status.md.", param_hint="PATH")
     if report:
         status = program.show_earlier(path, prompts, as_json=as_json, indent=0)
     else:
+        assert path is not None
         status = program.bring_in(path, prompts, dry_run=dry_run, as_json=as_json, indent=0)
     raise typer.Exit(status)
 
