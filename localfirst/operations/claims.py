@@ -8,6 +8,7 @@ from localfirst_schema.arguments import ClaimNext, ClaimWorkItem, ReleaseWorkIte
 from localfirst_schema.entities import WORK_ITEM, WORK_ITEM_CLAIM
 from localfirst_schema.errors import InvalidStateError
 from localfirst_schema.results import ClaimedNext, WorkItemWritten
+from localfirst_schema.wire import Row
 from localfirst_sync.lease import COLUMNS
 
 from localfirst.client.ports import Reader, Writer
@@ -38,8 +39,7 @@ def claim(session: Writer, arguments: ClaimWorkItem) -> dict[str, Any]:
         _refuse_other(session, row["id"], who)
         if row["status"] == "completed":
             raise InvalidStateError("this item is completed; choose another one from ready_work_items.", id=row["id"])
-        _take(session, act, row["id"], who, arguments.lease_minutes)
-        act.answer = present(WORK_ITEM, row)
+        act.answer = present(WORK_ITEM, row) | _take(session, act, row["id"], who, arguments.lease_minutes)
     is_certain = _confirmed(session)
     if is_certain:
         with session.verdict():
@@ -68,9 +68,11 @@ def claim_next(session: Writer, arguments: ClaimNext) -> dict[str, Any]:
                 under=under,
                 passed=passed,
             )
-            act.answer = {"item": present(WORK_ITEM, found[0]) if found else None}
+            act.answer = {"item": None}
             if found:
-                _take(session, act, found[0]["id"], who, arguments.lease_minutes)
+                act.answer["item"] = _to_begin_with(session, found[0]) | _take(
+                    session, act, found[0]["id"], who, arguments.lease_minutes
+                )
         if not found:
             return {"item": None} | session.written()
         item_id = found[0]["id"]
@@ -80,10 +82,7 @@ def claim_next(session: Writer, arguments: ClaimNext) -> dict[str, Any]:
         passed.add(item_id)  # another one was quicker
     else:
         return {"item": None} | session.written()
-    row = require(session, WORK_ITEM, item_id)
-    item = present(WORK_ITEM, row)
-    item["parents"] = [one["title"] for one in ancestors(session.replica, row)]
-    item["dependencies"] = dependencies_of(session, item_id)
+    item = _to_begin_with(session, require(session, WORK_ITEM, item_id))
     return {"item": item} | session.written(item_id) | {"pending_sync": session.link is not None and not is_certain}
 
 
@@ -102,15 +101,26 @@ def release(session: Writer, arguments: ReleaseWorkItem) -> dict[str, Any]:
     return written(session, WORK_ITEM, row)
 
 
-def _take(session: Writer, act: Act, item_id: str, who: str, lease_minutes: float) -> None:
-    """Within an act that has seen the item to be free, or this one's: the server decides between two that do so at once."""
-    values: dict[str, Any] = {"claimed_by": who, "claimed_until": session.server_now(60 * lease_minutes)}
+def _to_begin_with(session: Reader, row: Row) -> dict[str, Any]:
+    """An item with all that is needed to begin."""
+    parents = [one["title"] for one in ancestors(session.replica, row)]
+    return present(WORK_ITEM, row) | {"parents": parents, "dependencies": dependencies_of(session, row["id"])}
+
+
+def _take(session: Writer, act: Act, item_id: str, who: str, lease_minutes: float) -> dict[str, Any]:
+    """Claims within an act that has seen the item to be free, or this one's; returns what an item displays of its claim.
+
+    The server decides between two that do so at once.
+    """
+    held = {"claimed_by": who, "claimed_until": session.server_now(60 * lease_minutes)}
+    values: dict[str, Any] = dict(held)
     before = leases.claim_of(act.connection, session.project_id, item_id)
     if before is None:
         values |= {"id": leases.claim_id(session.project_id, item_id), "work_item_id": item_id}
     elif before["deleted_at"] is not None:
         values["deleted_at"] = None
     act.change(WORK_ITEM_CLAIM, before, values)
+    return held
 
 
 def _confirmed(session: Writer) -> bool:

@@ -60,7 +60,14 @@ def _guarded(operation: Operation) -> Operation:
     run = _in_the_callers_terms(operation)
     named = operation.arguments.item_names()
 
+    def renewing(session: Any, arguments: Any) -> dict[str, Any]:
+        answer = run(session, arguments)
+        tried(lambda: _renewed(session, arguments, named), None, answer["warnings"])
+        return answer
+
     def guarded(session: Source, arguments: Any) -> dict[str, Any]:
+        if operation.effect != "read":  # within what acknowledges a write, whatever fails after it
+            return carry_out(operation, renewing if named else run, session=session, arguments=arguments)
         answer = carry_out(operation, run, session=session, arguments=arguments)
         if named:
             tried(lambda: _renewed(session, arguments, named), None, answer["warnings"])

@@ -202,7 +202,7 @@ def test_an_unforeseen_exception_is_reported_to_the_log_and_not_to_the_client() 
         result = client.call("crash")
         assert result["isError"] is True
         assert result["structuredContent"]["error"] == "UnavailableError"
-        assert result["structuredContent"]["details"] == {}
+        assert result["structuredContent"]["details"] == {"cause": "internal"}
         assert "internal error" in result["content"][0]["text"]
         assert "secret" not in json.dumps(result)
         assert client.call("noop")["isError"] is False

@@ -147,6 +147,12 @@ MADE_HERE = "supervised.py"
 MAKES_A_THREAD = {"Thread", "Timer", "start_new_thread", "ThreadPoolExecutor", "ProcessPoolExecutor", "run_in_executor"}
 MAKES_A_TASK = {"create_task", "ensure_future", "run_coroutine_threadsafe", "create_task_group", "TaskGroup"}
 ALLOWED = {
+    # A question's work, which its request waits for; what goes wrong is its answer.
+    ("localfirst_sync/daemon/app.py", "ThreadPoolExecutor"),
+    ("localfirst_sync/daemon/app.py", "run_in_executor"),
+    # A piece of an answer that is sent while it is read: its sender waits until it is taken, and the request for each piece.
+    ("localfirst_sync/daemon/app.py", "run_coroutine_threadsafe"),
+    ("localfirst_sync/daemon/app.py", "ensure_future"),
     # Each result is asked for, and with it what went wrong.
     ("localfirst/embedding/service.py", "ThreadPoolExecutor"),
     # The whole of serving, which `run` waits for; its failure ends the process, with its status.
