@@ -135,7 +135,7 @@ CASES = [
     ("work_items", "status", "'done'"),
     ("work_items", "commit_hash", "'abc'"),
     ("work_items", "pr_number", "0"),
-    ("work_items", "metadata", """'{"priority": "urgent"}'"""),
+    ("work_items", "metadata", """'{"priority": "critical"}'"""),
     ("work_items", "metadata", """'{"estimated_hours": 1001}'"""),
     ("work_items", "metadata", "'[]'"),
     ("vendor_extractors", "metadata", """'{"test_results": {"passing": -1}}'"""),

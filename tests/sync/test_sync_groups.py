@@ -80,7 +80,7 @@ def test_a_clash_after_the_conflict_was_settled_opens_another(server: Connection
     ("entity", "values", "reason"),
     [
         ("work_item", task(status="unheard of"), "constraint: work_items_status_check"),
-        ("work_item", task(metadata={"priority": "urgent"}), "constraint: work_items_metadata_check"),
+        ("work_item", task(metadata={"priority": "critical"}), "constraint: work_items_metadata_check"),
         ("work_item", task(pr_number=2**70), "constraint: NumericValueOutOfRange"),
         ("work_item", task(title="NUL \x00"), "constraint: UntranslatableCharacter"),
         ("work_item", task(colour="red"), "unknown_field"),
