@@ -138,6 +138,7 @@ class World:
                 "fields": "'{}'",
                 "replica_id": "NULL",
                 "number": "NULL",
+                "via": "'the team'",
             },
         }
 
