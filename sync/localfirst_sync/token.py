@@ -6,7 +6,7 @@ import hashlib
 import hmac
 import re
 import secrets
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 PREFIX = "lf"
@@ -56,6 +56,7 @@ def span(text: str) -> timedelta | None:
     if found is None or int(found[1]) == 0:
         return None
     try:
-        return timedelta(**{_UNITS[found[2]]: int(found[1])})
+        given = timedelta(**{_UNITS[found[2]]: int(found[1])})
     except OverflowError:
         return None
+    return given if given < datetime.max.replace(tzinfo=UTC) - datetime.now(UTC) else None

@@ -11,6 +11,7 @@ import psycopg
 import pytest
 from localfirst_schema.identifiers import project_id
 from localfirst_sync.postgres import migrate as engine
+from localfirst_sync.postgres import tokens
 from localfirst_sync.postgres.connection import connect
 from postgres import Server
 
@@ -110,3 +111,32 @@ def test_a_server_without_misfits_is_not_written_to(url: str) -> None:
         connection.close()
         assert rows(server, "SELECT xmin, * FROM localfirst.work_items ORDER BY id") == before
         assert rows(server, "SELECT * FROM localfirst.set_aside") == []
+
+
+def test_a_token_of_before_keeps_its_meaning(url: str) -> None:
+    before = next(step.number for step in engine.migrations() if step.name == "token_limits") - 1
+    with psycopg.connect(url, autocommit=True) as server:
+        for step in engine.migrations()[BEFORE:before]:
+            server.execute(step.sql.encode())
+            server.execute(
+                "INSERT INTO localfirst.schema_migrations (number, name, sha256, protocol) VALUES (%s, %s, '', %s)",
+                (step.number, step.name, step.protocol),
+            )
+        server.execute(
+            "INSERT INTO localfirst.tokens (id, name, secret_hash, access, expires_at, revoked_at, last_used_at) VALUES"
+            " ('endless0', 'a', sha256('a'), 'read', 'infinity', NULL, '-infinity'),"
+            " ('expired0', 'b', sha256('b'), 'read', '-infinity', NULL, NULL),"
+            " ('revoked0', 'c', sha256('c'), 'read', NULL, 'infinity', '2026-01-02Z'),"
+            " ('sound000', 'd', sha256('d'), 'read', '2026-01-02Z', NULL, NULL)"
+        )
+        connection = connect(url)
+        engine.migrate(connection)
+        found = {name: tokens.find(connection, name) for name in ("endless0", "expired0", "revoked0", "sound000")}
+        connection.close()
+        assert {name: one and (one.is_expired, one.is_revoked) for name, one in found.items()} == {
+            "endless0": (False, False), "expired0": (True, False), "revoked0": (False, True), "sound000": (True, False),
+        }  # fmt: skip
+        used = "SELECT id FROM localfirst.tokens WHERE last_used_at IS NOT NULL"
+        assert rows(server, used) == [("revoked0",)], "what fits stays"
+        with pytest.raises(psycopg.errors.CheckViolation):
+            server.execute("UPDATE localfirst.tokens SET expires_at = 'infinity'")
