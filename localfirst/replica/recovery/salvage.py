@@ -102,16 +102,19 @@ def _rows_of(damaged: apsw.Connection, entity: Entity, done: Salvage) -> Iterato
         yield from sorted((v for v in found if is_row(entity, v)), key=lambda v: -int(v[version]))  # type: ignore[arg-type]  # `is_row` saw it
 
 
-def _history_of(damaged: apsw.Connection, done: Salvage) -> Iterator[tuple[Any, ...]]:
-    """The lines of the history, likewise, in their order as far as that is known."""
+def _history_of(damaged: apsw.Connection, longest: int, done: Salvage) -> Iterator[tuple[Any, ...]]:
+    """The lines of the history, likewise, in their order as far as that is known. `longest`: the columns of a line of today."""
     gaps, seen = done.gaps, set()
     for values in _read(damaged, "history", HISTORY, done):
         if is_history(values):
             seen.add(values[0])
             yield values
     if done.gaps > gaps:
-        found = {one.rowid: (one.rowid, *one.values[1:]) for one in _leaves(damaged, len(HISTORY))}
-        yield from (found[rowid] for rowid in sorted(found.keys() - seen) if is_history(found[rowid]))
+        # Columns that were added to the table come last, and a line that is older than one is shorter.
+        leaves = (one for length in range(len(HISTORY), longest + 1) for one in _leaves(damaged, length))
+        lines = ((one.rowid, (one.rowid, *one.values[1 : len(HISTORY)])) for one in leaves)
+        found = {rowid: line for rowid, line in lines if is_history(line)}
+        yield from (found[rowid] for rowid in sorted(found.keys() - seen))
 
 
 def _leaves(damaged: apsw.Connection, columns: int) -> Iterator[Record]:
@@ -166,7 +169,8 @@ def _take_history(damaged: apsw.Connection, replica: apsw.Connection, done: Salv
     columns = ", ".join(HISTORY[1:])
     insert = f"INSERT INTO history ({columns}) VALUES ({', '.join('?' * (len(HISTORY) - 1))})"
     lines: dict[int, int] = {}
-    for old_id, *values in _history_of(damaged, done):
+    longest = int(replica.execute("SELECT count(*) FROM pragma_table_info('history')").get)
+    for old_id, *values in _history_of(damaged, longest, done):
         if _inserted(replica, insert, tuple(values)):
             lines[old_id] = replica.last_insert_rowid()
     done.changes = len(lines)
