@@ -124,9 +124,10 @@ def test_a_token_goes_on_when_its_project_is_renamed(laptop: NewLaptop, at_serve
     ann = laptop("ann", old)
     ann.item("Of ann")
     at_server.ok("server", "rename-project", PROJECT, "team/renamed")
+    ann.item("Before it heard of it")  # with this connection it learns the name; until then the file is of the old one
     ann.more["LOCALFIRST_PROJECT"] = "team/renamed"
     ann.item("Later")
-    assert titles(ann) == {"Of ann", "Later"}
+    assert titles(ann) == {"Of ann", "Before it heard of it", "Later"}
     error = laptop("eve", old).error("sync")  # the name is free again, and nobody's with this token
     assert error["details"]["cause"] == "token_project"
 
