@@ -44,18 +44,28 @@ class ToolSession(Protocol):
 
 
 class AtWork:
-    """A call for another thread; `on_end` is informed when it has ended, or will never begin."""
+    """A call for another thread; `on_end` is informed when it has ended, or will never begin.
+
+    Attributes:
+        result: what the call has returned, whatever may fail after it; None until then.
+        on_result: is called with it in the same thread, before anybody else goes on.
+    """
 
     def __init__(self, call: Callable[[], dict[str, Any]], on_end: Callable[[], None]) -> None:
         self._call, self._on_end = call, on_end
         self._lock = threading.Lock()
         self._is_taken = False
+        self.result: dict[str, Any] | None = None
+        self.on_result: Callable[[dict[str, Any]], None] | None = None
 
     def __call__(self) -> dict[str, Any]:
         if not self._takes():
             return {}  # nobody waits for it
         try:
-            return self._call()
+            self.result = result = self._call()
+            if self.on_result is not None:
+                self.on_result(result)
+            return result
         finally:
             self._on_end()
 

@@ -30,7 +30,7 @@ import localfirst
 from localfirst.mcp_server.answers import Answer, as_result, failure, internal_error, plain_success, success
 from localfirst.mcp_server.arguments import checked
 from localfirst.mcp_server.descriptors import STDIN
-from localfirst.mcp_server.one_session import OneSession, ToolSession
+from localfirst.mcp_server.one_session import AtWork, OneSession, ToolSession
 from localfirst.mcp_server.repeated_calls import RepeatedCalls
 from localfirst.mcp_server.roots import ROOTS_CHANGED, Roots
 from localfirst.mcp_server.tools import tool_list, tool_table
@@ -90,18 +90,32 @@ class Tools:
         except Exception as error:  # noqa: BLE001 - what was written is written
             return _unreported(operation, result, error)
 
-    async def call_in_thread(self, operation: Operation, arguments: dict[str, Any], client_name: str | None) -> Answer:
-        """The answer of a tool that waits for something: the event loop goes on meanwhile."""
+    async def call_in_thread(
+        self,
+        operation: Operation,
+        arguments: dict[str, Any],
+        client_name: str | None,
+        on_result: Callable[[dict[str, Any]], None] | None = None,
+    ) -> Answer:
+        """The answer of a tool that waits for something: the event loop goes on meanwhile.
+
+        Args:
+            on_result: informed of the result in the other thread, before the event loop is.
+        """
+        at_work: AtWork | None = None
         try:
             model = checked(operation.name, operation.arguments, arguments)
             opened = self._session.opened(client_name)
             run: Callable[..., dict[str, Any]] = operation.run
             at_work = self._session.at_work(partial(run, opened, model))
+            at_work.on_result = on_result
             try:
                 result = await anyio.to_thread.run_sync(at_work, abandon_on_cancel=True)
             finally:
                 at_work.withdraw()
         except Exception as error:  # noqa: BLE001 - the same
+            if at_work is not None and at_work.result is not None:
+                return _unreported(operation, at_work.result, error)
             return _failed(operation.name, error)
         try:
             return success(result, opened.take_place(), self._session.take_announcement(opened))
@@ -149,6 +163,13 @@ def build_server(
             listed.extend(tool_list(tools.table.values()))
         return {"tools": listed, "resultType": "complete"}
 
+    def noted(context: ServerRequestContext[Any]) -> Callable[[dict[str, Any]], None] | None:
+        """Notes what a request has written as soon as it is written: until its answer is made, the event loop has to go on."""
+        request_id = context.request_id
+        if payloads is None or request_id is None:
+            return None
+        return lambda result: payloads.note_write(request_id, lambda: as_result(plain_success(result), None))
+
     async def call_tool(context: ServerRequestContext[Any], request: types.CallToolRequestParams) -> dict[str, Any]:
         operation = tools.table.get(request.name)
         if operation is None:
@@ -158,7 +179,8 @@ def build_server(
         await tools.session.settle(context.session)
         answer = tools.call_at_once(request.name, arguments, client_name)
         if answer is None:
-            answer = await tools.call_in_thread(operation, arguments, client_name)
+            on_result = noted(context) if operation.effect != "read" else None
+            answer = await tools.call_in_thread(operation, arguments, client_name, on_result)
         try:
             if payloads is not None and context.request_id is not None and operation.effect != "read" and not answer.is_error:
                 payloads.note_write(context.request_id, partial(as_result, answer, None))

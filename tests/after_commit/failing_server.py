@@ -7,6 +7,7 @@ the name of the step that did is appended to FILE.failed. The last step is the o
 from __future__ import annotations
 
 import sys
+import threading
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -19,9 +20,14 @@ from after_commit import steps
 from after_commit.steps import Steps
 from localfirst.mcp_server.main import main
 
+WORKER = "AnyIO worker thread"
+
 
 class ByNumber(Steps):
-    """Begins anew with each commit; an exception of the profiler turns it off, and the next commit on again."""
+    """Begins anew with each commit; an exception of the profiler turns it off, and the next commit on again.
+
+    A tool that waits for something commits in a worker thread, and is answered in the first one.
+    """
 
     def __init__(self, file: Path) -> None:
         super().__init__()
@@ -32,6 +38,9 @@ class ByNumber(Steps):
         self._fail_at = int(number) if number else None
         self.made.clear()
         self._is_committed = False
+        thread = threading.current_thread()
+        if thread is threading.main_thread() or thread.name == WORKER:
+            self._thread = threading.get_ident()
         sys.setprofile(self._event)
         return super()._commits()
 

@@ -25,7 +25,7 @@ def each_step_fails(tool: str, place: Path, call: Callable[[Agent, int, dict[str
     failed.write_text("")
     program = (sys.executable, "-m", "after_commit.failing_server", str(file), *more)
     with working(Laptop(place), program=program, PYTHONPATH=str(TESTS)) as agent:
-        agent.call("list_work_items")  # opens the session, which commits too
+        agent.call("claim_next")  # opens the session and notes it, which commits too
         for number in range(1000):
             arguments = prepared(tool, agent.call, place)
             file.write_text(str(number))
