@@ -39,7 +39,7 @@ def edited(text: Text) -> Iterator[Text]:
     try:
         _run(path)
         yield _read(path)
-    except BaseException:
+    except BaseException:  # an interruption as well: nothing that was typed is thrown away
         terminal.note(f"What you typed is kept in {path}.")
         raise
     path.unlink(missing_ok=True)

@@ -26,7 +26,7 @@ _LINE = re.compile(
 def named(root: Path, name: str) -> bytes:
     """What the file says once it names this project; nothing is written.
 
-    Raises ValidationError for what is no name, InvalidStateError where the line with the present one cannot be reported.
+    Raises ValidationError for what is no name, InvalidStateError where the line with the present one cannot be found.
     """
     if not 1 <= len(name) <= 200 or not name.isprintable():
         raise ValidationError("project", "must have 1 to 200 printable characters")

@@ -58,7 +58,7 @@ def findings_of_numbers(loaded: Settings, *, fix: bool) -> Iterator[Finding]:
         finally:
             close_quietly(server)
     except LocalfirstError:
-        return  # the doctor has reported already that it cannot be used, and why
+        return  # the doctor has said already that it cannot be used, and why
     finally:
         session.close()
 

@@ -102,7 +102,7 @@ def words_of_remote(settings: Settings) -> str | None:
     if placing is None or not placing.found.remote_changed or placing.names.by_git is None or settings.project is None:
         return None
     if is_one_project(placing.names.by_git, settings.project):
-        return None  # the server has reported the replica of this name
+        return None  # the server has given the replica this name
     return _in_words(placing.names.by_git, settings.project)
 
 

@@ -9,8 +9,8 @@ import secrets
 from functools import cache
 
 from localfirst_schema.author import AUTHOR_MAX
+from localfirst_schema.refs import SYMBOLS
 
-_SYMBOLS = "0123456789abcdefghjkmnpqrstvwxyz"
 MARK_LENGTH = 6
 NAMELESS = "client"
 
@@ -18,7 +18,7 @@ NAMELESS = "client"
 @cache
 def mark() -> str:
     """This process's mark."""
-    return "".join(secrets.choice(_SYMBOLS) for _ in range(MARK_LENGTH))
+    return "".join(secrets.choice(SYMBOLS) for _ in range(MARK_LENGTH))
 
 
 def of_session(who: str | None, *, is_command: bool) -> str:

@@ -51,7 +51,7 @@ KNOWN_AWAY_S = 0.4
 """The same where another process of this replica has found the server away a moment ago: enough for one that is back."""
 
 LONG_TRY_S = 0.7
-"""After so long a try that has not ended is taken for one that will not, when a process ends and others are to be reported."""
+"""After so long a try that has not ended is taken for one that will not, when a process ends and others are to be informed."""
 
 SILENT = "PostgreSQL does not answer. Changes are kept in the replica and go out when it is back."
 """What is wrong with a server that has taken a connection, or is asked for one, and says nothing."""
@@ -73,8 +73,8 @@ class ServerLink:
     server. Other processes of the same replica are informed too (`Circuit`).
 
     Attributes:
-        on_round: called, in the loop's thread, what a round did that did something (`pushed`, `pulled`, …).
-        on_progress: called, in the loop's thread, how far a round is: (done, total, ``push`` or ``pull``).
+        on_round: called, in the loop's thread, with what a round did that did something (`pushed`, `pulled`, …).
+        on_progress: called, in the loop's thread, with how far a round is: (done, total, ``push`` or ``pull``).
         on_away: called, in the loop's thread, after each try that has found the server away.
     """
 
@@ -215,7 +215,7 @@ class ServerLink:
         self._fresh_since = self._made_at
 
     def await_sent(self, is_sent: Callable[[], bool], tell: Callable[[], None], *, patience_s: float) -> None:
-        """Waits until all is sent: for `patience_s`, then while anything moves (at most `SENT_S`), of which `tell` is informed.
+        """Waits until all is sent: for `patience_s`, then while anything moves (at most `SENT_S`), which calls `tell`.
 
         A server that is known to be away, or that does not take the changes, is not waited for.
         """

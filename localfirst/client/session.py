@@ -190,8 +190,8 @@ class Session:
     def close(self, on_wait: Callable[[], None] | None = None) -> None:
         """Pushes what can be pushed within a second, and lets go of everything.
 
-        With `on_wait` the sending is waited for as long as it moves, which may be seconds on a long line; it is informed of
-        that.
+        With `on_wait` the sending is waited for as long as it moves, which may be seconds on a long line; it is called
+        then.
         """
         with ExitStack() as rest:  # each of them, whatever the one before has met
             rest.callback(self.replica.close)

@@ -41,7 +41,7 @@ Whole = TypeVar("Whole", bound=Client)
 class SessionWithoutReplica(Generic[Whole]):
     """Stands for a `Session` until there is one.
 
-    `reopen` opens the session with its replica, and is informed for how many ms to wait for one that is locked (None: as long
+    `reopen` opens the session with its replica, and is given for how many ms to wait for one that is locked (None: as long
     as ever).
 
     Attributes:

@@ -47,7 +47,7 @@ def _rewritten(url: str) -> str:
 
 
 def name_from_url(url: str) -> str | None:
-    """``host/owner/name`` of a remote's URL, without credentials and ``.git``; None where it cannot be reported.
+    """``host/owner/name`` of a remote's URL, without credentials and ``.git``; None where it cannot be known.
 
     A port stands behind the host unless it is the scheme's own: at another port another server answers. Which names are one
     to their host is `localfirst_schema.project_key`'s to say.

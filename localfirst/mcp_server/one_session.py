@@ -44,7 +44,7 @@ class ToolSession(Protocol):
 
 
 class AtWork:
-    """A call for another thread; `on_end` is informed when it has ended, or will never begin.
+    """A call for another thread; `on_end` is called when it has ended, or will never begin.
 
     Attributes:
         result: what the call has returned, whatever may fail after it; None until then.

@@ -31,7 +31,7 @@ ASKED_AT_MOST = 3
 """So often a tool waits for the roots of a client that changes them while it is asked."""
 
 NAMED_MAX = 200
-"""So much of an address is repeated when it is reported that it cannot be used."""
+"""So much of an address is repeated in words that it cannot be used."""
 
 _log = logging.getLogger("localfirst")
 
@@ -62,7 +62,7 @@ class Roots:
             self._is_settled, self._is_outdated = False, True
 
     def is_awaited(self) -> bool:
-        """Whether the directory may yet be reported, so that nothing should be opened in another one."""
+        """Whether the directory may yet become known, so that nothing should be opened in another one."""
         return self._is_offered and not self._is_settled
 
     def begin(self, session: ServerSession, then: Callable[[], None] = lambda: None) -> None:
@@ -71,7 +71,7 @@ class Roots:
             self._asking = asyncio.ensure_future(self._ask(session, then))
 
     async def settle(self, session: ServerSession) -> None:
-        """Returns when the directory is known, or will not be reported. Waits for the client for `ANSWER_S` at a time."""
+        """Returns when the directory is known, or will not become known. Waits for the client for `ANSWER_S` at a time."""
         for _ in range(ASKED_AT_MOST):
             if self._is_settled:
                 return

@@ -100,7 +100,7 @@ class Tools:
         """The answer of a tool that waits for something: the event loop goes on meanwhile.
 
         Args:
-            on_result: informed of the result in the other thread, before the event loop is.
+            on_result: called with the result in the other thread, before the event loop is.
         """
         at_work: AtWork | None = None
         try:

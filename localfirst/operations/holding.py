@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 from localfirst_schema import timestamps
@@ -55,10 +56,10 @@ def renew(session: Session, item_ids: Iterable[str], *names: str | None) -> None
         if claim.by in mine and _until(session, item_id, claim.by, now) is not None
     ]
     for item_id in short:
-        session.beside(lambda act, item_id=item_id: _renewed(session, act, item_id, mine))  # type: ignore[misc]
+        session.beside(partial(_renewed, session, item_id, mine))
 
 
-def _renewed(session: Session, act: Act, item_id: str, mine: set[str]) -> None:
+def _renewed(session: Session, item_id: str, mine: set[str], act: Act) -> None:
     row = leases.claim_of(act.connection, session.project_id, item_id)
     if row is None or row["deleted_at"] is not None or row["claimed_by"] not in mine:
         return  # somebody else was quicker

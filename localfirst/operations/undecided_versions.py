@@ -1,4 +1,4 @@
-"""Versions that changes name which wait: whether what somebody was displayed as one of them can still be told.
+"""The versions of changes that wait: whether what somebody saw as one of them can still be said.
 
 Pure. A change that waits was made on what was displayed here. Once changes of others have come that lie before it, carrying it
 out gives another content than that; and what a blind change makes of a row was displayed to nobody before the row came.

@@ -22,8 +22,8 @@ def open_replica(
 
     A project that has one keeps it: whether it is the right one is for the caller to say. A file that is no database, or a
     damaged one, is renamed to ``NAME.corrupt-TIME``, a new one begun, and what can still be read of the old one saved into it
-    (`rebuild`); `on_rebuilt` is informed so in words. Raises UnavailableError where the place cannot be written or is locked
-    for longer than `busy_timeout_ms`.
+    (`rebuild`); `on_rebuilt` is called with that in words. Raises UnavailableError where the place cannot be written or is
+    locked for longer than `busy_timeout_ms`.
     """
     try:
         return open_file(path, project_name, busy_timeout_ms=busy_timeout_ms)

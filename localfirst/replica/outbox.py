@@ -129,7 +129,7 @@ def forget_echoed(connection: apsw.Connection) -> None:
 
 
 def echoed_line(line: Sequence[Any], own: str) -> tuple[str, str, str, str | None, int | None, int]:
-    """A `HistoryRow` as `mark_told` takes it, in a replica whose id is `own`."""
+    """A `HistoryRow` as `mark_echoed` takes it, in a replica whose id is `own`."""
     mine = line[8] == own and line[9] is not None  # what was brought back to a server has no number, whoever brought it
     how = ECHOED_UNCHANGED if mine and line[6] == "accepted" else ECHOED_CHANGED
     return line[1], line[2], line[5], line[4], line[9] if mine else None, how

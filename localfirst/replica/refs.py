@@ -58,7 +58,7 @@ def displayed_refs(connection: apsw.Connection, item_ids: Iterable[str]) -> list
 def named(connection: apsw.Connection, name: str) -> list[str]:
     """The ids of the items (also deleted and archived ones) that are named by the beginning of an id or by a ref.
 
-    Some more than `CANDIDATES_TOLD` at most.
+    Some more than `CANDIDATES_LISTED` at most.
 
     Args:
         name: as `refs.beginning_of_id` or `refs.as_ref` give it.

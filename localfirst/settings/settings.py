@@ -10,7 +10,7 @@ from localfirst.settings.placing import Placing
 
 class Settings(NamedTuple):
     """All settings of one project. `database_url`, `server_token` and `embedding_token` are secrets: never
-    logged, shown or stored. At most one of `database_url` and `server_url` is there.
+    logged, displayed or stored. At most one of `database_url` and `server_url` is there.
 
     Attributes:
         untrusted: names of the settings in the checkout's file that were ignored, sorted.

@@ -23,7 +23,7 @@ def check_author(field: str, name: str) -> str:
 def fitting_author(name: str | None) -> str | None:
     """A program's or a system's own name without control characters and lone surrogates; None if nothing is left.
 
-    Nobody can be logged that such a name is wrong, and a write is not to fail for it.
+    Nobody can be answered that such a name is wrong, and a write is not to fail for it.
     """
     readable = "".join(one for one in name or "" if unicodedata.category(one) not in ("Cc", "Cs"))
     return readable.strip()[:AUTHOR_MAX].rstrip() or None

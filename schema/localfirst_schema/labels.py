@@ -14,7 +14,7 @@ from typing import Any
 LABELS_MAX = 50
 LABEL_CHARS_MAX = 50
 
-_BARRED = re.compile("[,\x00-\x1f\x7f-\x9f]")
+_NOT_ALLOWED = re.compile("[,\x00-\x1f\x7f-\x9f]")
 
 
 def label(text: str) -> str:
@@ -22,7 +22,7 @@ def label(text: str) -> str:
     text = unicodedata.normalize("NFC", text).strip()
     if not 1 <= len(text) <= LABEL_CHARS_MAX:
         raise ValueError(f"must have labels of 1 to {LABEL_CHARS_MAX} characters")
-    if _BARRED.search(text):
+    if _NOT_ALLOWED.search(text):
         raise ValueError("must have labels without commas and control characters")
     return text
 

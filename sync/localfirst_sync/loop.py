@@ -76,9 +76,9 @@ class SyncLoop:
         open_local: opens the replica; called in the loop's thread.
         open_remote: makes the server's store; called in the loop's thread.
         lock_path: the lock file beside the replica; None for one in memory.
-        on_round: logged, in the loop's thread, of each round that did something.
-        progress: logged, in the loop's thread, how far a round is.
-        on_away: logged, in the loop's thread, after each attempt that has failed.
+        on_round: called, in the loop's thread, after each round that did something.
+        progress: called, in the loop's thread, with how far a round is.
+        on_away: called, in the loop's thread, after each attempt that has failed.
         pulse: the server's, which `open_remote` makes its stores tell.
 
     Attributes:

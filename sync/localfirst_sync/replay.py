@@ -2,7 +2,7 @@
 
 Pure. A line that was accepted says what stood after it. One that was merged or lost says what somebody wanted: of each column
 that it touches, either that or what stood before may have come of it, so a column has several values that it may have. Where
-the history does not go back to the row's creation, a column is unknown until a line gives it a value. What it cannot be logged
+the history does not go back to the row's creation, a column is unknown until a line gives it a value. What cannot be known
 of a column is not held against the row.
 """
 

@@ -126,7 +126,7 @@ def test_a_conflict_that_somebody_settled_by_hand_is_reported_to_everybody(ann: 
     _, conflict = a_conflict(ann, bob)
     settle = "UPDATE localfirst.conflicts SET resolved_at = now(), resolved_by = 'psql', resolution = 'theirs' WHERE id = %s"
     psql.execute(settle, (conflict,))
-    assert conflicts(bob) == [conflict], "nobody was reported"
+    assert conflicts(bob) == [conflict], "nobody was informed"
     healthy, words = verify(ann)
     assert not healthy
     assert f"PostgreSQL, conflicts {conflict}: is settled, by its history open" in words

@@ -24,7 +24,7 @@ from localfirst.search.extension import ensure_loaded
 
 
 class Record:
-    """A report that remembers what it was reported, and may ask to stop."""
+    """A progress that remembers what it was called with, and may ask to stop."""
 
     def __init__(self, stop_when: Callable[[Record], bool] = lambda record: False) -> None:
         self.done: list[Done] = []

@@ -1,4 +1,4 @@
-"""What an agent is told at its beginning, by the tool, the resource and the prompt."""
+"""What an agent learns at its beginning, by the tool, the resource and the prompt."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def length(answer: dict[str, object]) -> int:
     return len(json.dumps(answer, ensure_ascii=False, separators=(",", ":")))
 
 
-def test_a_session_is_told_what_happened_since_the_last_one_of_its_name(laptop: Laptop) -> None:
+def test_a_session_learns_what_happened_since_the_last_one_of_its_name(laptop: Laptop) -> None:
     with working(laptop) as first:
         mine, others = first.create("mine"), first.create("other's", metadata={"priority": "urgent"})
         assert first.call("prime")["changes"] == []
@@ -27,28 +27,28 @@ def test_a_session_is_told_what_happened_since_the_last_one_of_its_name(laptop: 
         changed = other.create("news")
         other.call("add_comment", id=mine["id"], body="a word")
     with working(laptop) as agent:
-        told = agent.call("prime")
-        assert set(told) >= KEYS
-        assert [(one["ref"], one["title"], one["gone"]) for one in told["claims"]] == [(mine["ref"], "mine", True)]
-        assert told["others"] == [{"ref": others["ref"], "claimed_by": "somebody", "title": "other's"}]
-        assert [(one["ref"], one["what"], one["by"]) for one in told["changes"]] == [
+        reported = agent.call("prime")
+        assert set(reported) >= KEYS
+        assert [(one["ref"], one["title"], one["gone"]) for one in reported["claims"]] == [(mine["ref"], "mine", True)]
+        assert reported["others"] == [{"ref": others["ref"], "claimed_by": "somebody", "title": "other's"}]
+        assert [(one["ref"], one["what"], one["by"]) for one in reported["changes"]] == [
             (mine["ref"], "comment", "another client"),
             (changed["ref"], "created", "another client"),
         ]
-        assert (told["changes_count"], told["ready_count"]) == (2, 1)
-        assert [one["ref"] for one in told["ready"]] == [changed["ref"]]
-        assert agent.call("claim_work_item", id=mine["ref"], claimed_by=told["claims"][0]["claimed_by"])["id"] == mine["id"]
+        assert (reported["changes_count"], reported["ready_count"]) == (2, 1)
+        assert [one["ref"] for one in reported["ready"]] == [changed["ref"]]
+        assert agent.call("claim_work_item", id=mine["ref"], claimed_by=reported["claims"][0]["claimed_by"])["id"] == mine["id"]
         agent.create("later")
-        assert agent.call("prime")["changes_count"] == 3, "what it is told about does not move within a session"
+        assert agent.call("prime")["changes_count"] == 3, "what it covers does not move within a session"
 
 
 def test_lists_are_cut_to_what_there_is_room_for_and_counts_stay(agent: Agent, name: str) -> None:
     for number in range(15):
         agent.create(f"{name} {number} {'x' * 100}")
     whole = agent.call("prime", since="2000-01-01T00:00:00Z", max_chars=100_000)
-    told = agent.call("prime", since="2000-01-01T00:00:00Z")
-    assert length(whole) > 2000 >= length(told)
-    assert (told["changes_count"], told["ready_count"]) == (whole["changes_count"], whole["ready_count"])
+    reported = agent.call("prime", since="2000-01-01T00:00:00Z")
+    assert length(whole) > 2000 >= length(reported)
+    assert (reported["changes_count"], reported["ready_count"]) == (whole["changes_count"], whole["ready_count"])
 
 
 def test_the_resource_and_the_prompt_say_the_same(agent: Agent) -> None:

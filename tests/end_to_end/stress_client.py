@@ -1,4 +1,4 @@
-"""One client of a stress run: a real session that works by chance, and writes down what it was reported is written.
+"""One client of a stress run: a real session that works by chance, and writes down what it was answered is written.
 
     python -m end_to_end.stress_client NAME SEED JOURNAL        (settings come from the environment)
 
@@ -91,7 +91,7 @@ def note_acts(written: list[dict[str, Any]]) -> None:
 
     def noting(self: Any, entity: str, row_id: str, base_version: int, version: int, fields: Any) -> None:
         record(self, entity, row_id, base_version, version, fields)
-        if "noted" not in vars(self):  # nobody was told of it: a renewal of a claim
+        if "noted" not in vars(self):  # nobody was answered with it: a renewal of a claim
             return
         self.noted.append({"entity": entity, "id": row_id, "by": self.by, "at": self.at, "version": version})
 

@@ -228,7 +228,7 @@ def test_the_check_sees_a_text_without_its_vector(board: Board) -> None:
     board.add_all(*ITEMS)
     board.titles("coupon")
     assert vector_store.is_consistent(board.replica)
-    board.replica.execute("UPDATE work_items SET title = 'Not told to anybody' WHERE title LIKE 'Coupon%'")
+    board.replica.execute("UPDATE work_items SET title = 'Not said to anybody' WHERE title LIKE 'Coupon%'")
     assert not vector_store.is_consistent(board.replica)
 
 

@@ -86,9 +86,9 @@ def test_without_a_good_token_nothing_is_answered(name: str, caller: Caller) -> 
     before = caller.state()
     body = packet.packed({}, compressed=False) if name in POSTS else None
     method = "POST" if body else "GET"
-    for shown in ("", "Basic abc", "Bearer nonsense", f"Bearer lf_{'0' * 10}_{'0' * 64}", f"Bearer {caller.secret}x"):
-        status, answer = caller.ask(method, f"/v1/{name}", body, Authorization=shown)
-        assert status == 401, (shown, status)
+    for presented in ("", "Basic abc", "Bearer nonsense", f"Bearer lf_{'0' * 10}_{'0' * 64}", f"Bearer {caller.secret}x"):
+        status, answer = caller.ask(method, f"/v1/{name}", body, Authorization=presented)
+        assert status == 401, (presented, status)
         assert failed(answer).details["cause"] == "token_unknown"
     other = token(caller.dsn, "another/board")
     if name not in ("meet", "token"):
@@ -137,7 +137,7 @@ def _question(name: str) -> bytes | None:
 
 def _malformed() -> dict[str, bytes]:
     bomb = zstandard.ZstdCompressor(write_content_size=False).compress(bytes(512 * MEGABYTE))
-    told = zstandard.ZstdCompressor(write_content_size=True).compress(bytes(512 * MEGABYTE))
+    sized = zstandard.ZstdCompressor(write_content_size=True).compress(bytes(512 * MEGABYTE))
     deep = b"\x91" * 200_000 + b"\xc0"
     lies = bytearray(zstandard.ZstdCompressor(write_content_size=True).compress(bytes(100_000)))
     return {
@@ -151,7 +151,7 @@ def _malformed() -> dict[str, bytes]:
         "no msgpack": struct.pack(">BI", 0, 1) + b"\xc1",
         "another compression": struct.pack(">BI", 1, 20) + zlib.compress(bytes(50))[:20].ljust(20, b"\0"),
         "bomb": struct.pack(">BI", 1, len(bomb)) + bomb,
-        "bomb that says so": struct.pack(">BI", 1, len(told)) + told,
+        "bomb that says so": struct.pack(">BI", 1, len(sized)) + sized,
         "cut compression": struct.pack(">BI", 1, len(lies) // 2) + bytes(lies[: len(lies) // 2]),
         "deep": struct.pack(">BI", 0, len(deep)) + deep,
         "numbers beyond all": packet.packed({"cursor": [2**64 - 1, 2**64 - 1]}, compressed=False),

@@ -167,7 +167,7 @@ class CommitJudge:
         """What a recovery has logged: lines without a number.
 
         A recovery sends rows and conflicts in transactions of their own, and with them changes that another replica, which was
-        not logged that they had arrived, still has waiting. That one then brings only the part of its act that is missing.
+        not answered that they had arrived, still has waiting. That one then brings only the part of its act that is missing.
         """
         if not self.was_set_back:
             return set()

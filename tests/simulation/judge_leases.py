@@ -14,7 +14,7 @@ from simulation.violation import hold
 
 
 def judge_lease(fields: Fields, before: Row | None, after: Row | None, outcome: str, *about: Any) -> None:
-    """Nobody loses a claim to one who did not know of it as it is, and nobody is informed of a claim that they have not."""
+    """Nobody loses a claim to one who did not know of it as it is, and nobody is answered with a claim that they have not."""
     had, has = (FREE if row is None else held(row) for row in (before, after))
     old, new = (tuple(fields.get(name, {}).get(side) for name in COLUMNS) for side in ("old", "new"))
     if had[0] is not None and has[0] not in (None, had[0]):
@@ -28,5 +28,5 @@ def judge_lease(fields: Fields, before: Row | None, after: Row | None, outcome: 
         is_deleted = before is None or before["deleted_at"] is not None or fields.get("work_item_id") is not None
         hold(is_in_vain or is_others or is_deleted, "a claim was refused that nobody stood against", *about, had, old, new)
     elif new[0] is not None:
-        hold(has[0] == new[0], "somebody was informed of a claim that another has", *about, has, new)
-        hold(has[1] is not None and has[1] >= new[1], "a lease ends sooner than its holder was logged", *about, has, new)
+        hold(has[0] == new[0], "somebody was answered with a claim that another has", *about, has, new)
+        hold(has[1] is not None and has[1] >= new[1], "a lease ends sooner than its holder was answered", *about, has, new)

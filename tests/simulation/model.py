@@ -1,4 +1,4 @@
-"""What people were logged: every write that a replica has acknowledged, and what may have become of it."""
+"""What people were answered: every write that a replica has acknowledged, and what may have become of it."""
 
 from __future__ import annotations
 

@@ -174,7 +174,7 @@ class TestWhatIsRequired:
 
 @contextmanager
 def greedy_server() -> Iterator[tuple[int, list[bytes]]]:
-    """Has no TLS and asks for the password in clear; gives its port, and what it was logged after that."""
+    """Has no TLS and asks for the password in clear; gives its port, and what was sent to it after that."""
     logged: list[bytes] = []
 
     def serve(listener: socket.socket) -> None:

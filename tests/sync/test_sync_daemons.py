@@ -149,7 +149,7 @@ def test_the_question_of_a_read_costs_its_budget_and_no_more() -> None:
         assert time.monotonic() - began < 2
 
 
-def test_nobody_there_and_somebody_else_there_are_told_apart() -> None:
+def test_nobody_there_and_somebody_else_there_are_distinguished() -> None:
     with socket.create_server(("127.0.0.1", 0)) as reserved:
         port = reserved.getsockname()[1]
     with closing(HttpStore(f"http://127.0.0.1:{port}", TOKEN, IDENTITY)) as store, pytest.raises(UnavailableError) as failed:

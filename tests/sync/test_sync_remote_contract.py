@@ -98,7 +98,7 @@ def test_a_pull_brings_what_came_after_and_what_was_set_aside(ann: Laptop, new_l
     assert [line.seq for line in again.log] == [1]
 
 
-def test_a_cursor_of_another_past_is_told(ann: Laptop) -> None:
+def test_a_cursor_of_another_past_is_noticed(ann: Laptop) -> None:
     head = ann.remote.head()
     wrong = Cursor(head.seq, head.tag + 1)
     asked: list[Callable[[], object]] = [
@@ -155,7 +155,7 @@ def test_a_change_by_sql_is_news(ann: Laptop, database_url: str) -> None:
         assert [row["title"] for row in ann.displayed()["work_items"]] == ["by SQL"]
 
 
-def test_a_project_that_is_not_there_any_more_is_told_in_words(ann: Laptop, reached: Reached, database_url: str) -> None:
+def test_a_project_that_is_not_there_any_more_is_said_in_words(ann: Laptop, reached: Reached, database_url: str) -> None:
     with psycopg.connect(database_url, autocommit=True) as psql:
         psql.execute("SET session_replication_role = replica; DELETE FROM localfirst.project_heads")
     with pytest.raises(UnavailableError):

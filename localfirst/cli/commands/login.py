@@ -38,8 +38,8 @@ def login(
         line.close()
     keep_token(url, given)
     if as_json:
-        shown = {"id": seen.id, "name": seen.name, "projects": list(seen.projects), "access": seen.access}
-        print_json({"success": True, "warnings": [], "url": str(address), **shown})
+        found = {"id": seen.id, "name": seen.name, "projects": list(seen.projects), "access": seen.access}
+        print_json({"success": True, "warnings": [], "url": str(address), **found})
         return
     may = "reads" if seen.access == "read" else "reads and writes"
     terminal.say(f"Logged in to {address} as {seen.name}: the token {may} {', '.join(seen.projects)}.")

@@ -59,7 +59,7 @@ def listed(as_json: options.AsJson = False) -> None:
     with _server() as connection:
         found = tokens.listed(connection)
     if as_json:
-        print_json({"success": True, "warnings": [], "tokens": [_shown(token) for token in found]})
+        print_json({"success": True, "warnings": [], "tokens": [_displayed(token) for token in found]})
         return
     columns = [Column("Id", "id"), Column("Name", "text"), Column("Projects", "text"), Column("Access", "word"),
                Column("Expires", "faint"), Column("Last used", "faint"), Column("Revoked", "faint")]  # fmt: skip
@@ -77,7 +77,7 @@ def revoke(token_id: TokenId, as_json: options.AsJson = False) -> None:
     with _server() as connection:
         ended = tokens.revoke(connection, token_id)
     if as_json:
-        print_json({"success": True, "warnings": [], **_shown(ended)})
+        print_json({"success": True, "warnings": [], **_displayed(ended)})
     else:
         terminal.say(f"The token {ended.id} ({ended.name}) is revoked.")
 
@@ -93,15 +93,15 @@ def rotate(token_id: TokenId, as_json: options.AsJson = False) -> None:
 
 def _show_made(made: Made, *, as_json: bool) -> None:
     if as_json:
-        shown = _shown(made.token)
+        displayed = _displayed(made.token)
         kept = ("id", "name", "projects", "access", "expires_at")
-        print_json({"success": True, "warnings": [], "token": made.secret} | {name: shown[name] for name in kept})
+        print_json({"success": True, "warnings": [], "token": made.secret} | {name: displayed[name] for name in kept})
         return
     terminal.say(made.secret)
-    terminal.note(f"Keep it: it is not shown again. On the laptop: localfirst login URL. Its id is {made.token.id}.")
+    terminal.note(f"Keep it: it is not printed again. On the laptop: localfirst login URL. Its id is {made.token.id}.")
 
 
-def _shown(token: Token) -> dict[str, Any]:
+def _displayed(token: Token) -> dict[str, Any]:
     return token._asdict()
 
 

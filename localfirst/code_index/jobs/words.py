@@ -66,7 +66,7 @@ def problems(troubled: Sequence[Skipped], by_rule: Mapping[str, int]) -> list[st
 
 
 def seconds_left(job: Job) -> float | None:
-    """Seconds to the end as far as that can be reported; None for a job that waits for something, 0 for one that is over."""
+    """Seconds to the end as far as that can be known; None for a job that waits for something, 0 for one that is over."""
     if job.status in FINAL:
         return 0.0
     if job.status is JobState.BLOCKED:

@@ -28,7 +28,7 @@ QUERY_PATIENCE_S = 2.0
 """How long a search waits for an embedding service."""
 
 FIRST_LOOK_S = 0.1
-"""How long the first search of a tree waits to be reported whether it has changed."""
+"""How long the first search of a tree waits to learn whether it has changed."""
 
 WATCHED = 3
 """Without a repository the trees of so many best results are asked for changes."""

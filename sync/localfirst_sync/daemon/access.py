@@ -49,7 +49,7 @@ class _Kept(NamedTuple):
 
 
 class Tokens:
-    """The tokens that were shown lately. For any thread."""
+    """The tokens that were presented lately. For any thread."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
@@ -57,25 +57,25 @@ class Tokens:
         self._noted: dict[str, float] = {}
         self._lock = threading.Lock()
 
-    def remembered(self, shown: str) -> Bearer | None:
+    def remembered(self, presented: str) -> Bearer | None:
         """The bearer, if nobody has to be asked."""
-        parts = token_form.parse(shown)
+        parts = token_form.parse(presented)
         kept = None if parts is None else self._kept.get(parts.id)
         if parts is None or kept is None or kept.until < time.monotonic():
             return None
         return kept.bearer if token_form.is_same(parts.secret, kept.secret_hash) else None
 
-    def was_good(self, shown: str) -> bool:
+    def was_good(self, presented: str) -> bool:
         """Whether this token was good when it was last looked up: nobody guesses who shows it."""
-        parts = token_form.parse(shown)
+        parts = token_form.parse(presented)
         kept = None if parts is None else self._kept.get(parts.id)
         return parts is not None and kept is not None and token_form.is_same(parts.secret, kept.secret_hash)
 
-    def check(self, shown: str) -> Bearer:
+    def check(self, presented: str) -> Bearer:
         """The bearer of a token. Raises `UnavailableError`, of which the cause says what is wrong with it."""
-        if (known := self.remembered(shown)) is not None:
+        if (known := self.remembered(presented)) is not None:
             return known
-        parts = token_form.parse(shown)
+        parts = token_form.parse(presented)
         if parts is None:
             raise refusal("token_unknown", "What was sent is no token (it has not the form lf_ID_SECRET).")
         found = self._pool.run(lambda lent: self._looked_up(lent, parts.id))

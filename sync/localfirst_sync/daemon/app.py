@@ -27,7 +27,7 @@ from starlette.routing import Route
 from localfirst_sync.daemon import answers
 from localfirst_sync.daemon.access import Bearer, Tokens, other_project
 from localfirst_sync.daemon.events import Hub
-from localfirst_sync.daemon.guard import Refused, transport_is_safe
+from localfirst_sync.daemon.guard import Refused, client_address, transport_is_safe
 from localfirst_sync.daemon.limits import BURST, GUESSES, GUESSES_PER_SECOND, Limit
 from localfirst_sync.daemon.metrics import MEDIA_TYPE as METRICS_MEDIA_TYPE
 from localfirst_sync.daemon.metrics import Metrics, Own, projects_or_none
@@ -48,6 +48,7 @@ from localfirst_sync.http.messages import (
     Failed,
     Fence,
     Meet,
+    Met,
     PullQuestion,
     PushQuestion,
     RestoreQuestion,
@@ -65,13 +66,13 @@ STREAMS = 8
 """Connections for short questions, and for answers that are streamed: a slow laptop must not keep others waiting."""
 
 WAITING_MAX = 200
-"""Questions that may wait for a thread; more are told at once to come again."""
+"""Questions that may wait for a thread; more are asked at once to come again."""
 
 STALL_S = 60.0
 """A laptop that takes nothing of its answer for so long is given up: it holds a connection."""
 
 ANSWER_S = 150.0
-"""How long an answer may take until it begins. What PostgreSQL does by then goes on, and is told by a receipt."""
+"""How long an answer may take until it begins. What PostgreSQL does by then goes on, and a receipt says it."""
 
 BODY_S = 60.0
 """How long a question may take to arrive."""
@@ -145,24 +146,24 @@ class Daemon:
         """Who asks. Raises `Refused` or `UnavailableError`."""
         place = self.place
         transport_is_safe(request, has_tls=place.tls_cert is not None, is_behind_proxy=place.is_behind_proxy)
-        scheme, _, shown = request.headers.get("authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or not shown:
+        scheme, _, presented = request.headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not presented:
             raise Refused(401, Failed("unavailable", "The request has no token.", {"cause": "token_unknown"}))
-        known = self.tokens.remembered(shown)
-        bearer = known if known is not None else await self._looked_up(request, shown)
+        known = self.tokens.remembered(presented)
+        bearer = known if known is not None else await self._looked_up(request, presented)
         request.state.token_id = bearer.id
         if not self.limit.take(bearer.id):
             raise Refused(429, _TOO_MANY)
         _check_protocol(request)
         return bearer
 
-    async def _looked_up(self, request: Request, shown: str) -> Bearer:
-        """Who has shown many that are no good is not looked up any more for a while."""
-        address = request.client.host if request.client is not None else ""
-        if self.guesses.is_empty(address) and not self.tokens.was_good(shown):
+    async def _looked_up(self, request: Request, presented: str) -> Bearer:
+        """Who has presented many tokens that are no good is not looked up any more for a while."""
+        address = client_address(request, is_behind_proxy=self.place.is_behind_proxy)
+        if self.guesses.is_empty(address) and not self.tokens.was_good(presented):
             raise Refused(429, _TOO_MANY)
         try:
-            return await self.in_thread(lambda: self.tokens.check(shown))
+            return await self.in_thread(lambda: self.tokens.check(presented))
         except UnavailableError as error:
             if str(error.details.get("cause")).startswith("token_"):
                 self.guesses.take(address)
@@ -176,7 +177,7 @@ class Daemon:
         self, request: Request, bearer: Bearer, work: Callable[[Lent, str], object], *, writes: bool = False
     ) -> Response:
         """The answer to a question about a project."""
-        project_id = self._project(request, bearer, writes=writes)
+        project_id = self.project(request, bearer, writes=writes)
         server_id = request.headers.get(SERVER_HEADER)
 
         def run(lent: Lent) -> object:
@@ -189,7 +190,7 @@ class Daemon:
         self, request: Request, bearer: Bearer, work: Callable[[Lent, str, Any], None], make: Callable[..., Outgoing] = Outgoing
     ) -> Response:
         """The same where the answer may be large: it is sent while it is read."""
-        project_id = self._project(request, bearer)
+        project_id = self.project(request, bearer)
         server_id = request.headers.get(SERVER_HEADER)
         loop = asyncio.get_running_loop()
         pieces: asyncio.Queue[bytes] = asyncio.Queue(maxsize=4)
@@ -238,7 +239,8 @@ class Daemon:
 
         return StreamingResponse(body(), media_type=MEDIA_TYPE)
 
-    def _project(self, request: Request, bearer: Bearer, *, writes: bool = False) -> str:
+    def project(self, request: Request, bearer: Bearer, *, writes: bool = False) -> str:
+        """The id of the project that is asked about. Raises `UnavailableError` where it is not the token's."""
         project_id = request.headers.get(PROJECT_HEADER, "")
         if not bearer.may_see(project_id):
             self.tokens.forget(bearer.id)  # what was remembered of it may be old: the project may have been made since
@@ -253,18 +255,21 @@ async def meet(daemon: Daemon, request: Request) -> Response:
     bearer = await daemon.bearer(request)
     question = await asked(request, Meet)
     try:
-        met = await daemon.in_thread(lambda: daemon.pool.run(lambda lent: answers.meet(lent, bearer, question)))
+        met = await daemon.in_thread(partial(_meet, daemon, bearer, question))
     except UnavailableError as error:
         if error.details.get("cause") != "token_project":
             raise
         # What was remembered of the token may be older than a database that was set up again.
         daemon.tokens.forget(bearer.id)
-        known = await daemon.bearer(request)
-        bearer = known
-        met = await daemon.in_thread(lambda: daemon.pool.run(lambda lent: answers.meet(lent, known, question)))
+        bearer = await daemon.bearer(request)
+        met = await daemon.in_thread(partial(_meet, daemon, bearer, question))
     if not bearer.may_see(met.project_id):
         daemon.tokens.forget(bearer.id)  # it has been bound to the project
     return _packet(met, request)
+
+
+def _meet(daemon: Daemon, bearer: Bearer, question: Meet) -> Met:
+    return daemon.pool.run(lambda lent: answers.meet(lent, bearer, question))
 
 
 async def head(daemon: Daemon, request: Request) -> Response:
@@ -343,15 +348,15 @@ async def code(daemon: Daemon, request: Request) -> Response:
 async def events(daemon: Daemon, request: Request) -> Response:
     """GET /v1/events"""
     bearer = await daemon.bearer(request)
-    project_id = daemon._project(request, bearer)
-    shown = request.headers.get("authorization", "").partition(" ")[2]
+    project_id = daemon.project(request, bearer)
+    presented = request.headers.get("authorization", "").partition(" ")[2]
     assert daemon.hub is not None
 
     async def is_still_good() -> bool:
-        if daemon.tokens.remembered(shown) is not None:
+        if daemon.tokens.remembered(presented) is not None:
             return True
         try:
-            return (await daemon.in_thread(lambda: daemon.tokens.check(shown))).may_see(project_id)
+            return (await daemon.in_thread(lambda: daemon.tokens.check(presented))).may_see(project_id)
         except UnavailableError as error:
             return not str(error.details.get("cause")).startswith("token_")
 
@@ -383,8 +388,8 @@ async def readyz(daemon: Daemon, _: Request) -> Response:
 async def metrics(daemon: Daemon, request: Request) -> Response:
     """GET /metrics"""
     wanted = daemon.place.metrics_token
-    shown = request.headers.get("authorization", "").partition(" ")[2]
-    if wanted is not None and not hmac.compare_digest(wanted.encode(), shown.encode()):
+    presented = request.headers.get("authorization", "").partition(" ")[2]
+    if wanted is not None and not hmac.compare_digest(wanted.encode(), presented.encode()):
         raise Refused(401, Failed("refused", "the metrics have a token of their own (LOCALFIRST_METRICS_TOKEN)."))
     found = await daemon.in_thread(lambda: projects_or_none(daemon.pool.run))
     return Response(daemon.metrics.text(found), media_type=METRICS_MEDIA_TYPE)

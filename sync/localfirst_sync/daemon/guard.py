@@ -31,11 +31,19 @@ def transport_is_safe(request: Request, *, has_tls: bool, is_behind_proxy: bool)
         raise Refused(400, Failed("refused", _IN_ADDRESS if "lf_" in request.url.query else "an address has no query here."))
     if has_tls:
         return
-    host = request.client.host if request.client is not None else ""
-    if is_behind_proxy:
-        forwarded = request.headers.get("x-forwarded-proto", "")
-        if forwarded.rpartition(",")[2].strip().lower() == "https":
-            return
-        host = request.headers.get("x-forwarded-for", host).rpartition(",")[2].strip() or host
-    if not is_this_machine(host):
+    if is_behind_proxy and _forwarded(request, "x-forwarded-proto").lower() == "https":
+        return
+    if not is_this_machine(client_address(request, is_behind_proxy=is_behind_proxy)):
         raise Refused(403, Failed("refused", _ELSEWHERE))
+
+
+def client_address(request: Request, *, is_behind_proxy: bool) -> str:
+    """Where the request comes from: behind a proxy, what that has seen."""
+    host = request.client.host if request.client is not None else ""
+    return (_forwarded(request, "x-forwarded-for") or host) if is_behind_proxy else host
+
+
+def _forwarded(request: Request, name: str) -> str:
+    """The last value: the proxy adds its own behind what a client may have sent, in the same header or in one of its own."""
+    values = request.headers.getlist(name)
+    return values[-1].rpartition(",")[2].strip() if values else ""

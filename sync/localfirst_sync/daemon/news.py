@@ -1,6 +1,6 @@
 """What is new, for all projects and all laptops: one connection that listens, in a thread of its own.
 
-A notice is a hint; the head that is asked for after it is what is told. After the connection was cut, and wherever PostgreSQL
+A notice is a hint; the head that is asked for after it is what counts. After the connection was cut, and wherever PostgreSQL
 sends no notices (behind a transaction pooler, from a standby), the heads of all projects that somebody follows are asked for.
 """
 
@@ -29,7 +29,7 @@ DEAF_POLL_S = 1.0
 """How often heads are asked for where no notices come."""
 
 SPREAD_S = 0.02
-"""The shortest time from one telling to the next: changes that follow each other closely are told together."""
+"""The shortest time from one event to the next: changes that follow each other closely are one."""
 
 PAUSE_S = 1.0
 
@@ -40,9 +40,9 @@ class News:
     """From `start` to `stop`. Its callbacks are called in its thread.
 
     Args:
-        on_head: told a project's head whenever it may have changed.
-        on_renamed: told of a project that has another name.
-        on_token: told the id of a token that was revoked or rotated.
+        on_head: called with a project and its head whenever it may have changed.
+        on_renamed: called with a project that has another name.
+        on_token: called with the id of a token that was revoked or rotated.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class News:
         self._thread.join(10.0)
 
     def follow(self, project_id: str) -> None:
-        """Somebody follows a project: its head is told soon, and from now on. From any thread."""
+        """Somebody follows a project: its head is sent soon, and from now on. From any thread."""
         with self._lock:
             self._followers[project_id] = self._followers.get(project_id, 0) + 1
             self._asked.add(project_id)

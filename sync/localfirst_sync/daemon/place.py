@@ -1,4 +1,4 @@
-"""Where a daemon listens, and what it is told beside that."""
+"""Where a daemon listens, and what else is set for it."""
 
 from __future__ import annotations
 

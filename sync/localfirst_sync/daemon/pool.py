@@ -17,7 +17,7 @@ from localfirst_sync.postgres.failure import unavailable
 from localfirst_sync.pulse import Pulse
 
 WAIT_S = 10.0
-"""How long a request waits for a connection; then it is told to come again."""
+"""How long a request waits for a connection; then it is asked to come again."""
 
 _IDENTITY = b"SELECT id::text FROM localfirst.server_identity"
 

@@ -60,7 +60,7 @@ class DaemonServer(uvicorn.Server):
 
 
 def serve(dsn: str, place: Place, on_ready: Callable[[str], None]) -> None:
-    """Serves until SIGTERM or SIGINT. `on_ready` is told the address, once it is served.
+    """Serves until SIGTERM or SIGINT. `on_ready` is called with the address, once it is served.
 
     Raises `UnavailableError` for a PostgreSQL that will not do however long one waits, and `OSError` for an address that cannot
     be listened at.

@@ -61,7 +61,7 @@ def is_this_machine(host: str) -> bool:
 
 
 def described(url: str) -> str:
-    """The address as it may be shown."""
+    """The address as it may be displayed."""
     try:
         return str(parse(url))
     except ValidationError:

@@ -107,15 +107,15 @@ class HttpCodeServer:
 
     def put_chunks(self, chunks: Sequence[SharedChunk]) -> None:
         """See `CodeServer.put_chunks`."""
-        self._told(PutChunks(list(chunks)))
+        self._sent(PutChunks(list(chunks)))
 
     def put_vectors(self, model: str, vectors: Sequence[tuple[bytes, bytes]]) -> None:
         """See `CodeServer.put_vectors`."""
-        self._told(PutVectors(model, list(vectors)))
+        self._sent(PutVectors(model, list(vectors)))
 
     def note_repository(self, repository: str, name: str, by: str | None) -> None:
         """See `CodeServer.note_repository`."""
-        self._told(NoteRepository(repository, name, by))
+        self._sent(NoteRepository(repository, name, by))
 
     def complete_model(self, repository: str) -> str | None:
         """See `CodeServer.complete_model`."""
@@ -124,7 +124,7 @@ class HttpCodeServer:
 
     def note_complete_model(self, repository: str, model: str) -> None:
         """See `CodeServer.note_complete_model`."""
-        self._told(NoteCompleteModel(repository, model))
+        self._sent(NoteCompleteModel(repository, model))
 
     def files_of(self, repository: str) -> dict[str, bytes]:
         """See `CodeServer.files_of`."""
@@ -132,7 +132,7 @@ class HttpCodeServer:
 
     def put_files(self, repository: str, files: Sequence[SharedFile], deleted: Sequence[str]) -> None:
         """See `CodeServer.put_files`."""
-        self._told(PutFiles(repository, list(files), list(deleted)))
+        self._sent(PutFiles(repository, list(files), list(deleted)))
 
     def ensure_vector_index(self, model: str) -> bool:
         """See `CodeServer.ensure_vector_index`."""
@@ -140,7 +140,7 @@ class HttpCodeServer:
 
     def withdraw(self, repository: str) -> None:
         """See `CodeServer.withdraw`."""
-        self._told(Withdraw(repository))
+        self._sent(Withdraw(repository))
 
     def candidates(self, wanted: CodeWanted) -> list[Candidate]:
         """See `CodeServer.candidates`."""
@@ -150,5 +150,5 @@ class HttpCodeServer:
         found: _Answer = self._store.ask_code(question, kind)
         return found
 
-    def _told(self, question: CodeQuestion) -> None:
+    def _sent(self, question: CodeQuestion) -> None:
         self._store.ask_code(question, Any)

@@ -26,8 +26,8 @@ class Events:
 
     Attributes:
         news: set when anything has come, or the stream was cut.
-        head: the last head that was told.
-        is_renamed: whether it was told that the project has another name.
+        head: the last head that came.
+        is_renamed: whether it was said that the project has another name.
     """
 
     def __init__(self, line: Line, headers: Mapping[str, str]) -> None:

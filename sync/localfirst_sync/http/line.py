@@ -92,7 +92,7 @@ class Line:
     def connect(self) -> None:
         """Makes the connection, if there is none."""
         if self._http is None:
-            with _failures_in_words():
+            with in_words():
                 self._connect()
 
     def ask(
@@ -109,7 +109,7 @@ class Line:
         is_kept = self._http is not None
         while True:
             try:
-                with _failures_in_words():
+                with in_words():
                     return self._asked(method, path, body, headers or {}, deadline)
             except UnavailableError as error:
                 is_mute = self._wire is None or not self._wire.heard
@@ -219,8 +219,8 @@ def _tls() -> ssl.SSLContext:
     return _context
 
 
-class _failures_in_words:  # noqa: N801 - used as a function: a context manager without a generator's cost
-    """The network's errors as ours."""
+class _FailuresInWords:
+    """The network's errors as ours. A class, since a generator would cost a read twice as much."""
 
     def __enter__(self) -> None:
         return None
@@ -247,9 +247,9 @@ class _failures_in_words:  # noqa: N801 - used as a function: a context manager 
                 raise UnavailableError(f"The server's answer cannot be read ({error}). {_SAFE}", cause="connection") from None
 
 
-def in_words() -> _failures_in_words:
+def in_words() -> _FailuresInWords:
     """A block in which the network's errors become `UnavailableError`."""
-    return _failures_in_words()
+    return _FailuresInWords()
 
 
 def _not_ours(status: int) -> UnavailableError:

@@ -6,6 +6,7 @@ import select
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, Literal, Self, TypeVar
 
 import msgspec
@@ -72,7 +73,7 @@ _Result = TypeVar("_Result")
 class HttpStore:
     """The server of one project, reached by a daemon. For one thread. The first call meets the server.
 
-    `known` is what the replica keeps of its server: another one is refused. Without it any is taken. `pulse` is told of the
+    `known` is what the replica keeps of its server: another one is refused. Without it any is taken. `pulse` is informed of the
     server's signs of life.
     """
 
@@ -100,7 +101,7 @@ class HttpStore:
         return False
 
     def head(self) -> Cursor:
-        """See `RemoteStore.head`. A new acquaintance has told it already."""
+        """See `RemoteStore.head`. A new acquaintance has it already."""
         return self._on_server(self._asked_head)
 
     def access(self) -> Access:
@@ -146,9 +147,12 @@ class HttpStore:
         changes = 0
         for rows, conflicts in _in_parts(part):
             question = RestoreQuestion(identity, rows, conflicts, known)
-            done = self._on_server(lambda question=question: self._ask("restore", question).message(RestoredAnswer))  # type: ignore[misc]
+            done = self._on_server(partial(self._asked_to_restore, question))
             changes, known = changes + done.changes, done.head
         return Restored(changes, known)
+
+    def _asked_to_restore(self, question: RestoreQuestion) -> RestoredAnswer:
+        return self._ask("restore", question).message(RestoredAnswer)
 
     def ask_code(self, question: object, kind: Any) -> Any:
         """A question about the team's code index (`http.code`); the answer is of this kind."""
@@ -299,7 +303,7 @@ class HttpStore:
 
 
 def _is_news(head: Cursor, known: Cursor) -> bool:
-    """Whether a head that was told is beyond what is known. An event may be older than an answer that has overtaken it; a
+    """Whether a head that came is beyond what is known. An event may be older than an answer that has overtaken it; a
     server that was set back has cut its streams, which is looked into anyway."""
     return head.seq > known.seq or (head.seq == known.seq and head.tag != known.tag)
 

@@ -65,11 +65,11 @@ def is_expected(connection: Connection, acquaintance: Acquaintance) -> bool:
 
 
 class Way(NamedTuple):
-    """How the replica reached this server: the address that it keeps, the others of the same server, and how it is shown."""
+    """How the replica reached this server: the address that it keeps, the server's others, and how it is displayed."""
 
     address: str
     others: frozenset[str]
-    shown: str
+    displayed: str
 
 
 def direct_way(connection: Connection, dsn: str) -> Way:
@@ -121,7 +121,7 @@ def met(connection: Connection, asked: Any, way: Way, project_id: str, project_n
             raise deleted_project(project_name)
         recognition = recognise(known, seen, found)
         if recognition == "another":
-            raise another_server(way.shown)
+            raise another_server(way.displayed)
         server_id = found.id
         if recognition == "unnamed":
             with writing(connection):

@@ -30,7 +30,7 @@ _SINCE = 160_000
 
 
 def is_supported() -> bool:
-    """Whether the libpq that is installed can be logged."""
+    """Whether the libpq that is installed can be called."""
     return pq.version() >= _SINCE
 
 

@@ -165,7 +165,7 @@ def roll_back(connection: Connection, to_savepoint: str | None = None) -> None:
 
 
 def roll_back_quietly(connection: Connection) -> None:
-    """Rolls back what failed, before its error is logged. A connection that is broken has done so by itself."""
+    """Rolls back what failed, before its error is raised. A connection that is broken has done so by itself."""
     with suppress(psycopg.Error):
         roll_back(connection)
 

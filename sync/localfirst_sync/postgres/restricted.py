@@ -26,7 +26,7 @@ _NOT_KEPT = frozenset({"user", "password", "passfile", "host", "port", "dbname",
 
 
 class Made(NamedTuple):
-    """A new role, and the address by which it reaches the server; that is shown this once."""
+    """A new role, and the address by which it reaches the server; that is printed this once."""
 
     role: str
     database_url: str

@@ -22,7 +22,7 @@ ROTATED_FOR = timedelta(hours=1)
 """So long the old token goes on after a rotation."""
 
 CHANNEL = "localfirst_tokens"
-"""Told when a token is revoked or rotated, so that daemons look again."""
+"""Notices of tokens that are revoked or rotated, so that daemons look again."""
 
 _COLUMNS = f"""
     t.id, t.name, t.access, {time_text("t.created_at")}, {time_text("t.expires_at")}, {time_text("t.last_used_at")},
@@ -92,7 +92,7 @@ class Found(NamedTuple):
 
 
 class Made(NamedTuple):
-    """A new token, with the one text that is never shown again."""
+    """A new token, with the one text that is never printed again."""
 
     secret: str
     token: Token

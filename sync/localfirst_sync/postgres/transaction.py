@@ -96,8 +96,8 @@ class Transaction:
             cursor = log.send_cursor(connection, self._project, push.cursor)
             maybe_applied = [change for change in changes if change.mutation.number <= push.maybe_applied]
             lines = log.send_lines(connection, self._project, [change.mutation.id for change in maybe_applied])
-            # The others were never sent before; but this push may be late, and others have told a server that was set back
-            # meanwhile what it once did.
+            # The others were never sent before; but this push may be late, and others may have brought what it once did to a
+            # server that was set back meanwhile.
             first_sent = [change for change in changes if change.mutation.number > push.maybe_applied]
             brought = log.send_brought(connection, self._project, push.cursor, [c.mutation.id for c in first_sent])
             named_conflicts = conflicts.send_by_id(connection, self._project, named)

@@ -138,5 +138,5 @@ def the_configuration_of_a_server_that_begins_anew(stage: Stage) -> None:
     stage.set_back(dump)
     stage.sync(0, 1)
     ((configuration, row),) = stage.configurations(1)
-    told = [line for line in stage.history(1, configuration, "configuration") if "git_branch" in line["fields"]]
-    hold([line["version"] for line in told] == [row["version"]] == [2], "a version is another one now", told, row)
+    logged = [line for line in stage.history(1, configuration, "configuration") if "git_branch" in line["fields"]]
+    hold([line["version"] for line in logged] == [row["version"]] == [2], "a version is another one now", logged, row)

@@ -145,7 +145,7 @@ def where_two_times_meet_the_one_that_will_stand_is_displayed(stage: Stage) -> N
     hold(stage.displayed(1, deleted)["deleted_at"] is None, "what was taken back is not", stage.displayed(1, deleted))
 
 
-def what_waits_for_its_verdict_alone_is_told_once(stage: Stage) -> None:
+def what_waits_for_its_verdict_alone_is_logged_once(stage: Stage) -> None:
     """A file is put back to before its changes were sent in another order: one of them comes to it from the server while it
     waits for its verdict, and is in the history once."""
     item = stage.item(1)
@@ -160,13 +160,13 @@ def what_waits_for_its_verdict_alone_is_told_once(stage: Stage) -> None:
     stage.put_back(0, copy)
     stage.hold(item)
     stage.sync(0)
-    told = stage.history(0, item)
-    hold(len(told) == 2, "a change is told twice", told)
+    logged = stage.history(0, item)
+    hold(len(logged) == 2, "a change is logged twice", logged)
     stage.let_go()
 
 
 def a_version_before_which_others_have_come_is_not_gone_back_to(stage: Stage) -> None:
-    """Changes wait, and another's comes that lies before them: what was displayed as their versions is not told otherwise."""
+    """Changes wait, and another's comes that lies before them: their versions, which were displayed, get no other content."""
     item = stage.item(0)
     stage.sync(0)
     stage.update(0, item, status="blocked")
