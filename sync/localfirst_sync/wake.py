@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import select
 import socket
 import threading
 from contextlib import suppress
+
+from localfirst_sync.readable import readable
 
 
 class Wake:
@@ -41,7 +42,7 @@ class Wake:
 
     def wait(self, timeout_s: float) -> bool:
         """Waits for the call, without taking it back; returns whether it came."""
-        return bool(select.select([self._reader()], [], [], max(0.0, timeout_s))[0])
+        return bool(readable([self.fileno()], timeout_s))
 
     def close(self) -> None:
         """Lets go of the sockets, for good."""

@@ -55,6 +55,14 @@ def test_of_several_one_that_is_unknown_stops_all_before_any_is_changed(shell: S
     assert shell.json("show", first)["status"] == "active"
 
 
+def test_where_one_of_several_cannot_be_done_those_before_it_are_named(shell: Shell) -> None:
+    first, parent = add(shell, "First"), add(shell, "Parent")
+    add(shell, "Child", "--parent", parent)
+    refused = shell.run("done", first, parent)
+    assert (refused.status, f"Done before that: {first}." in refused.err) == (1, True)
+    assert shell.json("show", first)["status"] == "completed"
+
+
 def test_start_takes_items_on(shell: Shell) -> None:
     refs = [add(shell, "One"), add(shell, "Two")]
     started = shell.json("start", *refs, "--by", "ann")["items"]

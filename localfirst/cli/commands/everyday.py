@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 from localfirst_schema.entities import WORK_ITEM
+from localfirst_schema.errors import LocalfirstError
 from localfirst_schema.wire import decode_json
 
 from localfirst import terminal
@@ -58,9 +59,7 @@ def done(
 ) -> None:
     """Complete items, and show what becomes ready by it."""
     with command(as_json=as_json) as this:
-        completed = [
-            this.run("complete_work_item", id=item_id, **given(comment=comment)) for item_id in _lowest_first(this, items)
-        ]
+        completed = _each(this, "complete_work_item", _lowest_first(this, items), **given(comment=comment))
         ended = {one["id"] for one in completed}
         unblocked = {one["id"]: one for each in completed for one in each.pop("unblocked", ()) if one["id"] not in ended}
         this.answer(_several(completed) | {"unblocked": list(unblocked.values())}, _show_done)
@@ -70,7 +69,7 @@ def start(items: ItemIds, by: options.By = None, as_json: options.AsJson = False
     """Take items on: nobody else is offered them meanwhile."""
     with command(as_json=as_json) as this:
         found = [this.resolve(WORK_ITEM, one) for one in items]
-        claimed = [this.run("claim_work_item", id=item_id, **given(claimed_by=by)) for item_id in found]
+        claimed = _each(this, "claim_work_item", found, **given(claimed_by=by))
         this.answer(_several(claimed), partial(_show_each, "Started"))
 
 
@@ -121,6 +120,19 @@ def _unfinished(items: Iterable[Result]) -> list[Result]:
     """Without what is completed together with all that is below it."""
     kept = (one | {"children": _unfinished(one["children"])} for one in items)
     return [one for one in kept if one["children"] or one["status"] != "completed"]
+
+
+def _each(this: Command, operation: str, items: Iterable[str], **arguments: object) -> list[Result]:
+    """The operation on one item after the other. Where one fails, what was done before is said."""
+    results: list[Result] = []
+    for item_id in items:
+        try:
+            results.append(this.run(operation, id=item_id, **arguments))
+        except LocalfirstError:
+            if results:
+                terminal.note(f"Done before that: {', '.join(one['ref'] for one in results)}.")
+            raise
+    return results
 
 
 def _several(results: list[Result]) -> Result:

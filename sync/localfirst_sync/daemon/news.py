@@ -7,7 +7,6 @@ sends no notices (behind a transaction pooler, from a standby), the heads of all
 from __future__ import annotations
 
 import random
-import select
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -21,6 +20,7 @@ from localfirst_sync.postgres import rights, tokens
 from localfirst_sync.postgres.connection import Connection, close_quietly, closed_on_failure, connect
 from localfirst_sync.postgres.failure import unavailable
 from localfirst_sync.postgres.listen import NAME, channel
+from localfirst_sync.readable import readable
 from localfirst_sync.supervised import Supervised
 from localfirst_sync.wake import Wake
 
@@ -132,11 +132,11 @@ class News:
         if found:
             return found
         line, wake = connection.fileno(), self._wake.fileno()
-        readable, _, _ = select.select([line, wake], [], [], timeout_s)
+        come = readable([line, wake], timeout_s)
         self._wake.clear()
-        if not readable:
+        if not come:
             return None
-        if line in readable:
+        if line in come:
             connection.pgconn.consume_input()
         return self._notices(connection, heard)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import select
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -58,6 +57,7 @@ from localfirst_sync.ports import (
 )
 from localfirst_sync.ports import Again as WantedAgain
 from localfirst_sync.pulse import Pulse
+from localfirst_sync.readable import readable
 from localfirst_sync.wake import Wake
 
 HEAD_BUDGET_S = 3.0
@@ -179,8 +179,7 @@ class HttpStore:
             left_s = until - time.monotonic()
             if left_s <= 0:
                 return False
-            readable, _, _ = select.select([events.news.fileno(), wake.fileno()], [], [], left_s)
-            if wake.fileno() in readable:
+            if wake.fileno() in readable([events.news.fileno(), wake.fileno()], left_s):
                 return False
 
     def close(self) -> None:

@@ -8,14 +8,13 @@ lost (a pooler, a broken connection) and it comes back for one's own pushes; the
 
 from __future__ import annotations
 
-import select
-
 import psycopg
 from psycopg import sql
 
 from localfirst_sync.postgres.connection import Connection
 from localfirst_sync.postgres.failure import unavailable
 from localfirst_sync.postgres.pooler import POLL_S
+from localfirst_sync.readable import readable
 from localfirst_sync.wake import Wake
 
 NAME = b"name"
@@ -89,8 +88,7 @@ def wait(connection: Connection, notices: Notices, wake: Wake, timeout_s: float)
         if notices.taken():
             return True
         line = connection.fileno()
-        readable, _, _ = select.select([line, wake.fileno()], [], [], max(0.0, timeout_s))
-        if line not in readable:
+        if line not in readable([line, wake.fileno()], timeout_s):
             return False
         connection.pgconn.consume_input()
         _take_notices(connection, notices)
