@@ -34,13 +34,17 @@ def edited(text: Text) -> Iterator[Text]:
     """
     descriptor, name = tempfile.mkstemp(prefix="localfirst-", suffix=".md")  # made 0600
     path = Path(name)
+    content = f"{text.title}\n\n{text.body}".rstrip("\n") + "\n"
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(f"{text.title}\n\n{text.body}".rstrip("\n") + "\n")
+        file.write(content)
     try:
         _run(path)
         yield _read(path)
     except BaseException:  # an interruption as well: nothing that was typed is thrown away
-        terminal.note(f"What you typed is kept in {path}.")
+        if path.read_bytes() == content.encode():
+            path.unlink()
+        else:
+            terminal.note(f"What you typed is kept in {path}.")
         raise
     path.unlink(missing_ok=True)
 

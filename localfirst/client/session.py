@@ -289,6 +289,9 @@ class Session:
         return cast("str | None", self._away_since)
 
     def _end_of_session(self) -> None:
+        """What happens from now on is news for the next session of this client name; commands are no sessions."""
+        if not self.is_command and self.client_name is not None:
+            self.away_since()
         if self._away_since is not _UNKNOWN:
             sessions.end(self.replica, self.claimant())
 

@@ -9,10 +9,10 @@ from localfirst_schema.entities import WORK_ITEM, WORK_ITEM_CLAIM
 from localfirst_schema.errors import InvalidStateError
 from localfirst_schema.results import ClaimedNext, WorkItemWritten
 from localfirst_schema.wire import Row
-from localfirst_sync.lease import COLUMNS
 
 from localfirst.client.ports import Reader, Writer
 from localfirst.operations.changing import check_not_deleted, require, require_still, written
+from localfirst.operations.holding import holder, released
 from localfirst.operations.operation import Operation
 from localfirst.operations.present import present
 from localfirst.operations.readiness import ready
@@ -90,15 +90,19 @@ def release(session: Writer, arguments: ReleaseWorkItem) -> dict[str, Any]:
     """Gives a claimed item back; one that nobody holds is given back already."""
     who = session.claimant(arguments.claimed_by)
     require(session, WORK_ITEM, arguments.id)
-    with session.act(who) as act:
-        row = require_still(act, WORK_ITEM, arguments.id)
-        if not arguments.force:
-            _refuse_other(session, row["id"], who, "; give `force` to take it away")
-        claimed = leases.claim_of(act.connection, session.project_id, row["id"])
-        if claimed is not None and claimed["deleted_at"] is None and claimed["claimed_by"] is not None:
-            act.change(WORK_ITEM_CLAIM, claimed, dict.fromkeys(COLUMNS))
-        act.answer = present(WORK_ITEM, row)
-    return written(session, WORK_ITEM, row)
+    session.catch_up()
+    for _ in range(TRIES_MAX):
+        with session.act(who) as act:
+            row = require_still(act, WORK_ITEM, arguments.id)
+            if not arguments.force:
+                _refuse_other(session, row["id"], who, "; give `force` to take it away")
+            released(act, session.project_id, row["id"])
+            act.answer = present(WORK_ITEM, row)
+        is_certain = _confirmed(session)
+        # The holder may have renewed it, or another one taken it, before this reached the server: then once more.
+        if not is_certain or not arguments.force or holder(session, row["id"]) is None:
+            break
+    return written(session, WORK_ITEM, row) | {"pending_sync": session.link is not None and not is_certain}
 
 
 def _to_begin_with(session: Reader, row: Row) -> dict[str, Any]:
@@ -141,13 +145,13 @@ def _require_held(session: Reader, item_id: str, who: str) -> None:
 
 
 def _refuse_other(session: Reader, item_id: str, who: str, advice: str = "; choose another one from ready_work_items") -> None:
-    holder = leases.held(session.replica, [item_id], session.server_now()).get(item_id)
-    if holder is not None and holder.by != who:
+    held = holder(session, item_id)
+    if held is not None and held.by != who:
         raise InvalidStateError(
-            f"this item is claimed by {holder.by} until {holder.until}{advice}.",
+            f"this item is claimed by {held.by} until {held.until}{advice}.",
             id=item_id,
-            claimed_by=holder.by,
-            claimed_until=holder.until,
+            claimed_by=held.by,
+            claimed_until=held.until,
         )
 
 
@@ -191,5 +195,6 @@ OPERATIONS = (
         rows=WORK_ITEM,
         groups=("items",),
         command="item release",
+        blocks=True,
     ),
 )

@@ -126,7 +126,7 @@ def _refuse_too_much(arguments: CreateWorkItems) -> None:
         raise ValidationError(
             "items",
             f"must be at most {TOGETHER_BYTES_MAX >> 20} MB together",
-            f"items: these are {size >> 20} MB, at most {TOGETHER_BYTES_MAX >> 20} MB are written in one call; divide them.",
+            f"items: these are {size / 2**20:.1f} MB, at most {TOGETHER_BYTES_MAX >> 20} MB go into one call; divide them.",
         )
 
 

@@ -125,8 +125,9 @@ class _Shape:
         if not self._is_full and (content := displayed.get("metadata")):
             omitted = [name for name, value in content.items() if isinstance(value, str) and len(value) > TEXT_MAX]
             if omitted:
-                displayed["metadata"] = {name: value for name, value in content.items() if name not in omitted}
-                displayed["omitted"] = omitted
+                left = {name: value for name, value in content.items() if name not in omitted}
+                displayed = {name: value for name, value in displayed.items() if name != "metadata" or left}
+                displayed |= ({"metadata": left} if left else {}) | {"omitted": omitted}
         return displayed
 
     def children(self, children: list[Displayed]) -> list[Displayed]:

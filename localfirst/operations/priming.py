@@ -64,7 +64,7 @@ def prime(session: Reader, arguments: Prime) -> dict[str, Any]:
             for one in held
             if one["claimed_by"] in mine or one["claimed_by"] in left_behind
         ],
-        "lost_claims": [] if since is None else _lost(session, since, mine | left_behind),
+        "lost_claims": _lost(session, arguments.since or _last_began(session), mine | left_behind),
         "others": [
             {"claimed_by": one["claimed_by"], "id": one["id"], "title": one["title"]}
             for one in held
@@ -87,6 +87,14 @@ def _left_behind(session: Reader) -> set[str]:
     if who is None or not isinstance(session, Session):
         return set()
     return sessions.gone(session.replica, who, session.claimant())
+
+
+def _last_began(session: Reader) -> str:
+    """Since when a lost claim may not have been said yet: it may have been lost while the last session was at work."""
+    who = session.who()
+    if who is None or not isinstance(session, Session):
+        return ""
+    return sessions.latest_began(session.replica, who, session.claimant()) or ""
 
 
 def _lost(session: Reader, since: str, mine: set[str]) -> list[dict[str, Any]]:

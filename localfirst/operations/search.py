@@ -16,13 +16,17 @@ from localfirst.replica.connection import sqlite_errors
 
 def search(session: Reader, arguments: SearchWorkItems) -> dict[str, Any]:
     """Items by the words of the query and by its meaning, best first."""
-    from localfirst.search.work_items import ItemEngine  # the model's libraries are for those who search
+    from localfirst.search.item_excerpt import excerpt  # the model's libraries are for those who search
+    from localfirst.search.query import terms
+    from localfirst.search.work_items import ItemEngine
 
     source = session.read()
     session.end_snapshot()  # vectors that are missing are written first; the search then takes a snapshot of its own
     with sqlite_errors():
         found = session.services.of(ItemEngine, ItemEngine).find(session.replica, arguments.query, arguments.limit)
-    return {"items": [present(WORK_ITEM, row) | {"score": score} for row, score in found]} | source
+    words = terms(arguments.query)
+    items = [present(WORK_ITEM, row) | {"score": score} for row, score in found]
+    return {"items": [one | {"excerpt": excerpt(one["title"], one["metadata"], words)} for one in items]} | source
 
 
 OPERATIONS = (

@@ -64,7 +64,7 @@ def _vendor_health(session: Reader) -> dict[str, Any]:
 def _work_items(session: Reader) -> dict[str, Any]:
     by_type = dict.fromkeys(("project", "session", "task", "research"), 0)
     by_status = dict.fromkeys(("active", "completed", "blocked"), 0)
-    by_priority = dict.fromkeys(("high", "medium", "low", "none"), 0)
+    by_priority = dict.fromkeys(("urgent", "high", "medium", "low", "none"), 0)
     total = 0
     rows: Iterable[Any] = session.replica.execute(_WORK_ITEMS)
     for item_type, status, priority, count in rows:

@@ -14,6 +14,7 @@ from localfirst_sync.lock_holder import start_of
 _BEGIN = "INSERT OR IGNORE INTO sessions (claimant, client, pid, start, began_at) VALUES (?, ?, ?, ?, ?)"
 _END = "UPDATE sessions SET ended_at = ? WHERE claimant = ? AND ended_at IS NULL"
 _BEFORE = "SELECT max(coalesce(ended_at, began_at)) FROM sessions WHERE client = ? AND claimant <> ?"
+_LATEST = "SELECT began_at FROM sessions WHERE client = ? AND claimant <> ? ORDER BY coalesce(ended_at, began_at) DESC LIMIT 1"
 _OTHERS = "SELECT claimant, pid, start, ended_at FROM sessions WHERE client = ? AND claimant <> ?"
 
 
@@ -22,6 +23,12 @@ def begin(connection: apsw.Connection, client: str, claimant: str) -> str | None
     before = connection.execute(_BEFORE, (client, claimant)).get
     connection.execute(_BEGIN, (claimant, client, os.getpid(), start_of(os.getpid()), timestamps.now()))
     return None if before is None else str(before)
+
+
+def latest_began(connection: apsw.Connection, client: str, claimant: str) -> str | None:
+    """When the last session of this client name before this one began; None if there was none."""
+    found = connection.execute(_LATEST, (client, claimant)).get
+    return None if found is None else str(found)
 
 
 def end(connection: apsw.Connection, claimant: str) -> None:

@@ -49,7 +49,7 @@ _CLEAR: Any = Field(default_factory=list, description="fields to empty", json_sc
 
 
 LeaseMinutes = Annotated[float, Field(ge=0.01, le=10_080)]
-Labels = Annotated[list[Text], Field(max_length=50, description="all of them")]
+Labels = Annotated[LabelList, Field(description="all of them")]
 
 DEPENDENCIES_MAX = 200
 """How many items a new one can be said to wait for."""
@@ -201,7 +201,7 @@ class Prime(Arguments):
     """Without `since`: since this client name's last session here ended."""
 
     since: Moment | None = None
-    max_chars: Annotated[int, Field(ge=200, le=1_000_000)] = 2000
+    max_chars: Annotated[int, Field(ge=500, le=1_000_000)] = 2000
 
 
 class SearchWorkItems(Arguments):

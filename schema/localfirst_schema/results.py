@@ -198,9 +198,10 @@ class Primed(Read):
 
 
 class FoundItem(WorkItem):
-    """A work item with its rank; higher is better."""
+    """A work item with its rank (higher is better), and the passage that fits."""
 
     score: float
+    excerpt: str
 
 
 class FoundItems(Read):

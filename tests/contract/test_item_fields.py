@@ -72,3 +72,29 @@ def test_lists_filter_by_them(agent: Agent, name: str) -> None:
     assert ids(claimed_by=f"{name}/x") == [other["id"]]
     assert one["id"] not in ids(updated_since=other["updated_at"], limit=100)
     assert other["id"] in ids(updated_since=other["updated_at"])
+
+
+def test_a_label_is_found_however_it_is_written(agent: Agent, name: str) -> None:
+    one = agent.create(name, labels=[f"{name}\u00e9"])
+    for written in (f"{name}e\u0301", f" {name}\u00e9 "):
+        assert [row["id"] for row in agent.call("list_work_items", labels=[written])["items"]] == [one["id"]]
+        assert [row["id"] for row in agent.call("ready_work_items", labels=[written])["items"]] == [one["id"]]
+    assert agent.call("claim_next", labels=[f"{name}e\u0301"])["item"]["id"] == one["id"]
+
+
+def test_what_is_urgent_is_counted(agent: Agent, name: str) -> None:
+    before = agent.call("generate_full_status")["active_work_items"]["by_priority"]["urgent"]
+    agent.create(name, priority="urgent")
+    assert agent.call("generate_full_status")["active_work_items"]["by_priority"]["urgent"] == before + 1
+
+
+def test_a_search_row_has_the_passage_that_fits(agent: Agent, name: str) -> None:
+    long = f"{'before ' * 60}the {name}needle in it{' after' * 60}"
+    described = agent.create("Described", description=long)
+    titled = agent.create(f"Title with {name}needle", metadata={"note": "nothing of it"})
+    rows = {row["id"]: row for row in agent.call("search_work_items", query=f"{name}needle")["items"]}
+    assert f"{name}needle" in rows[described["id"]]["excerpt"]
+    assert len(rows[described["id"]]["excerpt"]) <= 162
+    assert "metadata" not in rows[described["id"]], "nothing is left of it"
+    assert rows[described["id"]]["omitted"] == ["description"]
+    assert rows[titled["id"]]["excerpt"] == f"Title with {name}needle"

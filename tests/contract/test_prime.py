@@ -42,6 +42,16 @@ def test_a_session_learns_what_happened_since_the_last_one_of_its_name(laptop: L
         assert agent.call("prime")["changes_count"] == 3, "what it covers does not move within a session"
 
 
+def test_a_session_that_never_asked_was_one_as_well(laptop: Laptop) -> None:
+    with working(laptop) as first:
+        first.create("mine")
+    with working(laptop, "another client") as other:
+        news = other.create("news")
+    with working(laptop) as agent:
+        agent.create("later")
+        assert [one["ref"] for one in agent.call("prime")["changes"] if one["by"] == "another client"] == [news["ref"]]
+
+
 def test_lists_are_cut_to_what_there_is_room_for_and_counts_stay(agent: Agent, name: str) -> None:
     for number in range(15):
         agent.create(f"{name} {number} {'x' * 100}")

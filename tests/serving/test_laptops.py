@@ -141,6 +141,9 @@ def test_a_rotated_token_goes_on_for_an_hour(laptop: NewLaptop, at_server: Shell
     ann.ok("sync")
     ann.more["LOCALFIRST_SERVER_TOKEN"] = new["token"]
     ann.ok("sync")
+    ending = at_server.json("token", "create", "for a while", "--project", PROJECT, "--expires", "90d")
+    again = at_server.json("token", "rotate", ending["id"])
+    assert again["expires_at"][:10] == ending["expires_at"][:10], "it ends when the one before it would have"
     with psycopg.connect(database_url) as psql:
         left = "SELECT expires_at - now() BETWEEN '59 minutes' AND '1 hour' FROM localfirst.tokens WHERE id = %s"
         assert psql.execute(left, (token_id(old),)).fetchone() == (True,)

@@ -144,15 +144,18 @@ def rotate(connection: Connection, token_id: str) -> Made:
     try:
         with connection.transaction():
             old: Any = connection.execute(
-                "SELECT name, access, revoked_at IS NOT NULL OR coalesce(expires_at <= pg_catalog.now(), false), expires_at -"
-                " pg_catalog.now() FROM localfirst.tokens WHERE id = %s FOR UPDATE",
+                "SELECT name, access, revoked_at IS NOT NULL OR coalesce(expires_at <= pg_catalog.now(), false),"
+                # (as a number: the driver does not read the style in which intervals are pinned)
+                " extract(epoch FROM expires_at - pg_catalog.now())::double precision FROM localfirst.tokens"
+                " WHERE id = %s FOR UPDATE",
                 (token_id,),
             ).fetchone()
             if old is None:
                 raise unknown(token_id)
             if old[2]:
                 raise InvalidStateError(f"the token {token_id} is over; make a new one with `localfirst token create`.")
-            made = _make(connection, old[0], _one(connection, token_id).projects, old[1], old[3])
+            left = None if old[3] is None else timedelta(seconds=old[3])
+            made = _make(connection, old[0], _one(connection, token_id).projects, old[1], left)
             # By the projects' ids: a project may be called otherwise by now.
             connection.execute(
                 "UPDATE localfirst.token_projects AS n SET project_id = o.project_id FROM localfirst.token_projects AS o"
