@@ -33,3 +33,12 @@ ITEM_TYPES = "project|session|task|research"
 STATUSES = "active|completed|blocked"
 PRIORITIES = "high|medium|low"
 ENHANCEMENT_STATUSES = "planned|approved|implementing|completed"
+URGENCIES = "urgent|high|medium|low"
+
+Priority = Annotated[str | None, typer.Option("--priority", "-p", metavar=URGENCIES, help="How urgent it is.")]
+Labels = Annotated[list[str] | None, typer.Option("--label", "-l", metavar="LABEL", help="A label. Repeatable.")]
+Assignee = Annotated[str | None, typer.Option("--assignee", metavar="NAME", help="Who is to do it.")]
+Due = Annotated[str | None, typer.Option("--due", metavar="DATE", help="When it is due, as 2026-12-24.")]
+Start = Annotated[str | None, typer.Option("--start", metavar="DATE", help="Before this day it is not ready.")]
+Description = Annotated[str | None, typer.Option("--description", "-d", metavar="TEXT", help="More about it, in Markdown.")]
+WaitsFor = Annotated[list[str] | None, typer.Option("--dep", metavar="ID", help="An item that it waits for. Repeatable.")]

@@ -194,3 +194,19 @@ def test_titles_of_others_cannot_steer_the_terminal(shell: Shell) -> None:
     displayed = shell.ok("item", "list").out
     assert "\x1b" not in displayed
     assert "[bold red]Danger[/] :smile:" in displayed
+
+
+def test_the_fields_that_trackers_have_are_options(shell: Shell) -> None:
+    first = shell.json(
+        "item", "create", "First", "-p", "urgent", "-l", "a", "-l", "b", "--assignee", "ann", "--due", "2026-12-24"
+    )
+    shell.json("item", "create", "Second", "--dep", first["ref"], "--start", "2026-01-01", "-d", "It *waits*.")
+    changed = shell.json("item", "update", first["ref"], "--add-label", "c", "--remove-label", "a", "-p", "low")["metadata"]
+    assert (changed["labels"], changed["priority"], changed["due_on"]) == (["b", "c"], "low", "2026-12-24")
+    for options in (("-l", "b"), ("--assignee", "ann"), ("-p", "low")):
+        assert [one["title"] for one in shell.json("item", "list", *options)["items"]] == ["First"]
+    shell.json("item", "claim", first["ref"], "--by", "bob")
+    assert [one["title"] for one in shell.json("item", "list", "--claimed-by", "bob")["items"]] == ["First"]
+    assert shell.json("item", "ready")["items"] == []
+    assert [one["title"] for one in shell.json("item", "ready", "--claimed", "-l", "b")["items"]] == ["First"]
+    assert shell.json("item", "list", "--since", "2100-01-01T00:00:00Z")["items"] == []

@@ -27,12 +27,13 @@ def add(
     title: Annotated[list[str], typer.Argument(metavar="TITLE...", help="What it is called; no quotes are needed.")],
     item_type: Annotated[str, typer.Option("--type", "-t", metavar=options.ITEM_TYPES, help="What it is.")] = "task",
     parent: Annotated[str | None, typer.Option("--parent", metavar="ID", help="The item above it.")] = None,
-    priority: Annotated[str | None, typer.Option("--priority", "-p", metavar="PRIORITY", help="How urgent it is.")] = None,
-    labels: Annotated[list[str] | None, typer.Option("--label", "-l", metavar="LABEL", help="A label. Repeatable.")] = None,
-    waits_for: Annotated[
-        list[str] | None, typer.Option("--dep", metavar="ID", help="An item that it waits for. Repeatable.")
-    ] = None,
-    description: Annotated[str | None, typer.Option("--description", "-d", metavar="TEXT", help="More about it.")] = None,
+    priority: options.Priority = None,
+    labels: options.Labels = None,
+    waits_for: options.WaitsFor = None,
+    description: options.Description = None,
+    assignee: options.Assignee = None,
+    due: options.Due = None,
+    start: options.Start = None,
     by: options.By = None,
     as_json: options.AsJson = False,
 ) -> None:
@@ -44,7 +45,12 @@ def add(
             item_type=item_type,
             **given(
                 parent_id=this.resolve(WORK_ITEM, parent) if parent is not None else None,
-                metadata=given(priority=priority, labels=labels, description=description) or None,
+                priority=priority,
+                labels=labels or None,
+                description=description,
+                assignee=assignee,
+                due_on=due,
+                start_on=start,
                 depends_on=[this.resolve(WORK_ITEM, one) for one in waits_for] if waits_for else None,
                 created_by=by,
             ),

@@ -30,6 +30,13 @@ def create(
     branch: Branch = None,
     commit: Commit = None,
     pull_request: PullRequest = None,
+    priority: options.Priority = None,
+    labels: options.Labels = None,
+    description: options.Description = None,
+    assignee: options.Assignee = None,
+    due: options.Due = None,
+    start: options.Start = None,
+    waits_for: options.WaitsFor = None,
     item_id: Annotated[
         str | None, typer.Option("--id", metavar="UUID", help="An id of your own: the same command again changes nothing.")
     ] = None,
@@ -51,6 +58,13 @@ def create(
                 branch_name=branch,
                 commit_hash=commit,
                 pr_number=pull_request,
+                priority=priority,
+                labels=labels or None,
+                description=description,
+                assignee=assignee,
+                due_on=due,
+                start_on=start,
+                depends_on=[this.resolve(WORK_ITEM, one) for one in waits_for] if waits_for else None,
                 created_at=created_at,
                 created_by=by,
             ),
@@ -68,6 +82,18 @@ def update(
     branch: Branch = None,
     commit: Commit = None,
     pull_request: PullRequest = None,
+    priority: options.Priority = None,
+    labels: options.Labels = None,
+    add_labels: Annotated[
+        list[str] | None, typer.Option("--add-label", metavar="LABEL", help="One more label. Repeatable.")
+    ] = None,
+    remove_labels: Annotated[
+        list[str] | None, typer.Option("--remove-label", metavar="LABEL", help="A label less. Repeatable.")
+    ] = None,
+    description: options.Description = None,
+    assignee: options.Assignee = None,
+    due: options.Due = None,
+    start: options.Start = None,
     clear: options.Clear = None,
     version: options.Version = None,
     by: options.By = None,
@@ -83,6 +109,14 @@ def update(
             branch_name=branch,
             commit_hash=commit,
             pr_number=pull_request,
+            priority=priority,
+            labels=labels or None,
+            add_labels=add_labels or None,
+            remove_labels=remove_labels or None,
+            description=description,
+            assignee=assignee,
+            due_on=due,
+            start_on=start,
             updated_by=by,
         )
         result = _change(this, item, version, "update_work_item", **changes)

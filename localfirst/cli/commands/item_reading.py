@@ -33,6 +33,11 @@ def list_(
     ] = None,
     parent: Annotated[str | None, typer.Option("--parent", metavar="ID", help="Only the children of this item.")] = None,
     roots: Annotated[bool, typer.Option("--roots", help="Only items without a parent.")] = False,
+    labels: options.Labels = None,
+    assignee: options.Assignee = None,
+    claimed_by: Annotated[str | None, typer.Option("--claimed-by", metavar="NAME", help="Only what this one holds.")] = None,
+    priority: options.Priority = None,
+    since: Annotated[str | None, typer.Option("--since", metavar="TIME", help="Only what reached this machine since.")] = None,
     deleted: Annotated[bool, typer.Option("--deleted", help="Deleted items too.")] = False,
     archived: Annotated[bool, typer.Option("--archived", help="Archived items too.")] = False,
     limit: options.Limit = None,
@@ -50,6 +55,11 @@ def list_(
                 item_type=item_type,
                 status=status,
                 parent_id=this.resolve(WORK_ITEM, parent) if parent is not None else None,
+                labels=labels or None,
+                assignee=assignee,
+                claimed_by=claimed_by,
+                priority=priority,
+                updated_since=since,
                 limit=limit,
                 offset=offset,
             ),
@@ -57,10 +67,26 @@ def list_(
         this.answer(result, item_view.page)
 
 
-def ready(item_type: TypeFilter = None, limit: options.Limit = None, as_json: options.AsJson = False) -> None:
+def ready(
+    item_type: TypeFilter = None,
+    labels: options.Labels = None,
+    under: Annotated[str | None, typer.Option("--under", metavar="ID", help="Only what is below this item.")] = None,
+    claimed: Annotated[bool, typer.Option("--claimed", help="What others hold as well.")] = False,
+    limit: options.Limit = None,
+    as_json: options.AsJson = False,
+) -> None:
     """List what can be worked on now, most urgent first: active items that nothing unfinished blocks."""
     with command(as_json=as_json) as this:
-        result = this.run("ready_work_items", **given(item_type=item_type, limit=limit))
+        result = this.run(
+            "ready_work_items",
+            include_claimed=claimed,
+            **given(
+                item_type=item_type,
+                labels=labels or None,
+                under=this.resolve(WORK_ITEM, under) if under is not None else None,
+                limit=limit,
+            ),
+        )
         this.answer(result, item_view.ready)
 
 
