@@ -6,6 +6,7 @@ import json
 import random
 from collections import Counter
 from pathlib import Path
+from queue import SimpleQueue
 
 import pytest
 from contract.laptop import Laptop
@@ -42,14 +43,18 @@ def test_the_frames_are_of_every_sort() -> None:
 @pytest.mark.parametrize("answers", [0, 2])
 def test_a_server_that_forgets_an_answer_or_gives_it_twice_is_found(answers: int) -> None:
     class Server:
+        def __init__(self) -> None:
+            self.answers: SimpleQueue[object] = SimpleQueue()  # asked and answered by two threads
+
         def send(self, data: bytes) -> None:
             end = data.rsplit(b'"id": "', 1)[1].split(b'"')[0].decode()
             asked = [key for key, times in answers_owed(data).items() for _ in range(times)]
             given = [json.loads(key) for key in asked if json.loads(key) != end]
-            self.answers = [*given[:-1], *given[-1:] * answers, end]
+            for one in [*given[:-1], *given[-1:] * answers, end]:
+                self.answers.put(one)
 
         def message(self) -> dict[str, object]:
-            return {"id": self.answers.pop(0), "result": {}}
+            return {"id": self.answers.get(timeout=60), "result": {}}
 
     with pytest.raises(AssertionError, match="answered"):
         fuzz_frames(Server(), seed=1, count=40)  # type: ignore[arg-type]
